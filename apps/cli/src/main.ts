@@ -1,0 +1,2 @@
+/** The voxelwise command line. */
+export {};

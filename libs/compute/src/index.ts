@@ -1,0 +1,2 @@
+/** Tensors, operations, their kernels and derivatives; nothing about medicine. */
+export {};

@@ -1,0 +1,2 @@
+/** Node-only entry of @voxelwise/compute. */
+export {};

@@ -1,0 +1,2 @@
+/** Choose among models and merge them. */
+export {};

@@ -1,0 +1,2 @@
+/** A model is a plan and weights; a case in, a segmentation out. */
+export {};

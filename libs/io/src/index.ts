@@ -1,0 +1,2 @@
+/** Bytes to volumes, weights and data sets, and back. */
+export {};

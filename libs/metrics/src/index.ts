@@ -1,0 +1,2 @@
+/** How good a segmentation is, in millimetres. */
+export {};

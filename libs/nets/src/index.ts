@@ -1,0 +1,2 @@
+/** Networks as readable modules, their weights' names, their export. */
+export {};

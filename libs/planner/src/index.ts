@@ -1,0 +1,2 @@
+/** Fingerprint of a data set in, plans out. */
+export {};

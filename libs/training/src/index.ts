@@ -1,0 +1,2 @@
+/** The loop, losses, optimizers and experiment state. */
+export {};

@@ -1,0 +1,2 @@
+/** Pure, recorded, invertible changes of a case. */
+export {};
