@@ -1,2 +1,3 @@
 /** Bytes to volumes, weights and data sets, and back. */
-export {};
+export { DatasetError, FormatError } from './errors.ts';
+export type { FormatErrorPlace } from './errors.ts';

@@ -1,0 +1,59 @@
+/** Errors of this library. Each carries a stable `code` and the fields that made it. */
+
+/** Where in which file the fault sits, and whatever else explains it. */
+export interface FormatErrorPlace {
+  /** Name or path of the file, as far as the caller told it. */
+  readonly file?: string;
+  /** The header field, tag or JSON key at fault. */
+  readonly field?: string;
+  /** Position in the file, in bytes from its start, where the fault was noticed. */
+  readonly byteOffset?: number;
+  /** Anything more: expected and found values. Plain JSON. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Bytes that are not what they claim: truncated, hostile, contradictory, or of a kind this library does not read.
+ *
+ * `message` is one paragraph for a person: who speaks, what was expected, what came, what to do.
+ */
+export class FormatError extends Error {
+  readonly code = 'format';
+  readonly file: string | undefined;
+  readonly field: string | undefined;
+  readonly byteOffset: number | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(message: string, place: FormatErrorPlace = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'FormatError';
+    this.file = place.file;
+    this.field = place.field;
+    this.byteOffset = place.byteOffset;
+    this.details = place.details ?? {};
+  }
+
+  /** The same fault, told of a named file: for callers that know the path when the decoder did not. */
+  inFile(file: string): FormatError {
+    if (this.file !== undefined) return this;
+    const { field, byteOffset, details } = this;
+    return new FormatError(`${file}: ${this.message}`, {
+      file,
+      ...(field === undefined ? {} : { field }),
+      ...(byteOffset === undefined ? {} : { byteOffset }),
+      details,
+    }, { cause: this });
+  }
+}
+
+/** A data set whose description contradicts itself or its files: wrong JSON, missing files, paths that leave the folder. */
+export class DatasetError extends Error {
+  readonly code = 'dataset';
+  readonly file: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(message: string, place: { readonly file?: string; readonly details?: Readonly<Record<string, unknown>> } = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DatasetError';
+    this.file = place.file;
+    this.details = place.details ?? {};
+  }
+}
