@@ -1,2 +1,2 @@
 /** Tensors, operations, their kernels and derivatives; nothing about medicine. */
-export {};
+export * from './random/index.ts';
