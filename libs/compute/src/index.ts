@@ -1,2 +1,17 @@
 /** Tensors, operations, their kernels and derivatives; nothing about medicine. */
+export { DeviceError, DTypeError, OutOfMemoryError, ShapeError, UsageError } from './errors.ts';
+export { describe, sizeOf, type DType, type HostArray, type Shape, type TensorSpec } from './tensor/spec.ts';
+export { Tensor, tensor, zeros } from './tensor/tensor.ts';
+export { keep, scope } from './tensor/scope.ts';
+export type { Device, DeviceKind, MemoryUse } from './devices/device.ts';
+export { createReferenceDevice } from './devices/reference/reference-device.ts';
+export { createShapeDevice, type ShapeDevice, type WorkCount } from './devices/shape/shape-device.ts';
+export { createWasmDevice, type WasmDevice, type WasmOptions } from './devices/wasm/wasm-device.ts';
+export { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './devices/wasm/features.ts';
+export { defineOp, registerKernel, type AnyOp, type Inputs, type Op, type OpCase, type OpDefinition } from './op/op.ts';
+export { float, int, pointer, scratchPointer, type KernelCall, type LoweringContext, type WasmKernel } from './devices/wasm/kernel.ts';
+export { taped, type Tape, type TapeEntry } from './op/tape.ts';
+export { defineGradient, type GradientRule } from './autograd/gradient.ts';
+export { registerGradient, valueAndGradients } from './autograd/backward.ts';
+export * from './ops/index.ts';
 export * from './random/index.ts';

@@ -1,0 +1,194 @@
+/** Turns a recorded graph into a WASM program: layouts settled, kernels listed, memory planned, words encoded. */
+import { DeviceError } from '../../errors.ts';
+import { planArena, type Lifetime } from '../../graph/arena.ts';
+import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
+import { int, pointer, type KernelArgument, type KernelCall, type Layout, type ScratchBuffer, type WasmKernel, type WasmKernelModule, type WasmView } from './kernel.ts';
+import { canBeBlocked, storedBytes } from './layouts.ts';
+import { sizeOf } from '../../tensor/spec.ts';
+
+/** Where a word that depends on addresses gets its value from. */
+export interface Patch {
+  readonly word: number;
+  readonly base: 'external' | 'result' | 'arena' | 'program';
+  /** Which external or result; unused for the rest. */
+  readonly index: number;
+  readonly byteOffset: number;
+}
+
+export interface ResultBuffer {
+  readonly bytes: number;
+  readonly layout: Layout;
+  readonly slot: Slot;
+}
+
+export interface WasmProgram {
+  /** Kernel names, one per call, with the module they come from. */
+  readonly calls: readonly { readonly kernel: string; readonly module: WasmKernelModule | undefined; readonly argumentWord: number; readonly label: string }[];
+  readonly words: Int32Array;
+  readonly patches: readonly Patch[];
+  readonly results: readonly ResultBuffer[];
+  readonly arenaBytes: number;
+}
+
+export interface CompileSettings {
+  readonly threads: number;
+  readonly build: 'simd' | 'relaxed';
+  readonly deterministic: boolean;
+}
+
+interface View extends WasmView {
+  readonly place: { readonly base: 'external' | 'result'; readonly index: number } | { readonly base: 'temporary' };
+}
+
+interface Step {
+  readonly call: KernelCall;
+  readonly module: WasmKernelModule | undefined;
+  readonly label: string;
+}
+
+export function compile(graph: Graph, settings: CompileSettings): WasmProgram {
+  return new Compiler(graph, settings).run();
+}
+
+class Compiler {
+  readonly #graph: Graph;
+  readonly #settings: CompileSettings;
+  readonly #views = new Map<number, Map<Layout, View>>();
+  readonly #steps: Step[] = [];
+  readonly #lifetimes = new Map<object, { bytes: number; first: number; last: number }>();
+  readonly #externalIndex = new Map<number, number>();
+  readonly #resultIndex = new Map<number, number>();
+  readonly #results: ResultBuffer[] = [];
+  #nextId = 0;
+
+  constructor(graph: Graph, settings: CompileSettings) {
+    this.#graph = graph;
+    this.#settings = settings;
+    for (const slot of graph.slots) {
+      if (slot.role === 'external') {
+        const index = this.#externalIndex.size;
+        this.#externalIndex.set(slot.index, index);
+        const layout = slot.layout as Layout;
+        this.#views.set(slot.index, new Map([[layout, this.#view(slot, layout, { base: 'external', index })]]));
+      } else if (slot.role === 'result') {
+        this.#resultIndex.set(slot.index, this.#resultIndex.size);
+      }
+    }
+  }
+
+  run(): WasmProgram {
+    for (const node of this.#graph.nodes) this.#lower(node);
+    return this.#encode();
+  }
+
+  #lower(node: GraphNode): void {
+    const kernel = node.op.kernels.wasm as WasmKernel;
+    const came: Record<string, WasmView | undefined> = {};
+    for (const [name, slot] of Object.entries(node.inputs)) came[name] = slot && this.#anyView(slot);
+    const wanted = kernel.layouts?.({ inputs: came, outputs: node.outputs, options: node.options });
+    const inputs: Record<string, WasmView | undefined> = {};
+    for (const [name, slot] of Object.entries(node.inputs)) {
+      if (slot === undefined) continue;
+      const layout = wanted?.inputs[name] ?? 'plain';
+      const mutated = node.op.mutates?.includes(name) ?? false;
+      if (mutated && !this.#views.get(slot.index)!.has(layout))
+        throw new DeviceError(`${node.op.name}: ${name} is written in place but is stored in another layout.`, { op: node.op.name, input: name });
+      inputs[name] = this.#viewIn(slot, layout);
+    }
+    const outputs = node.outputs.map((slot, k) => this.#define(slot, wanted?.outputs[k] ?? 'plain'));
+    const scratches: ScratchBuffer[] = [];
+    const first = this.#steps.length;
+    const calls = kernel.lower({
+      inputs,
+      outputs,
+      options: node.options,
+      ...this.#settings,
+      scratch: (bytes) => {
+        const scratch: ScratchBuffer = { bytes };
+        scratches.push(scratch);
+        return scratch;
+      },
+    });
+    for (const call of calls) this.#steps.push({ call, module: kernel.module, label: node.op.name });
+    const last = Math.max(first, this.#steps.length - 1);
+    for (const scratch of scratches) this.#lifetimes.set(scratch, { bytes: scratch.bytes, first, last });
+    for (const view of [...Object.values(inputs), ...outputs]) if (view) this.#touch(view as View, first, last);
+    for (const name of node.op.mutates ?? []) {
+      const slot = node.inputs[name];
+      if (slot === undefined) continue;
+      const views = this.#views.get(slot.index)!;
+      for (const layout of [...views.keys()]) if (views.get(layout) !== inputs[name]) views.delete(layout);
+    }
+  }
+
+  #view(slot: Slot, layout: Layout, place: View['place']): View {
+    return { id: this.#nextId++, shape: slot.shape, dtype: slot.dtype, layout, place };
+  }
+
+  #anyView(slot: Slot): View {
+    return this.#views.get(slot.index)!.values().next().value!;
+  }
+
+  #define(slot: Slot, layout: Layout): View {
+    const place: View['place'] = slot.role === 'result' ? { base: 'result', index: this.#resultIndex.get(slot.index)! } : { base: 'temporary' };
+    if (place.base === 'result') this.#results[place.index] = { bytes: storedBytes(slot, layout), layout, slot };
+    const view = this.#view(slot, layout, place);
+    this.#views.set(slot.index, new Map([[layout, view]]));
+    return view;
+  }
+
+  #viewIn(slot: Slot, layout: Layout): View {
+    const views = this.#views.get(slot.index)!;
+    const there = views.get(layout);
+    if (there !== undefined) return there;
+    if (!canBeBlocked(slot)) throw new DeviceError(`wasm: ${slot.dtype} [${slot.shape.join(', ')}] has no ${layout} layout.`);
+    const from = this.#anyView(slot);
+    const to = this.#view(slot, layout, { base: 'temporary' });
+    const [samples, channels, ...space] = slot.shape as [number, number, ...number[]];
+    const args = [pointer(from), pointer(to), int(samples), int(channels), int(sizeOf(space))];
+    this.#steps.push({ call: { kernel: layout === 'blocked' ? 'to_blocked' : 'to_plain', args }, module: undefined, label: 'layout' });
+    this.#touch(from, this.#steps.length - 1, this.#steps.length - 1);
+    this.#touch(to, this.#steps.length - 1, this.#steps.length - 1);
+    views.set(layout, to);
+    return to;
+  }
+
+  #touch(view: View, first: number, last: number): void {
+    if (view.place.base !== 'temporary') return;
+    const life = this.#lifetimes.get(view);
+    if (life === undefined) this.#lifetimes.set(view, { bytes: storedBytes(view, view.layout), first, last });
+    else life.last = Math.max(life.last, last);
+  }
+
+  #encode(): WasmProgram {
+    const owners = [...this.#lifetimes.keys()];
+    const plan = planArena(owners.map((owner) => this.#lifetimes.get(owner)! satisfies Lifetime), 64);
+    const offsets = new Map(owners.map((owner, k) => [owner, plan.offsets[k]!]));
+    const words: number[] = [];
+    const patches: Patch[] = [];
+    const float = new Float32Array(1);
+    const bits = new Int32Array(float.buffer);
+    const place = (args: readonly KernelArgument[]): number => {
+      const at = words.length;
+      for (const _ of args) words.push(0);
+      args.forEach((arg, k) => {
+        const word = at + k;
+        if ('i32' in arg) words[word] = arg.i32;
+        else if ('f32' in arg) {
+          float[0] = arg.f32;
+          words[word] = bits[0]!;
+        } else if ('words' in arg) patches.push({ word, base: 'program', index: 0, byteOffset: place(arg.words) * 4 });
+        else if ('scratch' in arg) patches.push({ word, base: 'arena', index: 0, byteOffset: offsets.get(arg.scratch)! + (arg.byteOffset ?? 0) });
+        else {
+          const view = arg.pointer as View;
+          const extra = arg.byteOffset ?? 0;
+          if (view.place.base === 'temporary') patches.push({ word, base: 'arena', index: 0, byteOffset: offsets.get(view)! + extra });
+          else patches.push({ word, base: view.place.base, index: view.place.index, byteOffset: extra });
+        }
+      });
+      return at;
+    };
+    const calls = this.#steps.map((step) => ({ kernel: step.call.kernel, module: step.module, argumentWord: place(step.call.args), label: step.label }));
+    return { calls, words: Int32Array.from(words), patches, results: this.#results, arenaBytes: plan.bytes };
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * How an operation runs on the WASM device: a lowering turns one recorded operation into a short list of kernel calls.
+ *
+ * Kernel ABI. A kernel is an exported WebAssembly function `name(args: usize, part: i32, parts: i32): void` over one shared
+ * memory. `args` points at 4-byte words, in the order of `KernelCall.args`. Every thread calls it with its own `part` of
+ * `parts`; when all have returned, the next call starts (a barrier in between). A kernel allocates nothing: what it needs
+ * comes in through its arguments. It must give the same bits for every `parts` (partition reductions by fixed blocks, not
+ * by thread), and every access stays inside the buffers it was given.
+ *
+ * Layouts. `plain` is row-major. `blocked` is for f32 tensors of rank 4 or 5, [N, C, (z,) y, x]: stored as
+ * [N, ceil(C/8), (z,) y, x, 8], channels padded to a multiple of 8, and the padding channels always hold zeros
+ * (a kernel that writes a blocked tensor writes them too).
+ */
+import type { TensorSpec } from '../../tensor/spec.ts';
+
+export type Layout = 'plain' | 'blocked';
+
+/** A tensor as a lowering sees it. */
+export interface WasmView extends TensorSpec {
+  readonly layout: Layout;
+  /** Identity of the buffer: two views with the same id share memory. */
+  readonly id: number;
+}
+
+/** One word of a kernel's arguments. Pointers are resolved once the memory is planned. */
+export type KernelArgument =
+  | { readonly i32: number }
+  | { readonly f32: number }
+  | { readonly pointer: WasmView; readonly byteOffset?: number }
+  | { readonly scratch: ScratchBuffer; readonly byteOffset?: number }
+  /** The address of a block of constant 4-byte words placed in memory with the program (lists of sizes, taps, pointers). */
+  | { readonly words: readonly KernelArgument[] };
+
+/** Memory alive for the calls of one operation only. */
+export interface ScratchBuffer {
+  readonly bytes: number;
+}
+
+export interface KernelCall {
+  /** Name of the exported function. */
+  readonly kernel: string;
+  readonly args: readonly KernelArgument[];
+}
+
+export interface LoweringContext<R> {
+  readonly inputs: Readonly<Record<string, WasmView | undefined>>;
+  readonly outputs: readonly WasmView[];
+  readonly options: R;
+  readonly threads: number;
+  /** Which build of the kernels runs. Layout and algorithm must not depend on `threads` when deterministic. */
+  readonly build: 'simd' | 'relaxed';
+  readonly deterministic: boolean;
+  /** Asks for scratch memory (16-byte aligned), shared by all calls of this lowering. */
+  scratch(bytes: number): ScratchBuffer;
+}
+
+/** A WebAssembly module of somebody else's package: imports `env.memory` (shared, maximum 65536 pages), exports kernels. */
+export interface WasmKernelModule {
+  /** Unique name; kernels of the module are called as exported. */
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface WasmKernel<R = unknown> {
+  /** Where the kernels live, when they are not Voxelwise's own. */
+  readonly module?: WasmKernelModule;
+  /**
+   * The layouts this operation wants, given those in which the inputs come. The device converts where they differ.
+   * Absent: every input and output plain.
+   */
+  layouts?(came: {
+    readonly inputs: Readonly<Record<string, WasmView | undefined>>;
+    readonly outputs: readonly TensorSpec[];
+    readonly options: R;
+  }): { readonly inputs: Readonly<Record<string, Layout>>; readonly outputs: readonly Layout[] };
+  lower(context: LoweringContext<R>): readonly KernelCall[];
+}
+
+export const int = (value: number): KernelArgument => ({ i32: value });
+export const float = (value: number): KernelArgument => ({ f32: value });
+export const pointer = (view: WasmView, byteOffset = 0): KernelArgument => ({ pointer: view, byteOffset });
+export const scratchPointer = (scratch: ScratchBuffer, byteOffset = 0): KernelArgument => ({ scratch, byteOffset });

@@ -1,0 +1,217 @@
+/** The WASM device: AssemblyScript SIMD kernels over one shared memory, run by a pool of threads as whole programs. */
+import { DeviceError } from '../../errors.ts';
+import { RecordingDevice, type Backend } from '../../graph/recording-device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { AnyOp } from '../../op/op.ts';
+import type { HostArray, TensorSpec } from '../../tensor/spec.ts';
+import { bytesPerElement, sizeOf } from '../../tensor/spec.ts';
+import type { Device, MemoryUse } from '../device.ts';
+import { compile, type WasmProgram } from './compile.ts';
+import { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './features.ts';
+import { Heap } from './heap.ts';
+import { kernelName } from './interpreter.ts';
+import type { Layout } from './kernel.ts';
+import { unblock } from './layouts.ts';
+import { InlineRunner, PoolRunner, type Runner } from './runner.ts';
+import relaxedBase64 from '../../generated/kernels.relaxed.ts';
+import simdBase64 from '../../generated/kernels.simd.ts';
+import workerSource from '../../generated/worker.ts';
+
+export interface WasmOptions {
+  /** Default: all cores where memory can be shared, else one. One thread runs on the calling thread, in short turns. */
+  readonly threads?: number;
+  /** Multiply and add rounded separately and a fixed order of sums: the same bits on every machine. Default false. */
+  readonly deterministic?: boolean;
+  /** The memory never grows past this. Default: 4 GiB, the most a WASM memory can hold. */
+  readonly maxBytes?: number;
+  /** For pages whose policy forbids blob: workers: where `worker.js` of this package is served. */
+  readonly workerUrl?: string | URL;
+  /** Keeps milliseconds per operation of each program; needs `threads: 1`. */
+  readonly profile?: boolean;
+}
+
+export interface WasmDevice extends Device {
+  readonly threads: number;
+  readonly build: 'simd' | 'relaxed';
+  /** Milliseconds per operation since the device was made, when profiling. */
+  readonly profile: ReadonlyMap<string, number>;
+}
+
+const PAGE = 65536;
+const MAX_PAGES = 65536;
+/** Below lie static data of the kernels and the barrier's words. */
+const HEAP_START = PAGE;
+const CONTROL = PAGE - 64;
+
+interface WasmBuffer {
+  readonly address: number;
+  readonly layout: Layout;
+}
+
+interface LoadedProgram {
+  readonly program: WasmProgram;
+  readonly address: number;
+  readonly kernels: Int32Array;
+  readonly args: Uint32Array;
+  /** Modules and names the threads have not heard of yet. */
+  newNames: string[];
+}
+
+class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
+  readonly kind = 'wasm';
+  readonly name: string;
+  readonly build: 'simd' | 'relaxed';
+  readonly deterministic: boolean;
+  readonly runner: Runner;
+  readonly profile = new Map<string, number>();
+  readonly #memory: WebAssembly.Memory;
+  readonly #heap: Heap;
+  readonly #names = new Map<string, number>();
+  readonly #modules = new Set<string>();
+  #arena = { address: 0, bytes: 0 };
+
+  constructor(memory: WebAssembly.Memory, runner: Runner, build: 'simd' | 'relaxed', options: WasmOptions) {
+    this.#memory = memory;
+    this.runner = runner;
+    this.build = build;
+    this.deterministic = options.deterministic ?? false;
+    this.#heap = new Heap(memory, HEAP_START, Math.min(options.maxBytes ?? Infinity, MAX_PAGES * PAGE));
+    this.name = `wasm (${build === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${runner.threads} thread${runner.threads === 1 ? '' : 's'})`;
+  }
+
+  supports(op: AnyOp): boolean {
+    return op.kernels.wasm !== undefined;
+  }
+
+  upload(data: HostArray, spec: TensorSpec): WasmBuffer {
+    const bytes = sizeOf(spec.shape) * bytesPerElement(spec.dtype);
+    const address = this.#heap.allocate(bytes, `a tensor [${spec.shape.join(', ')}]`);
+    new Uint8Array(this.#memory.buffer, address, bytes).set(new Uint8Array(data.buffer, data.byteOffset, bytes));
+    return { address, layout: 'plain' };
+  }
+
+  layoutOf(buffer: WasmBuffer): string {
+    return buffer.layout;
+  }
+
+  compile(graph: Graph): LoadedProgram {
+    const program = compile(graph, { threads: this.runner.threads, build: this.build, deterministic: this.deterministic });
+    const address = this.#heap.allocate(program.words.byteLength, 'the arguments of a program');
+    const newNames: string[] = [];
+    const kernels = new Int32Array(program.calls.length);
+    const args = new Uint32Array(program.calls.length);
+    program.calls.forEach((call, k) => {
+      if (call.module !== undefined && !this.#modules.has(call.module.name)) {
+        this.#modules.add(call.module.name);
+        this.runner.addModule(call.module.name, new WebAssembly.Module(call.module.bytes));
+      }
+      const name = kernelName(call.kernel, call.module);
+      let index = this.#names.get(name);
+      if (index === undefined) {
+        index = this.#names.size;
+        this.#names.set(name, index);
+        newNames.push(name);
+      }
+      kernels[k] = index;
+      args[k] = address + call.argumentWord * 4;
+    });
+    return { program, address, kernels, args, newNames };
+  }
+
+  async execute(loaded: LoadedProgram, externals: readonly WasmBuffer[]): Promise<WasmBuffer[]> {
+    const { program, address } = loaded;
+    const results: WasmBuffer[] = [];
+    try {
+      if (program.arenaBytes > this.#arena.bytes) {
+        if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
+        this.#arena = { address: 0, bytes: 0 };
+        this.#arena = { address: this.#heap.allocate(program.arenaBytes, `temporaries of ${program.calls.length} kernel calls`), bytes: program.arenaBytes };
+      }
+      for (const { bytes, layout, slot } of program.results)
+        results.push({ address: this.#heap.allocate(bytes, `a result [${slot.shape.join(', ')}]`), layout });
+    } catch (error) {
+      for (const result of results) this.free(result);
+      throw error;
+    }
+    const words = new Int32Array(this.#memory.buffer, address, program.words.length);
+    words.set(program.words);
+    for (const patch of program.patches) {
+      const base =
+        patch.base === 'external' ? externals[patch.index]!.address : patch.base === 'result' ? results[patch.index]!.address : patch.base === 'arena' ? this.#arena.address : address;
+      words[patch.word] = (base + patch.byteOffset) | 0;
+    }
+    const newNames = loaded.newNames;
+    loaded.newNames = [];
+    await this.runner.run({ kernels: loaded.kernels, args: loaded.args, newNames });
+    this.#keepTimes(program);
+    return results;
+  }
+
+  read(buffer: WasmBuffer, spec: TensorSpec): Promise<HostArray> {
+    const size = sizeOf(spec.shape);
+    if (buffer.layout === 'blocked') {
+      const [n, c, ...space] = spec.shape as [number, number, ...number[]];
+      return Promise.resolve(unblock(new Float32Array(this.#memory.buffer, buffer.address, n * Math.ceil(c / 8) * 8 * sizeOf(space)), spec));
+    }
+    // Copied element by element: the source is shared memory, the result must not be.
+    const from = spec.dtype === 'i32' ? new Int32Array(this.#memory.buffer, buffer.address, size) : spec.dtype === 'u8' ? new Uint8Array(this.#memory.buffer, buffer.address, size) : new Float32Array(this.#memory.buffer, buffer.address, size);
+    const Host = from.constructor as new (source: HostArray) => HostArray;
+    return Promise.resolve(new Host(from));
+  }
+
+  free(buffer: WasmBuffer): void {
+    this.#heap.free(buffer.address);
+  }
+
+  dropProgram(loaded: LoadedProgram): void {
+    this.#heap.free(loaded.address);
+  }
+
+  memory(): MemoryUse {
+    return { bytes: this.#heap.usedBytes, peakBytes: this.#heap.peakBytes, limitBytes: this.#heap.limitBytes };
+  }
+
+  dispose(): void {
+    this.runner.dispose();
+  }
+
+  #keepTimes(program: WasmProgram): void {
+    if (!(this.runner instanceof InlineRunner) || this.runner.profile === undefined) return;
+    this.runner.profile.forEach((milliseconds, k) => {
+      const call = program.calls[k]!;
+      const key = `${call.label}/${call.kernel}`;
+      this.profile.set(key, (this.profile.get(key) ?? 0) + milliseconds);
+    });
+  }
+}
+
+/**
+ * Makes a WASM device. Threads need shared memory (Node, or a cross-origin isolated page); where that is missing one thread
+ * is used and the device's name says so.
+ *
+ * Throws: DeviceError if `threads` is not a positive whole number.
+ */
+export async function createWasmDevice(options: WasmOptions = {}): Promise<WasmDevice> {
+  const wanted = options.threads ?? hardwareThreads();
+  if (!Number.isInteger(wanted) || wanted < 1) throw new DeviceError(`createWasmDevice: threads is a positive whole number, came ${wanted}.`, { threads: wanted });
+  const relaxed = !options.deterministic && relaxedSimdAvailable();
+  const module = await WebAssembly.compile(decode(relaxed ? relaxedBase64 : simdBase64));
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared: true });
+  const threads = sharedMemoryAvailable() ? wanted : 1;
+  let runner: Runner;
+  if (threads > 1) runner = await PoolRunner.start(workerSource, options.workerUrl, module, memory, CONTROL, threads);
+  else {
+    const inline = new InlineRunner(module, memory, CONTROL);
+    inline.profiling = options.profile ?? false;
+    runner = inline;
+  }
+  const backend = new WasmBackend(memory, runner, relaxed ? 'relaxed' : 'simd', options);
+  return Object.assign(new RecordingDevice(backend), { threads, build: backend.build, profile: backend.profile });
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
+  return bytes;
+}

@@ -1,0 +1,2 @@
+/** Every operation, one line each. */
+export { add } from './pointwise/pointwise.ts';
