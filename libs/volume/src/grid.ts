@@ -7,11 +7,22 @@ export function voxelCount(shape: PerAxis): number {
   return shape[0] * shape[1] * shape[2];
 }
 
-/** Millimetres between neighbouring voxels along each array axis [z, y, x]: the lengths of the affine's columns. */
+/** Millimetres between neighboring voxels along each array axis [z, y, x]: the lengths of the affine's columns. */
 export function spacing(grid: Grid): PerAxis {
   const a = grid.affine;
-  const length = (c: number): number => Math.hypot(a[c]!, a[4 + c]!, a[8 + c]!);
+  const length = (c: number): number => withoutNoise(Math.hypot(a[c]!, a[4 + c]!, a[8 + c]!));
   return [length(0), length(1), length(2)];
+}
+
+/**
+ * A length without the last digits that a rotation leaves behind: two axes stored with the same voxel size must compare equal,
+ * because planners ask `===`. Headers hold float32 or short decimals; only noise of 1e-9 and 1e-13 (relative) is removed.
+ */
+function withoutNoise(length: number): number {
+  const single = Math.fround(length);
+  if (Math.abs(single - length) <= 1e-9 * length) return single;
+  const decimal = Number(length.toPrecision(12));
+  return Math.abs(decimal - length) <= 1e-13 * length ? decimal : length;
 }
 
 /**

@@ -1,4 +1,11 @@
 /** A voxel grid placed in the patient; nothing about files or devices. */
 export type { Case, Grid, PerAxis, Volume, VoxelArray } from './volume.ts';
+export type { Matrix3, WorldPoint } from './affine.ts';
+export type { OrthogonalGrid } from './direction.ts';
+export type { GridDifference } from './same-grid.ts';
 export { GeometryError } from './errors.ts';
+export { affineFrom, determinant3, indexOf, invert3, invertAffine, linearPart, worldOf } from './affine.ts';
+export { checkVolume } from './check-volume.ts';
+export { direction, isRightHanded, nearestOrthogonal, orientation, orthogonalize, shear } from './direction.ts';
 export { alignedGrid, spacing, voxelCount } from './grid.ts';
+export { compareGrids, sameGrid } from './same-grid.ts';
