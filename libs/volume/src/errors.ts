@@ -10,3 +10,14 @@ export class GeometryError extends Error {
     this.details = details;
   }
 }
+
+/** Text that is not the JSON it claims to be; `details` holds line and column. */
+export class JsonError extends Error {
+  readonly code = 'json';
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JsonError';
+    this.details = details;
+  }
+}

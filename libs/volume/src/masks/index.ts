@@ -1,0 +1,6 @@
+/** Geometry of masks: boxes, holes, components, distances. */
+export { type Box, boxShape, cutBox, tightBox } from './box.ts';
+export { type Components, type Connectivity, connectedComponents, keepLargestComponents } from './components.ts';
+export { squaredDistance } from './distance.ts';
+export { fillHoles } from './holes.ts';
+export { type NonzeroRegion, nonzeroMask, nonzeroRegion } from './nonzero.ts';
