@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// The command's door. It stands in the repository so that npm can link it before anything is built.
+import('../dist/main.js').then(
+  ({ main }) => main(process.argv.slice(2)),
+  (error) => {
+    if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    console.error('voxelwise: not built yet; run `npm run build` once in the repository.');
+    process.exitCode = 1;
+  },
+);

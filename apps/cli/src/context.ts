@@ -1,0 +1,77 @@
+/** What every command gets: where to speak, on what to compute, where to work, and when to stop. */
+import { createWasmDevice, createReferenceDevice, hardwareThreads, type Device } from '@voxelwise/compute';
+import { Output } from './terminal/output.ts';
+import { CommandUsageError, InterruptedError } from './exit.ts';
+import { parseBytes, parseWhole } from './values.ts';
+
+/** Flags that every command takes. */
+export interface GlobalFlags {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly device?: string;
+  readonly threads?: string;
+  readonly seed?: string;
+  readonly maxMemory?: string;
+  readonly workspace?: string;
+}
+
+export type DeviceChoice = 'auto' | 'webgpu' | 'wasm' | 'reference';
+
+export interface Context {
+  readonly output: Output;
+  readonly device: DeviceChoice;
+  readonly threads: number;
+  readonly seed: number;
+  /** Bytes; undefined: what the machine has. */
+  readonly maxMemory: number | undefined;
+  readonly workspaceFlag: string | undefined;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+export function makeContext(flags: GlobalFlags, signal: AbortSignal, environment: NodeJS.ProcessEnv): Context {
+  const device = flags.device ?? 'auto';
+  if (!['auto', 'webgpu', 'wasm', 'reference'].includes(device)) throw new CommandUsageError(`--device is one of auto, webgpu, wasm, reference; came '${device}'`);
+  const threads = flags.threads === undefined ? hardwareThreads() : parseWhole(flags.threads, '--threads');
+  if (threads < 1) throw new CommandUsageError(`--threads is at least 1, came ${threads}`);
+  return {
+    output: new Output({ json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? false }),
+    device: device as DeviceChoice,
+    threads,
+    seed: flags.seed === undefined ? 1234 : parseWhole(flags.seed, '--seed'),
+    maxMemory: flags.maxMemory === undefined ? undefined : parseBytes(flags.maxMemory),
+    workspaceFlag: flags.workspace,
+    environment,
+    signal,
+  };
+}
+
+/** Throws: InterruptedError once a signal came. */
+export function stopIfInterrupted(context: Context): void {
+  if (context.signal.aborted) throw new InterruptedError();
+}
+
+/** Opens the device that was asked for and says which it is and why. The caller disposes it. */
+export async function openDevice(context: Context, purpose = 'compute'): Promise<Device> {
+  const { output, threads, maxMemory } = context;
+  const wasm = (): Promise<Device> => createWasmDevice({ threads, ...(maxMemory === undefined ? {} : { maxBytes: Math.min(maxMemory, 2 ** 32) }) });
+  let device: Device;
+  let why: string;
+  if (context.device === 'reference') [device, why] = [createReferenceDevice(), 'as asked'];
+  else if (context.device === 'wasm') [device, why] = [await wasm(), 'as asked'];
+  else if (context.device === 'webgpu') [device, why] = [await openWebGpu(true), 'as asked'];
+  else {
+    const gpu = await openWebGpu(false).catch(() => undefined);
+    if (gpu) [device, why] = [gpu, 'a GPU is there'];
+    else [device, why] = [await wasm(), 'no GPU that is real'];
+  }
+  output.note(`${purpose} on ${device.name}: ${why}`);
+  return device;
+}
+
+/** A software GPU counts only when `named`. */
+async function openWebGpu(named: boolean): Promise<Device> {
+  const { openNodeGpu } = await import('./webgpu.ts');
+  return openNodeGpu(named);
+}

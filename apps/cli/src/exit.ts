@@ -1,0 +1,67 @@
+/** Exit codes and the errors that mean them. */
+
+/** 0 done · 1 a bug · 2 wrong usage · 3 bad input data · 4 refused for want of memory, disk or time · 5 interrupted, state saved. */
+export const EXIT = { done: 0, bug: 1, usage: 2, badInput: 3, resources: 4, interrupted: 5 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The command line was wrong. */
+export class CommandUsageError extends Error {
+  readonly code = 'usage';
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.name = 'CommandUsageError';
+    this.details = details;
+  }
+}
+
+/** The data is at fault; `file` says where. */
+export class InputError extends Error {
+  readonly code: string;
+  readonly file: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(code: string, message: string, file?: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'InputError';
+    this.code = code;
+    this.file = file;
+    this.details = details;
+  }
+}
+
+/** Memory, disk or time will not suffice; said before the work. */
+export class ResourceError extends Error {
+  readonly code = 'resources';
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.name = 'ResourceError';
+    this.details = details;
+  }
+}
+
+/** SIGINT or SIGTERM came; what was done is saved. */
+export class InterruptedError extends Error {
+  readonly code = 'interrupted';
+  constructor(message = 'interrupted; run the same command again to go on') {
+    super(message);
+    this.name = 'InterruptedError';
+  }
+}
+
+/** Codes of library errors that blame the input, by class name. */
+const INPUT_ERRORS = new Set(['InputError', 'FormatError', 'DatasetError', 'GeometryError', 'PlanError', 'PreprocessingError', 'TransformError', 'FingerprintError', 'SplitsError', 'ModelError', 'CheckpointError', 'WeightsError', 'LabelError', 'MetricError', 'MetricsError', 'DicomError', 'PlannerError', 'EvaluationError', 'EnsembleError', 'TrainingError', 'InferenceError', 'NonFiniteLossError']);
+const RESOURCE_ERRORS = new Set(['ResourceError', 'OutOfMemoryError', 'BudgetError']);
+const SYSTEM_INPUT_CODES = new Set(['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EPERM']);
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!(error instanceof Error)) return EXIT.bug;
+  if (error.name === 'InterruptedError' || error.name === 'AbortError') return EXIT.interrupted;
+  if (error.name === 'CommandUsageError') return EXIT.usage;
+  if (INPUT_ERRORS.has(error.name)) return EXIT.badInput;
+  if (RESOURCE_ERRORS.has(error.name)) return EXIT.resources;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (code === 'ENOSPC') return EXIT.resources;
+  if (SYSTEM_INPUT_CODES.has(code)) return EXIT.badInput;
+  return EXIT.bug;
+}

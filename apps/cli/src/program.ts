@@ -1,0 +1,62 @@
+/** Every command in one list. Adding a command is one import and one line. */
+import { Command } from 'commander';
+import { makeContext, type Context, type GlobalFlags } from './context.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { reportCommand } from './commands/report.ts';
+import { version } from './version.ts';
+
+export interface Surroundings {
+  readonly signal: AbortSignal;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** One command: `define` adds its arguments and flags, and hands its work to `action`. */
+export interface CommandDefinition {
+  readonly name: string;
+  define(command: Command, withContext: WithContext): Command;
+}
+
+/** Wraps the work of a command: it gets a context made of the global flags. */
+export type WithContext = (work: (context: Context, ...args: never[]) => Promise<void>) => (...args: unknown[]) => Promise<void>;
+
+const COMMANDS: readonly CommandDefinition[] = [doctorCommand, reportCommand];
+
+export function makeProgram({ signal, environment }: Surroundings): Command {
+  const program = new Command('voxelwise')
+    .description('Medical image segmentation that anyone can train and run.')
+    .version(version)
+    .showHelpAfterError('(add --help for usage)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ voxelwise run Task04_Hippocampus --budget 30m      everything: data check, plan, training, scores, report
+  $ voxelwise predict --model results/… --input images --output segmentations
+  $ voxelwise doctor Task04_Hippocampus                find faults in the data before any computing
+
+Exit codes: 0 done · 1 internal error · 2 wrong usage · 3 bad input · 4 not enough memory, disk or time · 5 interrupted, state saved`,
+    );
+  for (const { name, define } of COMMANDS) {
+    const command = program.command(name).exitOverride();
+    withGlobalFlags(command);
+    define(command, (work) => async (...args: unknown[]) => {
+      const self = args.at(-1) as Command;
+      const context = makeContext(self.optsWithGlobals<GlobalFlags>(), signal, environment);
+      await (work as (context: Context, ...args: unknown[]) => Promise<void>)(context, ...args.slice(0, -1));
+    });
+  }
+  return program;
+}
+
+function withGlobalFlags(command: Command): void {
+  command
+    .option('--json', 'one JSON document on stdout, everything else on stderr')
+    .option('--quiet', 'no progress')
+    .option('--verbose', 'per-step detail')
+    .option('--device <kind>', 'auto, webgpu, wasm or reference', 'auto')
+    .option('--threads <n>', 'WASM threads (default: all cores)')
+    .option('--seed <n>', 'seed of all chance', '1234')
+    .option('--max-memory <size>', 'a limit that is kept, e.g. 4GB')
+    .option('--workspace <dir>', 'where raw, preprocessed and results live (default: nnU-Net variables, else ./voxelwise)');
+}

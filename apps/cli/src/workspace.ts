@@ -1,0 +1,30 @@
+/** Where raw data, preprocessed data and results live: nnU-Net's three variables, or one workspace folder. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Context } from './context.ts';
+
+export interface Workspace {
+  readonly raw: string;
+  readonly preprocessed: string;
+  readonly results: string;
+}
+
+/** `nnUNet_raw`, `nnUNet_preprocessed`, `nnUNet_results` where set; the rest below --workspace (default ./voxelwise). */
+export function workspaceOf(context: Context): Workspace {
+  const base = resolve(context.workspaceFlag ?? context.environment['VOXELWISE_WORKSPACE'] ?? 'voxelwise');
+  const useEnvironment = context.workspaceFlag === undefined;
+  const root = (variable: string, name: string): string => {
+    const given = useEnvironment ? context.environment[variable] : undefined;
+    return given !== undefined && given !== '' ? resolve(given) : join(base, name);
+  };
+  return { raw: root('nnUNet_raw', 'raw'), preprocessed: root('nnUNet_preprocessed', 'preprocessed'), results: root('nnUNet_results', 'results') };
+}
+
+/** `nnUNetTrainer__nnUNetPlans__3d_fullres`. */
+export function modelFolder(trainer: string, plans: string, configuration: string): string {
+  return `${trainer}__${plans}__${configuration}`;
+}
+
+export function exists(path: string): boolean {
+  return existsSync(path);
+}
