@@ -1,2 +1,3 @@
-/** A model is a plan and weights; a case in, a segmentation out. */
-export {};
+/** A case in, a segmentation out: model folders, sliding windows, restoration. */
+export type { Fold, Model, ModelFolder } from './model/model.ts';
+export type { PredictOptions, Prediction } from './predict-options.ts';

@@ -1,0 +1,25 @@
+/** How to predict, and what comes back. */
+import type { Device } from '@voxelwise/compute';
+import type { Volume } from '@voxelwise/volume';
+
+export interface PredictOptions {
+  readonly device: Device;
+  /** Shared part of neighboring windows: the step is this share of the patch. Default 0.5. */
+  readonly stepSize?: number;
+  /** Average over mirrored copies. Default true where the model allows it. */
+  readonly mirroring?: boolean;
+  /** Also return probabilities on the input's grid. */
+  readonly probabilities?: boolean;
+  /** The previous stage's segmentation of this case, on the input's grid (cascade). */
+  readonly previousStage?: Volume;
+  /** Network passes done and to do. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Prediction {
+  /** Label map on the input's grid. */
+  readonly segmentation: Volume;
+  /** [K, z, y, x] f32: one channel per label (background first) or region. */
+  readonly probabilities?: Volume;
+}

@@ -1,0 +1,35 @@
+/** The residual block of nnU-Net's ResEnc family: two convolutions beside a shortcut. Source: He 2016, variant D (average pooling in the shortcut). */
+import { add, avgPool, leakyRelu, type Tensor } from '@voxelwise/compute';
+import { Convolution, ConvolutionBlock, Normalization, type BlockSettings } from './convolution-block.ts';
+
+/**
+ * y = leaky(norm(conv(leaky(norm(conv(x))))) + shortcut(x)). The shortcut pools where the block strides and projects
+ * (1×1, no bias, normalized) where channels change. The second norm starts at zero, so that the block starts as its shortcut.
+ */
+export class ResidualBlock {
+  readonly conv1: ConvolutionBlock;
+  readonly conv2: { readonly conv: Convolution; readonly norm: Normalization };
+  readonly shortcut?: { readonly conv: Convolution; readonly norm: Normalization };
+  readonly #stride: readonly number[];
+  readonly #slope: number;
+
+  constructor(inChannels: number, outChannels: number, settings: BlockSettings) {
+    const ones = settings.stride.map(() => 1);
+    this.conv1 = new ConvolutionBlock(inChannels, outChannels, settings);
+    this.conv2 = { conv: new Convolution(outChannels, outChannels, { ...settings, stride: ones }), norm: new Normalization(outChannels, settings.epsilon, 0) };
+    if (inChannels !== outChannels) {
+      const projection = { kernel: ones, stride: ones, bias: false, slope: settings.slope };
+      this.shortcut = { conv: new Convolution(inChannels, outChannels, projection), norm: new Normalization(outChannels, settings.epsilon) };
+    }
+    this.#stride = settings.stride;
+    this.#slope = settings.slope;
+  }
+
+  forward(x: Tensor): Tensor {
+    const path = this.conv2.norm.forward(this.conv2.conv.forward(this.conv1.forward(x)));
+    let beside = x;
+    if (this.#stride.some((s) => s > 1)) beside = avgPool({ x: beside }, { kernel: this.#stride, stride: this.#stride });
+    if (this.shortcut) beside = this.shortcut.norm.forward(this.shortcut.conv.forward(beside));
+    return leakyRelu({ x: add({ a: path, b: beside }) }, { slope: this.#slope });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * nnU-Net's checkpoints hold every block twice (`all_modules.…`) and the whole encoder again inside the decoder. Here are
+ * all those names, in the order of the reference, for reading (duplicates dropped) and writing (duplicates made).
+ */
+import { WeightsError } from '../errors.ts';
+import { parametersOf, type Module } from '../module/module.ts';
+import type { NamedArray, Weights } from '../module/weights.ts';
+import type { NetworkConfig } from '../network-config.ts';
+import { buildNetwork } from './catalogue.ts';
+import { plainEncoderName } from './plain-conv-unet/plain-conv-unet.weights.ts';
+import { residualEncoderName } from './residual-encoder-unet/residual-encoder-unet.weights.ts';
+
+/** One name of the reference's state dict, and ours for the same numbers. `alias`: a repetition of an earlier one. */
+export interface StateDictEntry {
+  readonly theirs: string;
+  readonly ours: string;
+  readonly alias: boolean;
+}
+
+/** All names of the reference's state dict, in its order. Entries that are no alias stand in the order of its optimizer. */
+export function stateDictEntries(config: NetworkConfig, network: Module = buildNetwork(config)): readonly StateDictEntry[] {
+  const pairs = [...parametersOf(network).keys()].map((ours) => ({ ours, theirs: referenceName(ours, config) }));
+  const starting = (prefix: string): { ours: string; theirs: string }[] => pairs.filter(({ theirs }) => theirs.startsWith(prefix));
+  const encoder = withInnerAliases(starting('encoder.'));
+  const repeated = encoder.map(({ ours, theirs }) => ({ ours, theirs: `decoder.${theirs}`, alias: true }));
+  const rest = ['decoder.stages.', 'decoder.transpconvs.', 'decoder.seg_layers.'].flatMap((prefix) => withInnerAliases(starting(prefix)));
+  return [...encoder, ...repeated, ...rest];
+}
+
+/** The reference's first name for one of our parameters. */
+export function referenceName(ours: string, config: NetworkConfig): string {
+  if (ours.startsWith('encoder.')) return config.network === 'PlainConvUNet' ? plainEncoderName(ours) : residualEncoderName(ours, config);
+  return ours
+    .replace(/^decoder\.stages\.(\d+)\.blocks\./, 'decoder.stages.$1.convs.')
+    .replace(/^decoder\.stages\.(\d+)\.up\./, 'decoder.transpconvs.$1.')
+    .replace(/^decoder\.stages\.(\d+)\.head\./, 'decoder.seg_layers.$1.');
+}
+
+/**
+ * Picks our weights out of a reference state dict. Aliases are dropped; prefixes that wrappers leave (`module.`,
+ * `_orig_mod.`) are ignored.
+ *
+ * Throws: WeightsError naming keys that belong to no parameter of this network, and parameters without a key.
+ */
+export function weightsFromStateDict(config: NetworkConfig, stateDict: ReadonlyMap<string, NamedArray>): Weights {
+  const entries = stateDictEntries(config);
+  const known = new Map(entries.map((entry) => [entry.theirs, entry]));
+  const found = new Map<string, NamedArray>();
+  const unknown: string[] = [];
+  for (const [key, array] of stateDict) {
+    const entry = known.get(key.replace(/^(module\.|_orig_mod\.)+/, ''));
+    if (entry === undefined) unknown.push(key);
+    else if (!found.has(entry.ours)) found.set(entry.ours, array);
+  }
+  const missing = entries.filter((entry) => !entry.alias && !found.has(entry.ours)).map((entry) => entry.theirs);
+  if (unknown.length > 0 || missing.length > 0) {
+    const say = (what: string, names: readonly string[]): string => (names.length === 0 ? '' : ` ${what}: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}.`);
+    throw new WeightsError(`weightsFromStateDict: the checkpoint is not of a ${config.network} of this plan.${say('Missing', missing)}${say('Unknown', unknown)} Take the plans.json that was saved with the checkpoint.`, { missing, unknown });
+  }
+  return new Map(entries.filter((entry) => !entry.alias).map(({ ours }) => [ours, found.get(ours)!]));
+}
+
+/** All names of the reference's state dict with their numbers; aliases share arrays. */
+export function stateDictFromWeights(config: NetworkConfig, weights: Weights): ReadonlyMap<string, NamedArray> {
+  return new Map(
+    stateDictEntries(config).map(({ theirs, ours }) => {
+      const array = weights.get(ours);
+      if (array === undefined) throw new WeightsError(`stateDictFromWeights: ${ours} is missing.`, { name: ours });
+      return [theirs, array];
+    }),
+  );
+}
+
+/** After the four tensors of a block stand the same four again, under `all_modules.0` (conv) and `all_modules.1` (norm). */
+function withInnerAliases(pairs: readonly { ours: string; theirs: string }[]): StateDictEntry[] {
+  const entries: StateDictEntry[] = [];
+  const blockOf = (theirs: string): string | undefined => /^(.*)\.(?:conv|norm)\.(?:weight|bias)$/.exec(theirs)?.[1];
+  pairs.forEach(({ ours, theirs }, k) => {
+    entries.push({ ours, theirs, alias: false });
+    const block = blockOf(theirs);
+    const next = pairs[k + 1];
+    if (block === undefined || (next !== undefined && blockOf(next.theirs) === block)) return;
+    for (const member of pairs) {
+      if (blockOf(member.theirs) !== block) continue;
+      const inner = member.theirs.slice(block.length).replace('.conv.', '.all_modules.0.').replace('.norm.', '.all_modules.1.');
+      entries.push({ ours: member.ours, theirs: block + inner, alias: true });
+    }
+  });
+  return entries;
+}

@@ -1,0 +1,31 @@
+/** What training tells its caller: after each epoch a report, after each step a line. Numbers that do not exist are null. */
+
+export interface StepReport {
+  readonly epoch: number;
+  /** Steps done, this one included. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly learningRate: number;
+}
+
+export interface EpochReport {
+  /** From 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  readonly trainLoss: number;
+  readonly validationLoss: number | null;
+  /** Pseudo Dice on validation patches, one per foreground label or region; null where neither truth nor prediction has any. */
+  readonly dice: readonly (number | null)[];
+  readonly meanDice: number | null;
+  /** Running average of `meanDice`: 0.9 of the old, 0.1 of the new. */
+  readonly emaDice: number | null;
+  /** Whether `emaDice` is the highest so far (checkpoint_best was written). */
+  readonly best: boolean;
+  readonly learningRate: number;
+  /** Why the number of steps was changed in this epoch, if it was. */
+  readonly note?: string;
+}

@@ -1,0 +1,43 @@
+/** Everything training is given. Whoever wants another loss, sampler, augmentation or network passes another value. */
+import type { Device } from '@voxelwise/compute';
+import type { LabelScheme } from '@voxelwise/planner';
+import type { Module, NetworkConfig, Weights } from '@voxelwise/nets';
+import type { PerAxis } from '@voxelwise/volume';
+import type { CaseSource } from '../cases/prepared-case.ts';
+import type { StateStore } from '../experiment/state-store.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
+import type { Augmentation } from '../sampling/augmentation.ts';
+import type { Loss } from '../losses/loss.ts';
+import type { StepReport } from './reports.ts';
+
+export interface TrainOptions {
+  readonly device: Device;
+  readonly network: NetworkConfig;
+  /** Final patch [z, y, x]; a 2D network's patch is one slice: [1, y, x]. */
+  readonly patch: PerAxis;
+  readonly labels: LabelScheme;
+  readonly settings: TrainingSettings;
+  readonly cases: CaseSource;
+  readonly train: readonly string[];
+  readonly validation: readonly string[];
+  readonly seed: number;
+  /** Where to save and resume. Absent: nothing is kept but the final report. */
+  readonly store?: StateStore;
+  /** Saved with every checkpoint, and compared when resuming: another plan is refused. Plain JSON. */
+  readonly identity?: Readonly<Record<string, unknown>>;
+  /** Starts from these instead of from chance. */
+  readonly pretrained?: { readonly weights: Weights; readonly freeze?: (name: string) => boolean };
+  /** Replace the network, the loss or the augmentation that `settings` name. */
+  readonly build?: (config: NetworkConfig) => Module;
+  readonly loss?: Loss;
+  readonly augmentation?: Augmentation;
+  /** Called after every step. */
+  readonly onStep?: (report: StepReport) => void;
+  /**
+   * Seconds left for training, asked at each epoch's end; steps are dropped (and the schedule with them) where they would
+   * not fit. Absent: all steps are done.
+   */
+  readonly secondsLeft?: () => number;
+  /** Stops after the current step with an AbortError, the state saved. */
+  readonly signal?: AbortSignal;
+}

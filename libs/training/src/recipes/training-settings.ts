@@ -1,0 +1,38 @@
+/** How a model learns, as plain JSON: what is saved with the plan and with every checkpoint. */
+
+export type OptimizerSettings =
+  | { readonly name: 'sgd'; readonly learningRate: number; readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }
+  | { readonly name: 'adamw'; readonly learningRate: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
+
+/** Factor on the learning rate. `per`: whether it changes at each step or only at each epoch's start. */
+export type ScheduleSettings =
+  | { readonly name: 'poly'; readonly exponent: number; readonly warmupSteps: number; readonly per: 'step' | 'epoch' }
+  | { readonly name: 'cosine'; readonly warmupSteps: number; readonly per: 'step' | 'epoch' };
+
+export interface TrainingSettings {
+  /** Which recipe these are: nnU-Net's own, the short one for small budgets, or somebody's. */
+  readonly recipe: 'nnunet' | 'short' | 'custom';
+  /** Optimizer steps in all; the schedule ends with the last one. */
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  /** Batches for the pseudo Dice after each epoch. */
+  readonly validationSteps: number;
+  readonly batchSize: number;
+  readonly optimizer: OptimizerSettings;
+  readonly schedule: ScheduleSettings;
+  /** Greatest norm of the whole gradient. */
+  readonly clipNorm: number;
+  /** Share of a batch whose patches are centered on a foreground voxel. */
+  readonly foregroundShare: number;
+  /** Sum the soft Dice over the batch before dividing. */
+  readonly batchDice: boolean;
+  readonly deepSupervision: boolean;
+  /** Name in the catalogue of losses. */
+  readonly loss: string;
+  /** Which chance to apply to patches; `mirroring` axes are those of `mirrorAxes`. */
+  readonly augmentation: 'nnunet' | 'light' | 'mirror' | 'none';
+  /** Axes to mirror in training, and so allowed to be mirrored when predicting. */
+  readonly mirrorAxes: readonly number[];
+  /** Running average of the weights, w' = decay · w' + (1 - decay) · w; it is what predicts. */
+  readonly average?: { readonly decay: number };
+}
