@@ -1,2 +1,9 @@
 /** Every operation, one line each. */
 export { add } from './pointwise/pointwise.ts';
+export { resizeSpline, type ResizeSplineOptions } from './resize-spline/resize-spline.ts';
+export { resizeLabels, type ResizeLabelsOptions } from './resize-labels/resize-labels.ts';
+export { reindex, type AxisMap, type Boundary, type ReindexOptions } from './reindex/reindex.ts';
+export { statistics, STATISTICS } from './statistics/statistics.ts';
+export { rescaleIntensity, type RescaleIntensityOptions, type Rescaling } from './rescale-intensity/rescale-intensity.ts';
+export { components, type ComponentsOptions } from './components/components.ts';
+export { boundingBox, fillHoles, nonzeroMask } from './masks/masks.ts';

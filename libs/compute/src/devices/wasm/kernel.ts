@@ -80,3 +80,8 @@ export const int = (value: number): KernelArgument => ({ i32: value });
 export const float = (value: number): KernelArgument => ({ f32: value });
 export const pointer = (view: WasmView, byteOffset = 0): KernelArgument => ({ pointer: view, byteOffset });
 export const scratchPointer = (scratch: ScratchBuffer, byteOffset = 0): KernelArgument => ({ scratch, byteOffset });
+
+/** The address of float64 numbers, for kernels that compute in double precision. */
+export function doubles(values: readonly number[]): KernelArgument {
+  return { words: [...new Int32Array(Float64Array.from(values).buffer)].map(int) };
+}
