@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { parsePythonJson } from '@voxelwise/volume';
+import { describe, expect, it } from 'vitest';
+import type { DatasetJson } from '../dataset/dataset-json.ts';
+import type { Fingerprint } from '../fingerprint/fingerprint.ts';
+import type { PlansFile } from '../plans/plans-file.ts';
+import { featureMapValues } from './feature-maps.ts';
+import { planExperiment } from './plan-experiment.ts';
+import { topologyFor } from './topology.ts';
+
+const fixture = (name: string): unknown =>
+  parsePythonJson(readFileSync(new URL(`../../fixtures/planner/${name}.json`, import.meta.url), 'utf8'));
+
+interface Golden {
+  readonly name: string;
+  readonly dataset_json: DatasetJson;
+  readonly fingerprint: Fingerprint;
+  readonly runs: readonly {
+    readonly planner: string;
+    readonly kwargs: {
+      readonly gpu_memory_target_in_gb?: number;
+      readonly plans_name?: string;
+      readonly overwrite_target_spacing?: readonly number[];
+      readonly suppress_transpose?: boolean;
+    };
+    readonly plans: PlansFile;
+  }[];
+}
+
+/** Equal field by field: integers and text exactly, fractions to 1e-9 of their size. */
+function expectSame(got: unknown, expected: unknown, path: string): void {
+  if (typeof expected === 'number' && !Number.isInteger(expected)) {
+    expect(Math.abs((got as number) - expected), `${path}: ${String(got)} for ${expected}`).toBeLessThanOrEqual(1e-9 * Math.abs(expected));
+  } else if (typeof expected === 'object' && expected !== null) {
+    expect(Object.keys(got as object), path).toEqual(Object.keys(expected));
+    for (const [key, value] of Object.entries(expected)) expectSame((got as Record<string, unknown>)[key], value, `${path}.${key}`);
+  } else expect(got, path).toBe(expected);
+}
+
+const goldens = (fixture('index') as string[]).map((name) => fixture(name) as Golden);
+
+describe('planExperiment', () => {
+  it.each(goldens.flatMap((golden) => golden.runs.map((run) => [golden.name, run.planner, golden, run] as const)))(
+    'plans %s as the reference does: %s',
+    (_, tag, golden, { kwargs, plans }) => {
+      const planned = planExperiment(golden.fingerprint, golden.dataset_json, {
+        datasetName: plans.dataset_name,
+        planner: tag.split(/[@+]/)[0]!,
+        ...(kwargs.gpu_memory_target_in_gb && { gpuMemoryTargetGb: kwargs.gpu_memory_target_in_gb }),
+        ...(kwargs.plans_name && { plansName: kwargs.plans_name }),
+        ...(kwargs.overwrite_target_spacing && { overwriteTargetSpacing: kwargs.overwrite_target_spacing }),
+        ...(kwargs.suppress_transpose && { suppressTranspose: true }),
+      });
+      expectSame(planned.plans, plans, 'plans');
+    },
+  );
+});
+
+describe('topologyFor', () => {
+  it('equals the reference on 200 random layouts', () => {
+    for (const row of fixture('topology') as Record<string, number[] & number[][]>[]) {
+      const topology = topologyFor(row['spacing']!, row['patch_size']!);
+      expect(topology.strides).toEqual(row['strides']);
+      expect(topology.kernels).toEqual(row['kernel_sizes']);
+      expect(topology.patch).toEqual(row['padded_patch_size']);
+      expect(topology.divisibleBy).toEqual(row['divisible_by']);
+    }
+  });
+});
+
+describe('featureMapValues', () => {
+  it('equals the reference on 150 networks', () => {
+    for (const row of fixture('vram_estimates') as Record<string, never>[])
+      expect(
+        featureMapValues(
+          {
+            kind: row['network']!,
+            strides: row['strides']!,
+            features: row['features_per_stage']!,
+            encoder: row['blocks_or_convs_per_stage']!,
+            decoder: row['n_conv_per_stage_decoder']!,
+            outputChannels: row['output_channels']!,
+          },
+          row['patch_size']!,
+        ),
+      ).toBe(row['estimate']);
+  });
+});
