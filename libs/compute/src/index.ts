@@ -8,6 +8,8 @@ export { createReferenceDevice } from './devices/reference/reference-device.ts';
 export { createShapeDevice, type ShapeDevice, type WorkCount } from './devices/shape/shape-device.ts';
 export { createWasmDevice, type WasmDevice, type WasmOptions } from './devices/wasm/wasm-device.ts';
 export { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './devices/wasm/features.ts';
+export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from './devices/webgpu/webgpu-device.ts';
+export { f32, gpuBytes, gpuType, i32, linearGroups, u32, type Dispatch, type GpuLoweringContext, type GpuScratch, type GpuView, type WebGpuKernel } from './devices/webgpu/kernel.ts';
 export { defineOp, registerKernel, type AnyOp, type Inputs, type Op, type OpCase, type OpDefinition } from './op/op.ts';
 export { float, int, pointer, scratchPointer, type KernelCall, type LoweringContext, type WasmKernel } from './devices/wasm/kernel.ts';
 export { taped, type Tape, type TapeEntry } from './op/tape.ts';

@@ -1,2 +1,2 @@
 /** Node-only entry of @voxelwise/compute. */
-export {};
+export { createNodeGpu, type NodeGpuOptions } from './devices/webgpu/node-gpu.ts';

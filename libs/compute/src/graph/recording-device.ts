@@ -25,6 +25,8 @@ export interface Backend<B, P> {
    */
   execute(program: P, externals: readonly B[]): Promise<readonly B[]>;
   read(buffer: B, spec: TensorSpec): Promise<HostArray>;
+  /** Waits until everything executed is done; absent where `execute` waits itself. */
+  finish?(): Promise<void>;
   free(buffer: B): void;
   dropProgram(program: P): void;
   memory(): MemoryUse;
@@ -100,8 +102,9 @@ export class RecordingDevice<B, P> implements Device {
 
   async read(storage: Storage, spec: TensorSpec): Promise<HostArray> {
     const recorded = storage as Recorded<B>;
-    if (recorded.pending) await this.flush();
-    else await this.#tail;
+    if (recorded.pending) await this.#submit();
+    // What failed before is not this tensor's matter.
+    else await this.#tail.catch(() => undefined);
     if (recorded.failure !== undefined) throw recorded.failure;
     if (recorded.buffer === undefined) throw new UsageError(`read: ${describe(spec)} has no value.`);
     // Held against a dispose while the copy is under way.
@@ -120,8 +123,13 @@ export class RecordingDevice<B, P> implements Device {
     if (!recorded.pending && recorded.buffer !== undefined) this.#free(recorded);
   }
 
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
     this.#assertAlive();
+    await this.#submit();
+    await this.backend.finish?.();
+  }
+
+  #submit(): Promise<void> {
     if (this.#pending.length > 0) {
       const nodes = this.#pending;
       this.#pending = [];

@@ -1,30 +1,49 @@
 /**
  * How an operation runs on a WebGPU device: a lowering turns one recorded operation into a short list of dispatches.
  *
- * Tensors are row-major storage buffers (f32, f16 where the device supports it, i32; u8 is stored as u32 per element).
- * A kernel's WGSL is only ever preceded by a prelude of constants and enables, never edited.
+ * Tensors are row-major storage buffers: f32, i32, f16 where the adapter has it, and u8 as one u32 per element.
+ * Every tensor of a dispatch has a buffer range of its own, except that one tensor may be bound twice for reading; so inputs
+ * are declared `read`, outputs, scratch and inputs that are written in place `read_write`. Every binding must be used by
+ * the entry point. Result buffers are not cleared: a kernel writes every element. A kernel's WGSL is only ever preceded by
+ * a prelude (enables, type aliases, constants, one-line functions), never edited.
+ *
+ * A shader may count on 256 invocations per workgroup, 32 KiB of workgroup memory and 8 storage buffers.
  */
-import type { TensorSpec } from '../../tensor/spec.ts';
+import type { DType, TensorSpec } from '../../tensor/spec.ts';
 
 /** A tensor as a lowering sees it. */
 export interface GpuView extends TensorSpec {
+  /** Identity of the buffer: two views with the same id share memory. */
   readonly id: number;
 }
 
+/** Memory alive for the dispatches of one operation only. */
 export interface GpuScratch {
   readonly bytes: number;
 }
 
+/** A WGSL scalar type. */
+export type GpuType = 'f32' | 'f16' | 'i32' | 'u32';
+
+export type GpuWord = { readonly u32: number } | { readonly i32: number } | { readonly f32: number };
+
 export interface Dispatch {
-  /** Shader text, a real .wgsl file. Entry point `main` unless named. */
+  /** Shader text, a real .wgsl file. */
   readonly shader: string;
+  /** Default `main`. */
   readonly entryPoint?: string;
+  /** `alias NAME = type;` lines put before the shader; f16 enables itself. */
+  readonly types?: Readonly<Record<string, GpuType>>;
   /** `const NAME = value;` lines put before the shader: sizes that specialize it. Part of the pipeline's identity. */
-  readonly constants?: Readonly<Record<string, number | boolean | string>>;
+  readonly constants?: Readonly<Record<string, number | boolean>>;
+  /** Whole WGSL functions put before the shader: the formula of a pointwise row. */
+  readonly functions?: readonly string[];
+  /** WGSL extensions, such as `subgroups`; the lowering has looked at `features` before. */
+  readonly enables?: readonly string[];
   /** Bound as @group(0) @binding(0…), in this order. */
   readonly bindings: readonly (GpuView | GpuScratch)[];
-  /** u32 and f32 words bound as a uniform after the bindings; absent: none. */
-  readonly uniforms?: readonly ({ readonly u32: number } | { readonly f32: number })[];
+  /** Bound as one uniform after the bindings, packed without gaps (a WGSL struct of scalars, or vec4s); absent: none. */
+  readonly uniforms?: readonly GpuWord[];
   readonly workgroups: readonly [number, number, number];
 }
 
@@ -32,11 +51,41 @@ export interface GpuLoweringContext<R> {
   readonly inputs: Readonly<Record<string, GpuView | undefined>>;
   readonly outputs: readonly GpuView[];
   readonly options: R;
+  /** Features the device was made with: `shader-f16`, `subgroups`, `chromium-experimental-subgroup-matrix`, … */
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
+  /** Asks for scratch memory, shared by all dispatches of this lowering; not cleared. */
   scratch(bytes: number): GpuScratch;
 }
 
 export interface WebGpuKernel<R = unknown> {
   lower(context: GpuLoweringContext<R>): readonly Dispatch[];
+}
+
+export const u32 = (value: number): GpuWord => ({ u32: value });
+export const i32 = (value: number): GpuWord => ({ i32: value });
+export const f32 = (value: number): GpuWord => ({ f32: value });
+
+/** The WGSL type that stores a dtype. */
+export function gpuType(dtype: DType): GpuType {
+  return dtype === 'u8' ? 'u32' : dtype;
+}
+
+/** Bytes of a tensor's buffer: whole words, never empty. */
+export function gpuBytes(spec: TensorSpec): number {
+  let size = 1;
+  for (const n of spec.shape) size *= n;
+  return Math.max(4, Math.ceil((size * (spec.dtype === 'f16' ? 2 : 4)) / 4) * 4);
+}
+
+const MAX_GROUPS = 65535;
+
+/**
+ * Workgroups for `count` invocations in a line, folded into y where x ends. In WGSL the index is
+ * `(group.y * groups.x + group.x) * size + local`; the last ones lie past `count`.
+ */
+export function linearGroups(count: number, size: number): readonly [number, number, number] {
+  const groups = Math.max(1, Math.ceil(count / size));
+  const x = Math.min(groups, MAX_GROUPS);
+  return [x, Math.ceil(groups / x), 1];
 }

@@ -1,0 +1,33 @@
+/** WebGPU in Node, through the optional package `webgpu` (Dawn). Never reached from a browser bundle. */
+import { DeviceError } from '../../errors.ts';
+
+export interface NodeGpuOptions {
+  /** `key=value` switches for Dawn, such as `backend=vulkan` or `adapter=name`. */
+  readonly switches?: readonly string[];
+}
+
+/** The GPU object must stay reachable: when it is collected the process dies. One per list of switches. */
+const KEPT = Symbol.for('voxelwise.gpu');
+
+/**
+ * The counterpart of a browser's `navigator.gpu`; experimental features such as subgroup matrices are visible.
+ *
+ * Throws: DeviceError if the package `webgpu` is missing or has no binary for this platform.
+ */
+export async function createNodeGpu({ switches = [] }: NodeGpuOptions = {}): Promise<GPU> {
+  const store = globalThis as { [KEPT]?: Map<string, GPU> };
+  const kept = (store[KEPT] ??= new Map());
+  const key = switches.join(' ');
+  let gpu = kept.get(key);
+  if (gpu === undefined) {
+    let dawn: typeof import('webgpu');
+    try {
+      dawn = await import('webgpu');
+    } catch (error) {
+      throw new DeviceError('createNodeGpu: the optional package webgpu is missing or has no binary for this platform; run `npm install webgpu`, or use the WASM device.', {}, { cause: error });
+    }
+    gpu = dawn.create(['enable-dawn-features=allow_unsafe_apis', ...switches]);
+    kept.set(key, gpu);
+  }
+  return gpu;
+}
