@@ -19,7 +19,7 @@ export interface DatasetJson {
 export function channelNames(dataset: DatasetJson): readonly string[] {
   const declared = dataset.channel_names ?? dataset.modality ?? {};
   const names = Object.keys(declared).map((_, i) => declared[String(i)]);
-  const missing = names.indexOf(undefined);
+  const missing = names.findIndex((name) => name === undefined);
   if (names.length === 0 || missing >= 0)
     throw new PlanError(
       `dataset.json: "channel_names" must name the channels "0", "1", …; ${names.length === 0 ? 'none is declared' : `"${missing}" is missing`}.`,
@@ -37,7 +37,8 @@ export function checkDatasetJson(value: unknown): asserts value is DatasetJson {
       { field },
     );
   };
-  if (typeof dataset['labels'] !== 'object' || dataset['labels'] === null) fail('labels', 'an object, name → number or numbers');
+  if (typeof dataset['labels'] !== 'object' || dataset['labels'] === null)
+    fail('labels', 'an object, name → number or numbers');
   if (!Number.isInteger(dataset['numTraining']) || (dataset['numTraining'] as number) < 1)
     fail('numTraining', 'a whole number from 1 up');
   if (typeof dataset['file_ending'] !== 'string' || !dataset['file_ending'].startsWith('.'))

@@ -39,7 +39,11 @@ export interface ConfigurationInput {
 }
 
 /** All of the entry but `batch_dice` and the stages, which depend on the other configurations. */
-export function planConfiguration(input: ConfigurationInput, around: Surroundings, explain: Explain = () => {}): ConfigurationEntry {
+export function planConfiguration(
+  input: ConfigurationInput,
+  around: Surroundings,
+  explain: Explain = () => {},
+): ConfigurationEntry {
   const { spacing, medianShape } = input;
   const { settings } = around;
   const dimensions = spacing.length as 2 | 3;
@@ -60,7 +64,14 @@ export function planConfiguration(input: ConfigurationInput, around: Surrounding
     'patch_size',
     topology.patch,
     'isotropic box in mm, limited to the median size, padded to the divisor; the axis largest relative to the median shrinks until the feature maps fit',
-    { first_patch: first, median_shape: medianShape, divisible_by: topology.divisibleBy, shrunk: fitted.steps, feature_maps: estimate, ...memory },
+    {
+      first_patch: first,
+      median_shape: medianShape,
+      divisible_by: topology.divisibleBy,
+      shrunk: fitted.steps,
+      feature_maps: estimate,
+      ...memory,
+    },
   );
   explain('batch_size', batch, 'what fits in memory, at most the allowed share of the data set, at least 2', {
     fits_in_memory: byMemory,
@@ -71,11 +82,26 @@ export function planConfiguration(input: ConfigurationInput, around: Surrounding
     ...memory,
   });
   const from = { spacing, patch_size: topology.patch };
-  explain('architecture.arch_kwargs.strides', topology.strides, 'halve every axis of 8 or more voxels whose spacing is below twice the finest such axis', from);
-  explain('architecture.arch_kwargs.kernel_sizes', topology.kernels, 'kernel 3 along an axis once its spacing is below twice the finest, 1 before; the last stage always 3', from);
-  explain('architecture.arch_kwargs.features_per_stage', features(topology, dimensions), `${FIRST_FEATURES} features, doubled per stage up to ${MOST_FEATURES[dimensions]}`, {
-    stages: topology.strides.length,
-  });
+  explain(
+    'architecture.arch_kwargs.strides',
+    topology.strides,
+    'halve every axis of 8 or more voxels whose spacing is below twice the finest such axis',
+    from,
+  );
+  explain(
+    'architecture.arch_kwargs.kernel_sizes',
+    topology.kernels,
+    'kernel 3 along an axis once its spacing is below twice the finest, 1 before; the last stage always 3',
+    from,
+  );
+  explain(
+    'architecture.arch_kwargs.features_per_stage',
+    features(topology, dimensions),
+    `${FIRST_FEATURES} features, doubled per stage up to ${MOST_FEATURES[dimensions]}`,
+    {
+      stages: topology.strides.length,
+    },
+  );
 
   return {
     data_identifier: input.dataIdentifier,
@@ -111,7 +137,12 @@ interface Fitted {
 }
 
 /** Shrinks the patch, one divisor at a time, until the estimate is within the reference. */
-function fitPatch(input: ConfigurationInput, around: Surroundings, first: readonly number[], reference: number): Fitted {
+function fitPatch(
+  input: ConfigurationInput,
+  around: Surroundings,
+  first: readonly number[],
+  reference: number,
+): Fitted {
   const { spacing, medianShape } = input;
   const { settings, labelEntries } = around;
   const dimensions = spacing.length as 2 | 3;
@@ -142,7 +173,11 @@ function fitPatch(input: ConfigurationInput, around: Surroundings, first: readon
 }
 
 /** The next patch that was not tried before, or undefined when no axis can give any more. */
-function shrink(topology: Topology, input: ConfigurationInput, tried: readonly (readonly number[])[]): Topology | undefined {
+function shrink(
+  topology: Topology,
+  input: ConfigurationInput,
+  tried: readonly (readonly number[])[],
+): Topology | undefined {
   const { patch, divisibleBy } = topology;
   const { spacing, medianShape } = input;
   // The axis largest relative to the image; of equals the last one.
@@ -152,7 +187,10 @@ function shrink(topology: Topology, input: ConfigurationInput, tried: readonly (
     // The reference would take an axis to nothing here; we go on with the next axis instead.
     if (once[axis]! < 1) continue;
     const step = topologyFor(spacing, once).divisibleBy[axis]!;
-    const smaller = topologyFor(spacing, patch.map((n, i) => (i === axis ? n - step : n)));
+    const smaller = topologyFor(
+      spacing,
+      patch.map((n, i) => (i === axis ? n - step : n)),
+    );
     if (!tried.some((before) => before.every((n, i) => n === smaller.patch[i]))) return smaller;
   }
   return undefined;

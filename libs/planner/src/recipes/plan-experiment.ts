@@ -49,7 +49,11 @@ export interface PlannedExperiment {
 }
 
 /** Throws: PlanError, FingerprintError. */
-export function planExperiment(fingerprint: Fingerprint, dataset: DatasetJson, options: PlanExperimentOptions): PlannedExperiment {
+export function planExperiment(
+  fingerprint: Fingerprint,
+  dataset: DatasetJson,
+  options: PlanExperimentOptions,
+): PlannedExperiment {
   checkFingerprint(fingerprint);
   checkDatasetJson(dataset);
   const settings = plannerNamed(options.planner ?? 'ExperimentPlanner');
@@ -68,7 +72,9 @@ export function planExperiment(fingerprint: Fingerprint, dataset: DatasetJson, o
     dataset_name: options.datasetName,
     plans_name: plansName,
     original_median_spacing_after_transp: transpose(axisMedians(fingerprint.spacings), grid.forward),
-    original_median_shape_after_transp: transpose(axisMedians(fingerprint.shapes_after_crop), grid.forward).map(roundHalfEven),
+    original_median_shape_after_transp: transpose(axisMedians(fingerprint.shapes_after_crop), grid.forward).map(
+      roundHalfEven,
+    ),
     image_reader_writer: reader,
     transpose_forward: grid.forward,
     transpose_backward: grid.forward.map((_, axis) => grid.forward.indexOf(axis)),
@@ -92,13 +98,18 @@ function targetGrid(fingerprint: Fingerprint, options: PlanExperimentOptions, ex
   const target = targetSpacing(fingerprint, options.overwriteTargetSpacing, explain);
   const coarsest = argMax(target);
   const forward = options.suppressTranspose ? [0, 1, 2] : [coarsest, ...[0, 1, 2].filter((axis) => axis !== coarsest)];
-  explain('transpose_forward', forward, options.suppressTranspose ? 'transposing was suppressed' : 'the axis of the coarsest target spacing comes first', {
-    target_spacing: target,
-  });
+  explain(
+    'transpose_forward',
+    forward,
+    options.suppressTranspose ? 'transposing was suppressed' : 'the axis of the coarsest target spacing comes first',
+    {
+      target_spacing: target,
+    },
+  );
   const resampled = spacings.map((spacing, i) =>
     target.map((t, axis) => roundHalfEven((spacing[axis]! / t) * shapes[i]![axis]!)),
   );
-  return { spacing: transpose(target, forward), medianShape: transpose(axisMedians(resampled), forward), forward };
+  return { spacing: transpose(target, forward), medianShape: transpose(axisMedians(resampled).map(atLeastOneVoxel), forward), forward };
 }
 
 function targetSpacing(fingerprint: Fingerprint, overwrite: readonly number[] | undefined, explain: Explain): number[] {
@@ -106,7 +117,10 @@ function targetSpacing(fingerprint: Fingerprint, overwrite: readonly number[] | 
   const path = 'configurations.3d_fullres.spacing';
   if (overwrite !== undefined) {
     if (overwrite.length !== 3 || !overwrite.every((s) => Number.isFinite(s) && s > 0))
-      throw new PlanError(`plan: overwriteTargetSpacing must be three positive numbers in mm, came [${overwrite.join(', ')}].`, { overwrite });
+      throw new PlanError(
+        `plan: overwriteTargetSpacing must be three positive numbers in mm, came [${overwrite.join(', ')}].`,
+        { overwrite },
+      );
     explain(path, overwrite, 'given by the user (before transposing)');
     return [...overwrite];
   }
@@ -116,15 +130,23 @@ function targetSpacing(fingerprint: Fingerprint, overwrite: readonly number[] | 
   const others = [0, 1, 2].filter((axis) => axis !== coarse);
   const coarsestOther = Math.max(...others.map((axis) => target[axis]!));
   const anisotropic =
-    target[coarse]! > ANISOTROPY * coarsestOther && size[coarse]! * ANISOTROPY < Math.min(...others.map((axis) => size[axis]!));
+    target[coarse]! > ANISOTROPY * coarsestOther &&
+    size[coarse]! * ANISOTROPY < Math.min(...others.map((axis) => size[axis]!));
   if (anisotropic) {
-    const low = percentile(spacings.map((spacing) => spacing[coarse]!), ANISOTROPIC_PERCENTILE);
+    const low = percentile(
+      spacings.map((spacing) => spacing[coarse]!),
+      ANISOTROPIC_PERCENTILE,
+    );
     target[coarse] = low < coarsestOther ? Math.max(coarsestOther, low) + 1e-5 : low;
   }
   const rule = anisotropic
     ? `median over cases, but the coarse axis takes the ${ANISOTROPIC_PERCENTILE}th percentile (not finer than the other axes)`
     : 'median over cases (before transposing)';
-  explain(path, [...target], rule, { median_spacing: axisPercentiles(spacings, 50), median_shape: size, anisotropy_threshold: ANISOTROPY });
+  explain(path, [...target], rule, {
+    median_spacing: axisPercentiles(spacings, 50),
+    median_shape: size,
+    anisotropy_threshold: ANISOTROPY,
+  });
   return target;
 }
 
@@ -137,15 +159,24 @@ function surroundings(
 ): Surroundings {
   const gpuMemoryTargetGb = options.gpuMemoryTargetGb ?? settings.referenceGb;
   if (!(gpuMemoryTargetGb > 0 && Number.isFinite(gpuMemoryTargetGb)))
-    throw new PlanError(`plan: the memory target must be a positive number of GB, came ${gpuMemoryTargetGb}.`, { gpuMemoryTargetGb });
+    throw new PlanError(`plan: the memory target must be a positive number of GB, came ${gpuMemoryTargetGb}.`, {
+      gpuMemoryTargetGb,
+    });
   const names = channelNames(dataset);
   const schemes = names.map(normalizationScheme);
   const relativeSize = fingerprint.median_relative_size_after_cropping;
   const masks = schemes.map((scheme) => usesMask(scheme, relativeSize));
-  explain('normalization_schemes', schemes, 'by channel name; z-score for a name without a scheme of its own', { channel_names: names });
-  explain('use_mask_for_norm', masks, 'z-score inside the non-zero mask if cropping leaves less than 0.75 of the voxels', {
-    median_relative_size_after_cropping: relativeSize,
+  explain('normalization_schemes', schemes, 'by channel name; z-score for a name without a scheme of its own', {
+    channel_names: names,
   });
+  explain(
+    'use_mask_for_norm',
+    masks,
+    'z-score inside the non-zero mask if cropping leaves less than 0.75 of the voxels',
+    {
+      median_relative_size_after_cropping: relativeSize,
+    },
+  );
   return {
     settings,
     gpuMemoryTargetGb,
@@ -169,7 +200,13 @@ function planConfigurations(grid: TargetGrid, planning: Planning): Record<string
   // The ResEnc planners share the preprocessed data of the default planner where it is the same.
   const sharedName = around.settings.name === 'ExperimentPlanner' ? plansName : 'nnUNetPlans';
   const datasetVoxels = product(medianShape) * numTraining;
-  const plan = (name: string, identifier: string, s: readonly number[], m: readonly number[], voxels: number): ConfigurationEntry =>
+  const plan = (
+    name: string,
+    identifier: string,
+    s: readonly number[],
+    m: readonly number[],
+    voxels: number,
+  ): ConfigurationEntry =>
     planConfiguration(
       { spacing: s, medianShape: m, dataIdentifier: identifier, datasetVoxels: voxels },
       around,
@@ -189,22 +226,39 @@ function planConfigurations(grid: TargetGrid, planning: Planning): Record<string
     (path, ...rest) => (path === 'spacing' ? undefined : spacingRule(`configurations.3d_fullres.${path}`, ...rest)),
   );
   const low = planLowResolution(full, grid, planning, plan);
-  explain('configurations.3d_fullres.batch_dice', low !== undefined, 'with a cascade the patch sees a small part of the image, so Dice is summed over the batch', {
-    has_low_resolution: low !== undefined,
-  });
+  explain(
+    'configurations.3d_fullres.batch_dice',
+    low !== undefined,
+    'with a cascade the patch sees a small part of the image, so Dice is summed over the batch',
+    {
+      has_low_resolution: low !== undefined,
+    },
+  );
   if (low !== undefined) {
     explain('configurations.3d_lowres.batch_dice', false, 'never for the low resolution');
     configurations['3d_lowres'] = { ...low, batch_dice: false, next_stage: '3d_cascade_fullres' };
   }
   configurations['3d_fullres'] = { ...full, batch_dice: low !== undefined };
-  if (low !== undefined) configurations['3d_cascade_fullres'] = { inherits_from: '3d_fullres', previous_stage: '3d_lowres' };
+  if (low !== undefined)
+    configurations['3d_cascade_fullres'] = { inherits_from: '3d_fullres', previous_stage: '3d_lowres' };
   return configurations;
 }
 
-type PlanOne = (name: string, identifier: string, spacing: readonly number[], medianShape: readonly number[], voxels: number) => ConfigurationEntry;
+type PlanOne = (
+  name: string,
+  identifier: string,
+  spacing: readonly number[],
+  medianShape: readonly number[],
+  voxels: number,
+) => ConfigurationEntry;
 
 /** Coarsens the spacing until the patch covers enough of the image; undefined if the data set needs no cascade. */
-function planLowResolution(full: ConfigurationEntry, grid: TargetGrid, planning: Planning, plan: PlanOne): ConfigurationEntry | undefined {
+function planLowResolution(
+  full: ConfigurationEntry,
+  grid: TargetGrid,
+  planning: Planning,
+  plan: PlanOne,
+): ConfigurationEntry | undefined {
   const { spacing, medianShape } = grid;
   const lowSpacing = [...spacing];
   const fullVoxels = product(medianShape);
@@ -221,10 +275,21 @@ function planLowResolution(full: ConfigurationEntry, grid: TargetGrid, planning:
     });
     const size = medianShape.map((n, axis) => (spacing[axis]! / lowSpacing[axis]!) * n);
     voxels = product(size);
-    low = plan('3d_lowres', `${planning.plansName}_3d_lowres`, [...lowSpacing], size.map(roundHalfEven), voxels * planning.numTraining);
+    low = plan(
+      '3d_lowres',
+      `${planning.plansName}_3d_lowres`,
+      [...lowSpacing],
+      size.map(roundHalfEven).map(atLeastOneVoxel),
+      voxels * planning.numTraining,
+    );
   }
   const gain = fullVoxels / voxels;
-  const from = { patch_share_of_median: fullShare, threshold: LOW_RESOLUTION_BELOW, low_resolution_gain: gain, needed_gain: LOW_RESOLUTION_GAIN };
+  const from = {
+    patch_share_of_median: fullShare,
+    threshold: LOW_RESOLUTION_BELOW,
+    low_resolution_gain: gain,
+    needed_gain: LOW_RESOLUTION_GAIN,
+  };
   const kept = low !== undefined && gain >= LOW_RESOLUTION_GAIN;
   planning.explain(
     'configurations.3d_lowres',
@@ -233,13 +298,26 @@ function planLowResolution(full: ConfigurationEntry, grid: TargetGrid, planning:
     from,
   );
   if (kept)
-    planning.explain('configurations.3d_lowres.spacing', lowSpacing, 'full-resolution spacing, coarsened by 3 % at a time (finer axes first) until the patch covers a quarter of the image', from);
+    planning.explain(
+      'configurations.3d_lowres.spacing',
+      lowSpacing,
+      'full-resolution spacing, coarsened by 3 % at a time (finer axes first) until the patch covers a quarter of the image',
+      from,
+    );
   return kept ? low : undefined;
 }
 
-function addedConfigurations(existing: PlansFile | undefined, planned: Readonly<Record<string, unknown>>): Record<string, ConfigurationEntry> {
+function addedConfigurations(
+  existing: PlansFile | undefined,
+  planned: Readonly<Record<string, unknown>>,
+): Record<string, ConfigurationEntry> {
   const added = Object.entries(existing?.configurations ?? {}).filter(([name]) => !Object.hasOwn(planned, name));
   return Object.fromEntries(added);
+}
+
+/** Rounding can leave no voxel along a thin axis; the reference fails there. */
+function atLeastOneVoxel(size: number): number {
+  return size > 0 ? size : 1;
 }
 
 function axisMedians(rows: readonly (readonly number[])[]): number[] {
@@ -247,7 +325,12 @@ function axisMedians(rows: readonly (readonly number[])[]): number[] {
 }
 
 function axisPercentiles(rows: readonly (readonly number[])[], percent: number): number[] {
-  return [0, 1, 2].map((axis) => percentile(rows.map((row) => row[axis]!), percent));
+  return [0, 1, 2].map((axis) =>
+    percentile(
+      rows.map((row) => row[axis]!),
+      percent,
+    ),
+  );
 }
 
 function transpose(values: readonly number[], forward: readonly number[]): number[] {

@@ -84,5 +84,7 @@ export type PlannerName = (typeof planners)[number]['name'];
 export function plannerNamed(name: string): PlannerSettings {
   const found = planners.find((planner) => planner.name === name);
   if (found !== undefined) return found;
-  throw new PlanError(`plan: no planner is called "${name}". Known: ${planners.map((p) => p.name).join(', ')}.`, { name });
+  throw new PlanError(`plan: no planner is called "${name}". Known: ${planners.map((p) => p.name).join(', ')}.`, {
+    name,
+  });
 }

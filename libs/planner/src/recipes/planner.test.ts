@@ -30,10 +30,13 @@ interface Golden {
 /** Equal field by field: integers and text exactly, fractions to 1e-9 of their size. */
 function expectSame(got: unknown, expected: unknown, path: string): void {
   if (typeof expected === 'number' && !Number.isInteger(expected)) {
-    expect(Math.abs((got as number) - expected), `${path}: ${String(got)} for ${expected}`).toBeLessThanOrEqual(1e-9 * Math.abs(expected));
+    expect(Math.abs((got as number) - expected), `${path}: ${String(got)} for ${expected}`).toBeLessThanOrEqual(
+      1e-9 * Math.abs(expected),
+    );
   } else if (typeof expected === 'object' && expected !== null) {
     expect(Object.keys(got as object), path).toEqual(Object.keys(expected));
-    for (const [key, value] of Object.entries(expected)) expectSame((got as Record<string, unknown>)[key], value, `${path}.${key}`);
+    for (const [key, value] of Object.entries(expected))
+      expectSame((got as Record<string, unknown>)[key], value, `${path}.${key}`);
   } else expect(got, path).toBe(expected);
 }
 
