@@ -6,4 +6,6 @@ export { reindex, type AxisMap, type Boundary, type ReindexOptions } from './rei
 export { statistics, STATISTICS } from './statistics/statistics.ts';
 export { rescaleIntensity, type RescaleIntensityOptions, type Rescaling } from './rescale-intensity/rescale-intensity.ts';
 export { components, type ComponentsOptions } from './components/components.ts';
-export { boundingBox, fillHoles, nonzeroMask } from './masks/masks.ts';
+export { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
+export { decideLabels, type DecideLabelsOptions } from './decide-labels/decide-labels.ts';
+export { resizeDecide, type ResizeDecideOptions } from './resize-decide/resize-decide.ts';

@@ -122,3 +122,42 @@ export function bounding_box(args: usize, part: i32, parts: i32): void {
   store<i32>(y, y1, 16);
   store<i32>(y, x1, 20);
 }
+
+/** args: x, y, channels, voxels, float, (low, high) float64. Each thread owns a run of voxels. */
+export function range_mask(args: usize, part: i32, parts: i32): void {
+  const x = <usize>load<u32>(args);
+  const y = <usize>load<u32>(args, 4);
+  const channels = load<i32>(args, 8);
+  const voxels = load<i32>(args, 12);
+  const real = load<i32>(args, 16) != 0;
+  const bounds = <usize>load<u32>(args, 20);
+  const low = load<f64>(bounds);
+  const high = load<f64>(bounds, 8);
+  for (let v = <i32>(<i64>voxels * part / parts), end = <i32>(<i64>voxels * (part + 1) / parts); v < end; v++) {
+    let any = false;
+    for (let c = 0; c < channels; c++) {
+      const at = x + ((<usize>c * <usize>voxels + <usize>v) << 2);
+      const value = real ? <f64>load<f32>(at) : <f64>load<i32>(at);
+      any = any || (value >= low && value <= high);
+    }
+    store<u8>(y + <usize>v, any ? 1 : 0);
+  }
+}
+
+/** args: labels, mask, y, channels, voxels, outside. Each thread owns a run of voxels. */
+export function label_outside(args: usize, part: i32, parts: i32): void {
+  const labels = <usize>load<u32>(args);
+  const mask = <usize>load<u32>(args, 4);
+  const y = <usize>load<u32>(args, 8);
+  const channels = load<i32>(args, 12);
+  const voxels = load<i32>(args, 16);
+  const outside = load<i32>(args, 20);
+  for (let v = <i32>(<i64>voxels * part / parts), end = <i32>(<i64>voxels * (part + 1) / parts); v < end; v++) {
+    const inside = load<u8>(mask + <usize>v) != 0;
+    for (let c = 0; c < channels; c++) {
+      const at = (<usize>c * <usize>voxels + <usize>v) << 2;
+      const label = load<i32>(labels + at);
+      store<i32>(y + at, label == 0 && !inside ? outside : label);
+    }
+  }
+}

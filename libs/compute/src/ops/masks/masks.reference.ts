@@ -43,3 +43,13 @@ export const boundingBoxReference: ReferenceKernel<{ mask: Tensor }, object> = (
   });
   if (box[3] !== 0) y!.data.set(box);
 };
+
+export const rangeMaskReference: ReferenceKernel<{ x: Tensor }, { readonly low: number | null; readonly high: number | null }> = ({ x }, { low, high }, [y]) => {
+  x.data.forEach((value, k) => {
+    if (value >= (low ?? -Infinity) && value <= (high ?? Infinity)) y!.data[k % y!.data.length] = 1;
+  });
+};
+
+export const labelOutsideReference: ReferenceKernel<{ labels: Tensor; mask: Tensor }, { readonly outside: number }> = ({ labels, mask }, { outside }, [y]) => {
+  labels.data.forEach((label, k) => (y!.data[k] = label === 0 && mask.data[k % mask.data.length] === 0 ? outside : label));
+};

@@ -1,9 +1,9 @@
-/** Operations on masks: voxels that are not 0 in any channel, enclosed holes, the tight box. Masks are u8 [1, z, y, x]. */
+/** Operations on masks: voxels that are not 0 or within a range in any channel, enclosed holes, the tight box. Masks are u8 [1, z, y, x]. */
 import { defineOp } from '../../op/op.ts';
-import { int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
+import { doubles, int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
-import { boundingBoxReference, fillHolesReference, nonzeroMaskReference } from './masks.reference.ts';
+import { boundingBoxReference, fillHolesReference, labelOutsideReference, nonzeroMaskReference, rangeMaskReference } from './masks.reference.ts';
 
 /** 1 where any channel of x is not 0. x f32 or i32 [C, z, y, x] -> u8 [1, z, y, x]. */
 export const nonzeroMask = defineOp<{ x: Tensor }>({
@@ -64,5 +64,45 @@ export const boundingBox = defineOp<{ mask: Tensor }>({
     { name: 'random', inputs: { mask: { shape: [1, 4, 5, 6], dtype: 'u8', fill: { integersBelow: 2 } } }, gradient: false },
     { name: 'empty', inputs: { mask: { shape: [1, 4, 5, 6], dtype: 'u8', fill: { integersBelow: 1 } } }, gradient: false },
   ],
+  tolerance: { f32: 0 },
+});
+
+/** 1 where any channel lies in [low, high] (null: no bound). x f32 or i32 [C, z, y, x] -> u8 [1, z, y, x]. */
+export const rangeMask = defineOp<{ x: Tensor }, { readonly low: number | null; readonly high: number | null }>({
+  name: 'rangeMask',
+  defaults: { low: null, high: null },
+  shape: ({ x }) => ({ shape: [1, ...expectVolume('rangeMask', 'x', x, 'f32', 'i32')], dtype: 'u8' }),
+  kernels: {
+    reference: rangeMaskReference,
+    wasm: {
+      lower: ({ inputs: { x }, outputs: [y], options: { low, high } }) => [
+        { kernel: 'range_mask', args: [pointer(x!), pointer(y!), int(x!.shape[0]!), int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!), int(x!.dtype === 'f32' ? 1 : 0), doubles([low ?? -Infinity, high ?? Infinity])] },
+      ],
+    },
+  },
+  cases: [
+    { name: 'floats', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { low: 0.5, high: null }, gradient: false },
+    { name: 'labels', inputs: { x: { shape: [1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 5 } } }, options: { low: 2, high: 3 }, gradient: false },
+  ],
+  tolerance: { f32: 0 },
+});
+
+/** Labels with `outside` where the label is 0 and the mask is 0. labels i32 [1, z, y, x], mask u8 -> i32. */
+export const labelOutside = defineOp<{ labels: Tensor; mask: Tensor }, { readonly outside: number }>({
+  name: 'labelOutside',
+  defaults: { outside: -1 },
+  shape: ({ labels, mask }) => {
+    expectMask('labelOutside', mask, expectVolume('labelOutside', 'labels', labels, 'i32'));
+    return { shape: labels.shape, dtype: 'i32' };
+  },
+  kernels: {
+    reference: labelOutsideReference,
+    wasm: {
+      lower: ({ inputs: { labels, mask }, outputs: [y], options: { outside } }) => [
+        { kernel: 'label_outside', args: [pointer(labels!), pointer(mask!), pointer(y!), int(labels!.shape[0]!), int(labels!.shape[1]! * labels!.shape[2]! * labels!.shape[3]!), int(outside)] },
+      ],
+    },
+  },
+  cases: [{ name: 'random', inputs: { labels: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 2 } }, mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } } }, gradient: false }],
   tolerance: { f32: 0 },
 });
