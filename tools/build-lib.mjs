@@ -4,7 +4,7 @@
  */
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,23 +15,28 @@ const entries = Object.values(manifest.exports ?? {})
   .filter(Boolean);
 const binaries = Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'));
 
-for (const entry of entries) {
-  const name = basename(entry, '.ts');
-  const isBinary = binaries.includes(name);
-  await build({
-    entryPoints: [entry],
-    outfile: `dist/${name}.js`,
-    bundle: true,
-    format: 'esm',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    target: 'es2022',
-    packages: 'external',
-    external: ['node:*'],
-    banner: isBinary ? { js: '#!/usr/bin/env node' } : {},
-    legalComments: 'none',
-    logLevel: 'warning',
-  });
-  if (isBinary) chmodSync(`dist/${name}.js`, 0o755);
+const isBinary = (entry) => binaries.includes(basename(entry, '.ts'));
+const settings = {
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  target: 'es2022',
+  packages: 'external',
+  external: ['node:*'],
+  legalComments: 'none',
+  logLevel: 'warning',
+  outdir: 'dist',
+  entryNames: '[name]',
+};
+for (const name of existsSync('dist') ? readdirSync('dist') : [])
+  if (/^chunk-.*\.js$/.test(name)) rmSync(join('dist', name));
+// Entries of one library share chunks: a class that two of them export must be one class, or `instanceof` fails.
+await build({ ...settings, entryPoints: entries.filter((entry) => !isBinary(entry)), splitting: true });
+for (const entry of entries.filter(isBinary)) {
+  await build({ ...settings, entryPoints: [entry], banner: { js: '#!/usr/bin/env node' } });
+  chmodSync(`dist/${basename(entry, '.ts')}.js`, 0o755);
 }
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.json'], { stdio: 'inherit' });
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.json'], {
+  stdio: 'inherit',
+});

@@ -1,0 +1,83 @@
+/** Where a file's bytes come from: memory, a disk, an HTTP answer. Read in ranges, so that a series never sits in memory twice. */
+import { Gunzip, Inflate } from 'fflate';
+import { FormatError } from '../../errors.ts';
+
+/** A named run of bytes that can be read in parts. `read` returns fewer bytes only at the end of the file. */
+export interface ByteSource {
+  readonly name: string;
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
+}
+
+/** Bytes already in memory, as a source. Ranges are views, not copies. */
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, Math.min(bytes.length, offset + length)),
+  };
+}
+
+/** Deflate cannot shrink more than 1032 to 1; a stream that claims more is not one. */
+const MAX_RATIO = 1032;
+
+interface Stream {
+  ondata: (chunk: Uint8Array, final: boolean) => void;
+  push(chunk: Uint8Array, final?: boolean): void;
+}
+
+function run(stream: Stream, packed: Uint8Array, cap: number, file: string | undefined): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const fault = (what: string, cause?: unknown): FormatError =>
+    new FormatError(
+      `inflate: ${what}`,
+      {
+        ...(file === undefined ? {} : { file }),
+        field: 'deflate stream',
+        byteOffset: 0,
+        details: { packedBytes: packed.length, cap },
+      },
+      { cause },
+    );
+  stream.ondata = (chunk) => {
+    total += chunk.length;
+    if (total > cap)
+      throw fault(`the compressed data unpack to more than the ${cap} bytes expected; the file is damaged or hostile.`);
+    chunks.push(chunk);
+  };
+  try {
+    // Small steps bound what one push can unpack before the cap is looked at.
+    for (let at = 0; at < packed.length || at === 0; at += 16384) {
+      const end = Math.min(packed.length, at + 16384);
+      stream.push(packed.subarray(at, end), end === packed.length);
+      if (end === packed.length) break;
+    }
+  } catch (error) {
+    if (error instanceof FormatError) throw error;
+    throw fault('the compressed data are damaged or end too early.', error);
+  }
+  const out = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
+  return out;
+}
+
+/** Unpacks a raw deflate stream of at most `cap` bytes. Throws FormatError when damaged, truncated or longer. */
+export function inflateRaw(packed: Uint8Array, cap = packed.length * MAX_RATIO, file?: string): Uint8Array {
+  return run(new Inflate() as unknown as Stream, packed, Math.min(cap, packed.length * MAX_RATIO + 64), file);
+}
+
+/** The file itself, or what is inside when it is gzip-compressed (recognized by its first bytes, not its name). */
+export async function unzippedSource(source: ByteSource): Promise<ByteSource> {
+  const magic = await source.read(0, 2);
+  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return source;
+  const packed = await source.read(0, source.size);
+  return memorySource(
+    source.name,
+    run(new Gunzip() as unknown as Stream, packed, packed.length * MAX_RATIO, source.name),
+  );
+}

@@ -1,0 +1,195 @@
+/** A DICOM data set: elements by tag over the bytes they came from, read by kind of value. */
+import { FormatError } from '../../errors.ts';
+import { TAG, tagName } from './tags.ts';
+import { decodeText, encodingOf } from './text.ts';
+
+/** One element: where its value lies in the file. `length` is -1 for an encapsulated value of undefined length. */
+export interface Element {
+  readonly tag: number;
+  readonly vr: string;
+  readonly offset: number;
+  readonly length: number;
+  /** Items of a sequence, where they have been read. */
+  items?: readonly DataSet[];
+}
+
+/** What an element's bytes are read with: the file, its byte order, and how to read nested items. */
+export interface DataSetContext {
+  readonly bytes: Uint8Array;
+  readonly littleEndian: boolean;
+  readonly file: string | undefined;
+  readonly readItems: (element: Element, depth: number) => readonly DataSet[];
+}
+
+const shortBinary: Readonly<Record<string, number>> = {
+  US: 2,
+  SS: 2,
+  OW: 2,
+  UL: 4,
+  SL: 4,
+  OL: 4,
+  FL: 4,
+  OF: 4,
+  FD: 8,
+  OD: 8,
+  AT: 4,
+  OB: 1,
+  SV: 8,
+  UV: 8,
+  OV: 8,
+};
+
+/** Elements by tag. Accessors return undefined when an element is absent or empty; they throw FormatError when its value cannot be read. */
+export class DataSet {
+  readonly elements = new Map<number, Element>();
+  readonly depth: number;
+  /** Set when the file ended inside this data set: the first byte that is missing. */
+  truncatedAt: number | undefined;
+  private readonly context: DataSetContext;
+  private readonly parent: DataSet | undefined;
+  constructor(context: DataSetContext, depth: number, parent?: DataSet) {
+    this.context = context;
+    this.depth = depth;
+    this.parent = parent;
+  }
+
+  /** The file these elements came from, where known. */
+  get file(): string | undefined {
+    return this.context.file;
+  }
+
+  has(tag: number): boolean {
+    return this.elements.has(tag);
+  }
+
+  /** The raw value, a view into the file. Undefined when absent, empty, or encapsulated. */
+  bytes(tag: number): Uint8Array | undefined {
+    const e = this.elements.get(tag);
+    if (e === undefined || e.length <= 0) return undefined;
+    return this.context.bytes.subarray(e.offset, e.offset + e.length);
+  }
+
+  /** The encoding of text, from this data set or the one it is nested in. */
+  get encoding(): string {
+    const own = this.elements.get(TAG.SpecificCharacterSet);
+    if (own !== undefined && own.length > 0)
+      return encodingOf(
+        decodeText(this.context.bytes.subarray(own.offset, own.offset + own.length), 'iso-8859-1').split('\\'),
+      );
+    return this.parent === undefined ? 'iso-8859-1' : this.parent.encoding;
+  }
+
+  /** All text values of an element, trimmed. */
+  strings(tag: number): readonly string[] {
+    const raw = this.bytes(tag);
+    if (raw === undefined) return [];
+    return decodeText(raw, this.encoding)
+      .split('\\')
+      .map((s) => s.trim());
+  }
+
+  /** The first text value; undefined when absent or empty. */
+  string(tag: number): string | undefined {
+    const first = this.strings(tag)[0];
+    return first === undefined || first === '' ? undefined : first;
+  }
+
+  /** A whole text value: descriptions may contain backslashes. */
+  text(tag: number): string | undefined {
+    const raw = this.bytes(tag);
+    if (raw === undefined) return undefined;
+    const value = decodeText(raw, this.encoding).trim();
+    return value === '' ? undefined : value;
+  }
+
+  /** All numbers of an element: decimal or integer strings, or binary values in the file's byte order. */
+  numbers(tag: number): readonly number[] {
+    const e = this.elements.get(tag);
+    const raw = this.bytes(tag);
+    if (e === undefined || raw === undefined) return [];
+    const width = e.vr === 'UN' ? undefined : shortBinary[e.vr];
+    return width === undefined ? this.decimals(tag, raw, e.offset) : this.binary(e.vr, raw, width);
+  }
+
+  private decimals(tag: number, raw: Uint8Array, offset: number): readonly number[] {
+    const parts = decodeText(raw, 'iso-8859-1').split('\\');
+    if (parts.length === 1 && parts[0]!.trim() === '') return [];
+    return parts.map((part) => {
+      const trimmed = part.replaceAll('\0', '').trim();
+      // Some writers leave a comma as decimal mark; 'inf' and 'nan' never are numbers here.
+      const value = Number(trimmed.replace(',', '.'));
+      if (trimmed !== '' && Number.isFinite(value)) return value;
+      throw new FormatError(
+        `${tagName(tag)} should hold numbers, came "${decodeText(raw, 'iso-8859-1').slice(0, 80)}".`,
+        {
+          ...(this.file === undefined ? {} : { file: this.file }),
+          field: tagName(tag),
+          byteOffset: offset,
+        },
+      );
+    });
+  }
+
+  private binary(vr: string, raw: Uint8Array, width: number): readonly number[] {
+    const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+    const le = this.context.littleEndian;
+    const read: Record<string, (at: number) => number> = {
+      US: (i) => view.getUint16(i, le),
+      SS: (i) => view.getInt16(i, le),
+      OW: (i) => view.getUint16(i, le),
+      UL: (i) => view.getUint32(i, le),
+      OL: (i) => view.getUint32(i, le),
+      SL: (i) => view.getInt32(i, le),
+      FL: (i) => view.getFloat32(i, le),
+      OF: (i) => view.getFloat32(i, le),
+      FD: (i) => view.getFloat64(i, le),
+      OD: (i) => view.getFloat64(i, le),
+      OB: (i) => view.getUint8(i),
+      SV: (i) => Number(view.getBigInt64(i, le)),
+      UV: (i) => Number(view.getBigUint64(i, le)),
+      OV: (i) => Number(view.getBigUint64(i, le)),
+      AT: (i) => view.getUint16(i, le) * 65536 + view.getUint16(i + 2, le),
+    };
+    const one = read[vr]!;
+    return Array.from({ length: Math.floor(raw.length / width) }, (_, i) => one(i * width));
+  }
+
+  /** The first number; undefined when absent or empty. */
+  number(tag: number): number | undefined {
+    return this.numbers(tag)[0];
+  }
+
+  /** The data sets of a sequence; empty when absent. */
+  items(tag: number): readonly DataSet[] {
+    const e = this.elements.get(tag);
+    if (e === undefined || (e.length === 0 && e.items === undefined)) return [];
+    e.items ??= this.context.readItems(e, this.depth + 1);
+    return e.items;
+  }
+
+  /** A data set nested at a path of sequences, first items taken; undefined when any is absent. */
+  first(...path: readonly number[]): DataSet | undefined {
+    let at: DataSet | undefined = this;
+    for (const tag of path) at = at?.items(tag)[0];
+    return at;
+  }
+
+  /** An error about one element of this data set, with its place filled in. */
+  fault(tag: number, message: string, details: Readonly<Record<string, unknown>> = {}): FormatError {
+    const e = this.elements.get(tag);
+    return new FormatError(`${this.file === undefined ? '' : `${this.file}: `}${message}`, {
+      ...(this.file === undefined ? {} : { file: this.file }),
+      field: tagName(tag),
+      ...(e === undefined ? {} : { byteOffset: e.offset }),
+      details,
+    });
+  }
+
+  /** The first number of an element that must be there. Throws FormatError when it is not. */
+  required(tag: number): number {
+    const value = this.number(tag);
+    if (value === undefined)
+      throw this.fault(tag, `${tagName(tag)} is missing or empty; without it the file cannot be interpreted.`);
+    return value;
+  }
+}

@@ -1,0 +1,44 @@
+/** DICOM from disk: files and folders as byte sources. Node only. */
+import { closeSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ByteSource } from './dataset/byte-source.ts';
+
+/**
+ * A file on disk, opened for each read and closed after it: a series of thousands of slices must not hold thousands of handles.
+ * Reads are synchronous: slices are small, and a thread pool round trip costs more than the read.
+ */
+export function fileSource(path: string): ByteSource {
+  const { size } = statSync(path);
+  return {
+    name: path,
+    size,
+    read(offset, length) {
+      const handle = openSync(path, 'r');
+      try {
+        const want = Math.max(0, Math.min(length, size - offset));
+        const buffer = new Uint8Array(want);
+        let done = 0;
+        while (done < want) {
+          const got = readSync(handle, buffer, done, want - done, offset + done);
+          if (got === 0) break;
+          done += got;
+        }
+        return done === want ? buffer : buffer.subarray(0, done);
+      } finally {
+        closeSync(handle);
+      }
+    },
+  };
+}
+
+/** Every file under a folder, deepest last, sorted by name; or the one file. Hidden files are passed over. */
+export function folderSources(path: string): ByteSource[] {
+  if (!statSync(path).isDirectory()) return [fileSource(path)];
+  return readdirSync(path, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      if (entry.name.startsWith('.')) return [];
+      const child = join(path, entry.name);
+      return entry.isDirectory() ? folderSources(child) : entry.isFile() ? [fileSource(child)] : [];
+    });
+}

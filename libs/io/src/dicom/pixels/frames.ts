@@ -1,0 +1,147 @@
+/** Frames of a file: stored values, whatever they were compressed with. Rescaling and colors are the caller's next step. */
+import type { VoxelArray } from '@voxelwise/volume';
+import { FormatError } from '../../errors.ts';
+import { inflateRaw } from '../dataset/byte-source.ts';
+import type { DicomFile } from '../dataset/parse.ts';
+import { TAG, tagName } from '../dataset/tags.ts';
+import { runCodec } from './codec-modules.ts';
+import { jpeg2000Size, jpegLsSize } from './code-stream.ts';
+import { frameFragments, joinFragments } from './fragments.ts';
+import type { FrameFragments } from './fragments.ts';
+import { decodeJpeg } from './jpeg/decode-jpeg.ts';
+import { nativeFrame, samplesFromBytes, settleBits } from './native.ts';
+import { frameArray } from './pixel-format.ts';
+import type { DecodedFrame, PixelFormat } from './pixel-format.ts';
+import { decodeRle } from './rle.ts';
+
+/** Reads frames of one file, in any order. */
+export interface FrameReader {
+  readonly format: PixelFormat;
+  /** Stored values of frame `index` (from 0): unused bits masked, signs extended, samples interleaved. */
+  read(index: number): Promise<DecodedFrame>;
+}
+
+/** Prepares to read a file's frames. Throws: FormatError when frames and fragments do not match. */
+export async function openFrames(file: DicomFile, format: PixelFormat): Promise<FrameReader> {
+  const { compression } = file.syntax;
+  const encapsulated = file.pixels!.length === -1;
+  if (compression === 'native' || !encapsulated) {
+    if (encapsulated)
+      throw file.dataset.fault(
+        TAG.PixelData,
+        'pixel data are in fragments although the transfer syntax is uncompressed.',
+      );
+    return {
+      format,
+      read: async (index) => ({ values: await nativeFrame(file, format, index), photometric: format.photometric }),
+    };
+  }
+  const groups = await frameFragments(file, format.frames);
+  return { format, read: (index) => compressedFrame(file, format, { groups, index }) };
+}
+
+async function compressedFrame(
+  file: DicomFile,
+  format: PixelFormat,
+  { groups, index }: { groups: FrameFragments; index: number },
+): Promise<DecodedFrame> {
+  const fragments = groups[index]!;
+  const stream = await joinFragments(file.pixels!, fragments);
+  try {
+    return await decode(file, format, stream);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new FormatError(
+      `${file.name}: frame ${index + 1} of ${format.frames}: ${error.message}`,
+      {
+        file: file.name,
+        field: error.field ?? tagName(TAG.PixelData),
+        byteOffset: (fragments[0]?.offset ?? 0) + (error.byteOffset ?? 0),
+        details: { ...error.details, frame: index },
+      },
+      { cause: error },
+    );
+  }
+}
+
+function decode(file: DicomFile, format: PixelFormat, stream: Uint8Array): DecodedFrame | Promise<DecodedFrame> {
+  const { rows, columns, samples, bitsAllocated, photometric } = format;
+  const pixels = rows * columns;
+  switch (file.syntax.compression) {
+    case 'rle': {
+      const packedBits = bitsAllocated === 1;
+      const bytes = decodeRle(stream, {
+        pixels: packedBits ? Math.ceil((pixels * samples) / 8) : pixels,
+        samples: packedBits ? 1 : samples,
+        bytesPerSample: packedBits ? 1 : bitsAllocated / 8,
+      });
+      return { values: samplesFromBytes(bytes, { ...format, planar: false }, false), photometric };
+    }
+    case 'deflated-frames': {
+      const needed = bitsAllocated === 1 ? Math.ceil((pixels * samples) / 8) : (pixels * samples * bitsAllocated) / 8;
+      const bytes = inflateRaw(stream, needed + 1);
+      if (bytes.length < needed)
+        throw new FormatError(`the frame unpacks to ${bytes.length} bytes, ${needed} are needed.`, {
+          byteOffset: stream.length,
+        });
+      return { values: samplesFromBytes(bytes, format, false), photometric };
+    }
+    case 'jpeg':
+      return jpegFrame(format, stream);
+    default:
+      return codecFrame(file.syntax.compression as 'jpeg-ls' | 'jpeg2000' | 'htj2k', format, stream);
+  }
+}
+
+function jpegFrame(format: PixelFormat, stream: Uint8Array): DecodedFrame {
+  const image = decodeJpeg(stream, format);
+  const values = frameArray(format);
+  values.set(image.values);
+  const signed = settleBits(values, format, image.precision);
+  if (format.samples !== 3) return { values: signed, photometric: format.photometric };
+  // The stream's own word on its colors outranks the header's: writers forget to change the header.
+  const ybr = image.adobeTransform === undefined ? format.photometric !== 'RGB' : image.adobeTransform === 1;
+  return { values: signed, photometric: ybr ? 'YBR_FULL' : 'RGB' };
+}
+
+async function codecFrame(
+  codec: 'jpeg-ls' | 'jpeg2000' | 'htj2k',
+  format: PixelFormat,
+  stream: Uint8Array,
+): Promise<DecodedFrame> {
+  const { rows, columns, samples } = format;
+  const size = codec === 'jpeg-ls' ? jpegLsSize(stream) : jpeg2000Size(stream);
+  if (size.rows !== rows || size.columns !== columns || size.samples !== samples)
+    throw new FormatError(
+      `${codec}: the stream is ${size.columns} × ${size.rows} with ${size.samples} components, the header says ${columns} × ${rows} with ${samples}.`,
+      {
+        details: { expected: [rows, columns, samples], found: [size.rows, size.columns, size.samples] },
+      },
+    );
+  if (size.precision > 16 && format.bitsAllocated <= 16)
+    throw new FormatError(
+      `${codec}: ${size.precision} bits per sample do not fit the ${format.bitsAllocated} allocated.`,
+      { details: { precision: size.precision } },
+    );
+  const image = await runCodec(codec, stream);
+  const count = rows * columns * samples;
+  const width = image.bitsPerSample <= 8 ? 1 : image.bitsPerSample <= 16 ? 2 : 4;
+  if (image.width !== columns || image.height !== rows || image.bytes.length < count * width)
+    throw new FormatError(`${codec}: decoded to ${image.bytes.length} bytes, ${count * width} are needed.`, {});
+  const raw =
+    width === 1
+      ? image.bytes
+      : width === 2
+        ? new Uint16Array(image.bytes.buffer, 0, count)
+        : new Uint32Array(image.bytes.buffer, 0, count);
+  const values = frameArray(format);
+  // CharLS reports 0 for components stored one after the other.
+  if (codec === 'jpeg-ls' && samples > 1 && image.interleaveMode === 0) {
+    const plane = rows * columns;
+    for (let s = 0; s < samples; s++) for (let i = 0; i < plane; i++) values[i * samples + s] = raw[s * plane + i]!;
+  } else values.set(raw.subarray(0, count));
+  // JPEG 2000 color transforms are undone inside the codec.
+  const photometric =
+    samples === 3 && codec !== 'jpeg-ls' && format.photometric !== 'YBR_FULL' ? 'RGB' : format.photometric;
+  return { values: settleBits(values as VoxelArray, format, size.precision), photometric };
+}

@@ -1,0 +1,122 @@
+/** Uncompressed pixels: bytes to numbers of the declared width, sign and bit position (PS3.5 8.1 and annex D). */
+import type { VoxelArray } from '@voxelwise/volume';
+import { FormatError } from '../../errors.ts';
+import type { DicomFile } from '../dataset/parse.ts';
+import { TAG, tagName } from '../dataset/tags.ts';
+import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
+import { frameArray } from './pixel-format.ts';
+import type { PixelFormat } from './pixel-format.ts';
+
+const hostIsLittle = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** YBR_FULL_422 without compression stores Y Y Cb Cr for two pixels: two bytes per pixel instead of three. */
+const halved = (format: PixelFormat): boolean => format.samples === 3 && format.photometric === 'YBR_FULL_422';
+
+const bitsPerFrame = ({ rows, columns, samples, bitsAllocated, photometric }: PixelFormat): number =>
+  rows * columns * (samples === 3 && photometric === 'YBR_FULL_422' ? 2 : samples) * bitsAllocated;
+
+/** Reads one uncompressed frame. Throws: FormatError when the file is too short for it. */
+export async function nativeFrame(file: DicomFile, format: PixelFormat, index: number): Promise<VoxelArray> {
+  const pixels = file.pixels!;
+  const bits = bitsPerFrame(format);
+  const needed = Math.ceil((bits * format.frames) / 8);
+  const available = Math.min(pixels.length, pixels.source.size - pixels.offset);
+  if (available < needed)
+    throw new FormatError(
+      `${file.name}: ${format.frames} frame(s) of ${format.columns} × ${format.rows} need ${needed} bytes of pixel data, ${available} are there; the file is truncated.`,
+      {
+        file: file.name,
+        field: tagName(pixels.tag),
+        byteOffset: pixels.offset + available,
+        details: { expected: needed, found: available },
+      },
+    );
+  const firstBit = bits * index;
+  const firstByte = Math.floor(firstBit / 8);
+  const raw = await pixels.source.read(pixels.offset + firstByte, Math.ceil((firstBit + bits) / 8) - firstByte);
+  if (raw.length * 8 < bits)
+    throw new FormatError(`${file.name}: could not read frame ${index + 1}.`, {
+      file: file.name,
+      field: tagName(pixels.tag),
+      byteOffset: pixels.offset + firstByte,
+    });
+  const big = bigEndianPixels(file.syntax);
+  if (halved(format)) return unfold422(raw, format);
+  // Words of two 8-bit samples are swapped as words.
+  const swapBytes = big && format.bitsAllocated === 8 && pixels.vr === 'OW';
+  return samplesFromBytes(swapBytes ? swapped(raw) : raw, format, big, firstBit % 8);
+}
+
+function swapped(raw: Uint8Array): Uint8Array {
+  const out = raw.slice();
+  for (let i = 0; i + 1 < out.length; i += 2) {
+    out[i] = raw[i + 1]!;
+    out[i + 1] = raw[i]!;
+  }
+  return out;
+}
+
+function unfold422(raw: Uint8Array, { rows, columns }: PixelFormat): VoxelArray {
+  const out = new Uint8Array(rows * columns * 3);
+  for (let i = 0, at = 0; at + 3 < raw.length + 3 && i < rows * columns; i += 2, at += 4) {
+    out.set([raw[at]!, raw[at + 2]!, raw[at + 3]!], i * 3);
+    if (i + 1 < rows * columns) out.set([raw[at + 1]!, raw[at + 2]!, raw[at + 3]!], i * 3 + 3);
+  }
+  return out;
+}
+
+/** Interprets bytes as samples of `format`: planes interleaved, unused bits removed, signs extended. `bigEndian` tells the byte order. */
+export function samplesFromBytes(raw: Uint8Array, format: PixelFormat, bigEndian: boolean, skipBits = 0): VoxelArray {
+  const { bitsAllocated, samples, planar, rows, columns } = format;
+  const count = rows * columns * samples;
+  if (bitsAllocated === 1) {
+    const out = new Uint8Array(count);
+    for (let i = 0; i < count; i++) out[i] = (raw[(i + skipBits) >> 3]! >> ((i + skipBits) & 7)) & 1;
+    return out;
+  }
+  const values = wordsFromBytes(raw, format, bigEndian, count);
+  const settled = format.float ? values : extractBits(values, format);
+  if (!planar) return settled;
+  const plane = rows * columns;
+  const out = frameArray(format);
+  for (let s = 0; s < samples; s++) for (let i = 0; i < plane; i++) out[i * samples + s] = settled[s * plane + i]!;
+  return out;
+}
+
+function wordsFromBytes(raw: Uint8Array, format: PixelFormat, bigEndian: boolean, count: number): VoxelArray {
+  const values = frameArray(format, count);
+  const width = values.BYTES_PER_ELEMENT;
+  const target = new Uint8Array(values.buffer);
+  target.set(raw.subarray(0, count * width));
+  if (width > 1 && bigEndian === hostIsLittle) {
+    for (let i = 0; i < target.length; i += width) target.subarray(i, i + width).reverse();
+  }
+  return values;
+}
+
+/** Moves the stored bits down from `highBit`, clears the rest, extends the sign. Returns `values`, changed in place. */
+function extractBits(values: VoxelArray, format: PixelFormat): VoxelArray {
+  const { bitsStored, highBit, signed, bitsAllocated } = format;
+  if (bitsStored === bitsAllocated) return values;
+  const up = 31 - highBit;
+  const down = 32 - bitsStored;
+  if (signed) for (let i = 0; i < values.length; i++) values[i] = (values[i]! << up) >> down;
+  else for (let i = 0; i < values.length; i++) values[i] = (values[i]! << up) >>> down;
+  return values;
+}
+
+/**
+ * Gives decoded samples the sign the header declares: codecs return the bits of a `precision`-bit number, some unsigned.
+ * Returns `values`, changed in place.
+ */
+export function settleBits(
+  values: VoxelArray,
+  { signed, bitsStored, bitsAllocated }: PixelFormat,
+  precision: number,
+): VoxelArray {
+  const bits = Math.min(bitsStored, Math.max(precision, 1));
+  if (!signed || bits >= bitsAllocated) return values;
+  const shift = 32 - bits;
+  for (let i = 0; i < values.length; i++) values[i] = (values[i]! << shift) >> shift;
+  return values;
+}

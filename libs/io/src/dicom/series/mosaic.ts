@@ -1,0 +1,64 @@
+/** Siemens mosaics: many slices tiled in one square image, their number and direction in a private header. */
+import type { DataSet } from '../dataset/dataset.ts';
+import { TAG } from '../dataset/tags.ts';
+import type { PixelFormat } from '../pixels/pixel-format.ts';
+import { readCsa } from './csa.ts';
+import type { Plane, Window } from './instance.ts';
+import { cross, dot, plus } from './vector.ts';
+import type { Vector } from './vector.ts';
+
+export interface Mosaic {
+  readonly count: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly sliceSpacing: number;
+  /** True when the number of tiles is not in the header and was taken from the tile size. */
+  readonly guessed: boolean;
+  /** Each tile's pixels and place, in the order they were taken. */
+  tiles(plane: Plane): readonly { readonly window: Window; readonly plane: Plane }[];
+}
+
+const CSA_IMAGE_HEADER = 0x00291010;
+const NUMBER_IN_MOSAIC = 0x0019100a;
+const MATRIX_TEXT = 0x0051100b;
+
+function tileSize(top: DataSet): readonly [number, number] | undefined {
+  const text = /(\d+)p?\s*\*\s*(\d+)/.exec(top.text(MATRIX_TEXT) ?? '');
+  return text === null ? undefined : [Number(text[1]), Number(text[2])];
+}
+
+/** The mosaic a data set describes, or undefined when it is an ordinary image. Throws: FormatError when its tiles do not fit the image. */
+export function mosaicOf(top: DataSet, format: PixelFormat): Mosaic | undefined {
+  if (!top.strings(TAG.ImageType).includes('MOSAIC') || format.samples !== 1) return undefined;
+  const csa = readCsa(top.bytes(CSA_IMAGE_HEADER));
+  const text = top.text(NUMBER_IN_MOSAIC);
+  const stated = csa?.number('NumberOfImagesInMosaic') ?? (text === undefined ? undefined : Number(text));
+  const size = tileSize(top);
+  const guessed = !(stated !== undefined && Number.isInteger(stated) && stated > 0);
+  const across = guessed ? (size === undefined ? NaN : format.columns / size[1]) : Math.ceil(Math.sqrt(stated));
+  const down = guessed ? (size === undefined ? NaN : format.rows / size[0]) : across;
+  const count = guessed ? across * down : stated;
+  if (!Number.isInteger(across) || !Number.isInteger(down) || format.rows % down !== 0 || format.columns % across !== 0)
+    throw top.fault(
+      TAG.ImageType,
+      `is a mosaic, but neither the private Siemens header nor a tile size tells how many slices its ${format.columns} × ${format.rows} pixels hold.`,
+      { tiles: stated ?? null },
+    );
+  const rows = format.rows / down;
+  const columns = format.columns / across;
+  const sliceSpacing = top.number(TAG.SpacingBetweenSlices) ?? top.number(TAG.SliceThickness) ?? 1;
+  const stated3 = csa?.numbers('SliceNormalVector') ?? [];
+  const tiles: Mosaic['tiles'] = (plane) => {
+    let normal: Vector = cross(plane.row, plane.column);
+    if (stated3.length === 3 && dot(normal, stated3 as unknown as Vector) < 0)
+      normal = [-normal[0], -normal[1], -normal[2]];
+    // The stated position is the corner of one slice as large as the whole mosaic, centered where the first slice is.
+    const right = plus(plane.position, plane.row, (plane.spacing[1] * (format.columns - columns)) / 2);
+    const corner = plus(right, plane.column, (plane.spacing[0] * (format.rows - rows)) / 2);
+    return Array.from({ length: count }, (_, k) => ({
+      window: { top: Math.floor(k / across) * rows, left: (k % across) * columns, rows, columns },
+      plane: { ...plane, position: plus(corner, normal, k * sliceSpacing) },
+    }));
+  };
+  return { count, rows, columns, sliceSpacing, guessed, tiles };
+}

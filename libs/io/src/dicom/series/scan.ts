@@ -1,0 +1,184 @@
+/** A heap of files, sorted out: stacks of slices that belong together, objects without pixels, and files that are neither. */
+import { FormatError } from '../../errors.ts';
+import type { ByteSource } from '../dataset/byte-source.ts';
+import { readDicomFile } from '../dataset/parse.ts';
+import type { DicomFile } from '../dataset/parse.ts';
+import { TAG } from '../dataset/tags.ts';
+import { arrange } from './arrange.ts';
+import type { Arrangement } from './arrange.ts';
+import { imageInstance } from './instance.ts';
+import type { DicomInstance, FrameInfo } from './instance.ts';
+import { issue } from './issue.ts';
+import type { Issue } from './issue.ts';
+
+/** Slices of one series and one orientation, in order. */
+export interface DicomStack extends Arrangement {
+  readonly series: string;
+  readonly study: string;
+  readonly modality: string;
+  readonly description: string;
+  readonly frames: readonly FrameInfo[];
+  readonly instances: readonly DicomInstance[];
+  /** `split` when one series held several orientations: this is one of `parts`. */
+  readonly part: number;
+  readonly parts: number;
+}
+
+export interface DicomScan {
+  readonly stacks: readonly DicomStack[];
+  /** Segmentations, structure sets, reports and whatever else has no slices to stack. */
+  readonly objects: readonly DicomFile[];
+  /** DICOM files that are damaged: each might have been a slice. */
+  readonly damaged: readonly { readonly name: string; readonly error: FormatError }[];
+  /** Files that are not DICOM at all. */
+  readonly foreign: readonly string[];
+}
+
+const SEGMENTATION = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.66\.(4|7)$/;
+
+/** Whether a file is a SEG or label map segmentation object. */
+export function isSegmentation(file: DicomFile): boolean {
+  return (
+    SEGMENTATION.test(file.dataset.string(TAG.SOPClassUID) ?? '') ||
+    (file.dataset.string(TAG.Modality) === 'SEG' && file.dataset.has(TAG.SegmentSequence))
+  );
+}
+
+interface Loaded {
+  readonly instances: DicomInstance[];
+  readonly objects: DicomFile[];
+  readonly damaged: { name: string; error: FormatError }[];
+  readonly foreign: string[];
+}
+
+async function load(
+  source: ByteSource,
+  { instances, objects, damaged, foreign }: Loaded,
+  seen: Set<string>,
+): Promise<void> {
+  try {
+    const file = await readDicomFile(source);
+    const { dataset } = file;
+    if (dataset.string(TAG.DirectoryRecordType) !== undefined || dataset.has(TAG.DirectoryRecordSequence))
+      return void objects.push(file);
+    const imageless = file.pixels === undefined && dataset.truncatedAt === undefined && !dataset.has(TAG.Rows);
+    if (imageless || isSegmentation(file)) return void objects.push(file);
+    const series = dataset.string(TAG.SeriesInstanceUID) ?? '';
+    instances.push(imageInstance(file, { keepHeader: !seen.has(series) || file.pixels?.tag !== TAG.PixelData }));
+    seen.add(series);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    if (error.field === 'DICM prefix' && error.message.includes('not a DICOM file')) foreign.push(source.name);
+    else damaged.push({ name: source.name, error: error.inFile(source.name) });
+  }
+}
+
+function sameOrientation(a: FrameInfo, b: FrameInfo): boolean {
+  const [p, q] = [a.plane, b.plane];
+  if (p === undefined || q === undefined) return p === q;
+  return [0, 1, 2].every((i) => Math.abs(p.row[i]! - q.row[i]!) < 2e-3 && Math.abs(p.column[i]! - q.column[i]!) < 2e-3);
+}
+
+/** Drops files that are there twice under one SOPInstanceUID, and says so. */
+function withoutCopies(instances: readonly DicomInstance[]): { kept: DicomInstance[]; issues: Issue[] } {
+  const first = new Map<string, DicomInstance>();
+  const kept: DicomInstance[] = [];
+  const issues: Issue[] = [];
+  for (const instance of instances) {
+    const other = instance.sopInstance === '' ? undefined : first.get(instance.sopInstance);
+    const [a, b] = [other?.frames[0]?.plane?.position, instance.frames[0]?.plane?.position];
+    const same =
+      other !== undefined &&
+      a?.join() === b?.join() &&
+      other.format.frames === instance.format.frames &&
+      other.file.pixels?.length === instance.file.pixels?.length;
+    if (same)
+      issues.push(
+        issue(
+          'warn',
+          'same-file-twice',
+          `${instance.name} is the same object as ${other.name} (one SOPInstanceUID); it is left out.`,
+          { files: [other.name, instance.name] },
+        ),
+      );
+    else {
+      kept.push(instance);
+      if (other === undefined) first.set(instance.sopInstance, instance);
+    }
+  }
+  return { kept, issues };
+}
+
+function pixelIssues(instances: readonly DicomInstance[]): Issue[] {
+  return instances.flatMap(({ name, file, format }) => {
+    const pixels = file.pixels!;
+    if (pixels.length < 0) return [];
+    const samples = format.photometric === 'YBR_FULL_422' ? 2 : format.samples;
+    const needed = Math.ceil((format.rows * format.columns * samples * format.bitsAllocated * format.frames) / 8);
+    const found = Math.min(pixels.length, pixels.source.size - pixels.offset);
+    return found < needed
+      ? [
+          issue('refuse', 'truncated-file', `${name} has ${found} bytes of pixel data, ${needed} are needed.`, {
+            files: [name],
+            details: { expected: needed, found },
+          }),
+        ]
+      : [];
+  });
+}
+
+function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
+  const { kept, issues } = withoutCopies(instances);
+  const clusters: FrameInfo[][] = [];
+  for (const instance of kept)
+    for (const frame of instance.frames) {
+      const cluster = clusters.find((c) => sameOrientation(c[0]!, frame));
+      if (cluster === undefined) clusters.push([frame]);
+      else cluster.push(frame);
+    }
+  const { series, study, modality, description } = kept[0]!;
+  return clusters.map((frames, part) => {
+    const members = [...new Set(frames.map((f) => f.instance))];
+    const arrangement = arrange(frames);
+    const mixed =
+      new Set(members.map((m) => `${m.format.samples}${m.format.float}`)).size > 1
+        ? [issue('refuse', 'mixed-pixels', 'color and gray images are mixed.', { files: members.map((m) => m.name) })]
+        : [];
+    return {
+      ...arrangement,
+      issues: [...arrangement.issues, ...mixed, ...pixelIssues(members), ...issues],
+      series,
+      study,
+      modality,
+      description,
+      frames,
+      instances: members,
+      part,
+      parts: clusters.length,
+    };
+  });
+}
+
+/**
+ * Reads the headers of many files and sorts them into stacks, by series and orientation. Pixels stay on disk.
+ * Files that are not DICOM, or damaged, are listed, not thrown.
+ */
+export async function scanDicom(
+  sources: Iterable<ByteSource> | AsyncIterable<ByteSource>,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<DicomScan> {
+  const loaded: Loaded = { instances: [], objects: [], damaged: [], foreign: [] };
+  const seen = new Set<string>();
+  for await (const source of sources) {
+    signal?.throwIfAborted();
+    await load(source, loaded, seen);
+  }
+  const bySeries = new Map<string, DicomInstance[]>();
+  for (const instance of loaded.instances) {
+    const members = bySeries.get(instance.series);
+    if (members === undefined) bySeries.set(instance.series, [instance]);
+    else members.push(instance);
+  }
+  const { objects, damaged, foreign } = loaded;
+  return { stacks: [...bySeries.values()].flatMap(stacksOf), objects, damaged, foreign };
+}
