@@ -9,3 +9,8 @@ export { components, type ComponentsOptions } from './components/components.ts';
 export { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
 export { decideLabels, type DecideLabelsOptions } from './decide-labels/decide-labels.ts';
 export { resizeDecide, type ResizeDecideOptions } from './resize-decide/resize-decide.ts';
+export { sgd, type SgdOptions } from './sgd/sgd.ts';
+export { adamw, type AdamwOptions } from './adamw/adamw.ts';
+export { lerp } from './lerp/lerp.ts';
+export { gradientNorm, type GradientNormOptions } from './clip-gradients/gradient-norm.ts';
+export { clipGradients, type ClippedGradients } from './clip-gradients/clip-gradients.ts';
