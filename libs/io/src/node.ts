@@ -1,2 +1,5 @@
-/** Node-only entry of @voxelwise/io. */
-export {};
+/** Node-only entry of @voxelwise/io: images and data sets by path. */
+export { openFile } from './node/file-source.ts';
+export type { FileSource } from './node/file-source.ts';
+export { openVolume, readVolume, writeVolume } from './node/volume-path.ts';
+export type { OpenVolume } from './node/volume-path.ts';

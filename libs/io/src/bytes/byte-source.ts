@@ -1,0 +1,48 @@
+/** Where bytes come from: something of known size that can be read at any place. Files, blobs and arrays look alike. */
+import { FormatError } from '../errors.ts';
+
+/** Bytes at rest. `read` may be called in any order; it gives exactly `length` bytes or throws. */
+export interface ByteSource {
+  /** What errors call it; undefined for bytes without a name. */
+  readonly name: string | undefined;
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** Bytes already in memory. Nothing is copied: what is read are views. */
+export function bytesSource(bytes: Uint8Array, name?: string): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    read(offset, length) {
+      checkRange(offset, length, bytes.length, name);
+      return Promise.resolve(bytes.subarray(offset, offset + length));
+    },
+  };
+}
+
+/** A browser's File or Blob, read piece by piece. */
+export function blobSource(blob: Blob, name?: string): ByteSource {
+  return {
+    name,
+    size: blob.size,
+    async read(offset, length) {
+      checkRange(offset, length, blob.size, name);
+      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    },
+  };
+}
+
+/** Throws: FormatError if the bytes asked for lie outside the source. */
+export function checkRange(offset: number, length: number, size: number, name: string | undefined): void {
+  if (offset < 0 || length < 0 || offset + length > size)
+    throw new FormatError(
+      `${name ?? 'bytes'} ends at byte ${size}, but ${length} bytes are needed from byte ${offset}; the file may be incomplete.`,
+      { ...(name === undefined ? {} : { file: name }), byteOffset: size, details: { size, offset, length } },
+    );
+}
+
+/** The whole source in steps of `step` bytes, from `offset` on. */
+export async function* chunksOf(source: ByteSource, offset = 0, step = 1 << 18): AsyncGenerator<Uint8Array> {
+  for (let at = offset; at < source.size; at += step) yield await source.read(at, Math.min(step, source.size - at));
+}

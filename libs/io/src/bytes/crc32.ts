@@ -1,0 +1,18 @@
+/** CRC-32 (ISO 3309), the checksum of gzip, zip and PNG. */
+
+const TABLE = /* @__PURE__ */ makeTable();
+
+function makeTable(): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, n) => {
+    let c = n;
+    for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+    return c;
+  });
+}
+
+/** The checksum of `bytes`; `previous` goes on from the checksum of what came before. */
+export function crc32(bytes: Uint8Array, previous = 0): number {
+  let c = ~previous;
+  for (let i = 0; i < bytes.length; i++) c = TABLE[(c ^ bytes[i]!) & 255]! ^ (c >>> 8);
+  return ~c >>> 0;
+}

@@ -1,0 +1,123 @@
+/**
+ * Packing and unpacking: gzip, zlib and raw deflate as chunk streams. Node's own zlib where there is one, the browser's
+ * Compression Streams elsewhere. Neither holds more than a few chunks.
+ */
+import { FormatError } from '../errors.ts';
+
+/** gzip: RFC 1952. zlib: RFC 1950. raw: RFC 1951. */
+export type Deflate = 'gzip' | 'zlib' | 'raw';
+
+/** No deflate stream grows more than this when unpacked: what a packed size can justify at most. */
+export const LARGEST_DEFLATE_RATIO = 1032;
+
+const nodeZlib = (): typeof import('node:zlib') | undefined => globalThis.process?.getBuiltinModule?.('node:zlib');
+const nodeStream = (): typeof import('node:stream') | undefined => globalThis.process?.getBuiltinModule?.('node:stream');
+
+/** True for the two magic bytes of gzip: file names lie, bytes do not. */
+export function isGzip(head: Uint8Array): boolean {
+  return head.length >= 2 && head[0] === 0x1f && head[1] === 0x8b;
+}
+
+/**
+ * The unpacked bytes of `packed`, in chunks. Several gzip members in a row are one stream; checksums are verified.
+ *
+ * Throws: FormatError (with the offset reached in the packed bytes) for damaged or cut streams.
+ */
+export function inflate(packed: AsyncIterable<Uint8Array>, kind: Deflate, name?: string): AsyncIterable<Uint8Array> {
+  const zlib = nodeZlib();
+  return zlib ? inflateInNode(packed, kind, zlib, name) : inflateInBrowser(packed, kind, name);
+}
+
+/** Unpacked bytes that `inflateSmall` gives at most. */
+const MOST_SMALL_BYTES = 1 << 24;
+
+/**
+ * A small packed file in one go, or undefined where that is not possible (no zlib at hand, or it unpacks to more than 16 MiB):
+ * use `inflate` then. Throws: FormatError for damaged streams.
+ */
+export function inflateSmall(packed: Uint8Array, kind: Deflate, name?: string): Uint8Array | undefined {
+  const zlib = nodeZlib();
+  if (!zlib) return undefined;
+  const unpack = kind === 'gzip' ? zlib.gunzipSync : kind === 'zlib' ? zlib.inflateSync : zlib.inflateRawSync;
+  try {
+    return unpack(packed, { maxOutputLength: MOST_SMALL_BYTES });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw damaged(error, kind, name, packed.length);
+  }
+}
+
+async function* inflateInNode(packed: AsyncIterable<Uint8Array>, kind: Deflate, zlib: typeof import('node:zlib'), name?: string): AsyncGenerator<Uint8Array> {
+  const options = { chunkSize: 1 << 18 };
+  const engine = kind === 'gzip' ? zlib.createGunzip(options) : kind === 'zlib' ? zlib.createInflate(options) : zlib.createInflateRaw(options);
+  const source = nodeStream()!.Readable.from(packed, { objectMode: true });
+  source.on('error', (error) => engine.destroy(error));
+  source.pipe(engine);
+  try {
+    for await (const chunk of engine) yield chunk as Uint8Array;
+  } catch (error) {
+    throw damaged(error, kind, name, engine.bytesWritten);
+  } finally {
+    source.destroy();
+    engine.destroy();
+  }
+}
+
+async function* inflateInBrowser(packed: AsyncIterable<Uint8Array>, kind: Deflate, name?: string): AsyncGenerator<Uint8Array> {
+  const format = kind === 'gzip' ? 'gzip' : kind === 'zlib' ? 'deflate' : 'deflate-raw';
+  const stream = streamOf(packed).pipeThrough(new DecompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>);
+  yield* chunksOfStream(stream, (error) => damaged(error, kind, name, undefined));
+}
+
+function damaged(error: unknown, kind: Deflate, name: string | undefined, byteOffset: number | undefined): Error {
+  if (error instanceof FormatError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new FormatError(
+    `${name ?? 'bytes'}: the ${kind} stream is damaged or cut off${byteOffset === undefined ? '' : ` near byte ${byteOffset}`} (${reason}); fetch the file again.`,
+    { ...(name === undefined ? {} : { file: name }), field: kind, ...(byteOffset === undefined ? {} : { byteOffset }), details: { reason } },
+    { cause: error },
+  );
+}
+
+/** `bytes` in, packed chunks out. `level` 1 (fast) to 9 (small); browsers choose their own. */
+export function deflate(bytes: AsyncIterable<Uint8Array>, kind: Deflate, { level = 1 }: { readonly level?: number } = {}): AsyncIterable<Uint8Array> {
+  const zlib = nodeZlib();
+  if (!zlib) {
+    const format = kind === 'gzip' ? 'gzip' : kind === 'zlib' ? 'deflate' : 'deflate-raw';
+    return chunksOfStream(streamOf(bytes).pipeThrough(new CompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>), (error) => error as Error);
+  }
+  const options = { level, chunkSize: 1 << 18, memLevel: 9 };
+  const engine = kind === 'gzip' ? zlib.createGzip(options) : kind === 'zlib' ? zlib.createDeflate(options) : zlib.createDeflateRaw(options);
+  const source = nodeStream()!.Readable.from(bytes, { objectMode: true });
+  source.on('error', (error) => engine.destroy(error));
+  return source.pipe(engine);
+}
+
+function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const { value, done } = await iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}
+
+async function* chunksOfStream(stream: ReadableStream<Uint8Array>, explain: (error: unknown) => Error): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw explain(error);
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

@@ -1,0 +1,96 @@
+/** NIfTI-1, NIfTI-2 and Analyze 7.5: reading single files and pairs, packed or not, whole or in slabs. */
+import { UnpackedSource } from '../../bytes/unpacked-source.ts';
+import type { ByteSource } from '../../bytes/byte-source.ts';
+import { FormatError } from '../../errors.ts';
+import { checkBlock } from '../../voxels/voxel-block.ts';
+import type { VoxelBlock } from '../../voxels/voxel-block.ts';
+import type { DecodeOptions, FormatWarning, VolumeFormat, VolumeReader } from '../format.ts';
+import { rawReader } from '../raw-reader.ts';
+import { niftiGeometry } from './nifti-geometry.ts';
+import { NIFTI_HEAD_BYTES, parseNiftiHeader, sniffNifti } from './nifti-header.ts';
+import type { NiftiHeader } from './nifti-header.ts';
+import { encodeNifti } from './nifti-write.ts';
+
+const INTENT_LABEL = 1002;
+const isPairName = (name: string): boolean => /\.(hdr|img)(\.gz)?$/i.test(name);
+
+export const nifti: VolumeFormat = {
+  name: 'nifti',
+  endings: ['.nii.gz', '.nii', '.hdr', '.img', '.hdr.gz', '.img.gz'],
+
+  recognises(head, name) {
+    const kind = sniffNifti(head);
+    return (kind !== undefined && (kind.variant !== 'analyze' || isPairName(name) || head.length < 348 || name.endsWith('.nii'))) || /\.(nii|hdr|img)$/.test(name);
+  },
+
+  async open(source, options) {
+    const file = source.name;
+    const headerSource = await headerOf(source, options);
+    const unpacked = await UnpackedSource.open(headerSource);
+    const header = parseNiftiHeader(await unpacked.head(NIFTI_HEAD_BYTES), { file: headerSource.name, mayBeAnalyze: isPairName(file ?? '') });
+    const voxels = header.isPair ? await UnpackedSource.open(await voxelsOf(source, header, options)) : unpacked;
+    return read(header, voxels, { ...options, ...(file === undefined ? {} : { fileName: file }) });
+  },
+
+  encode: encodeNifti,
+};
+
+/** A pair may be named by either of its files. */
+async function headerOf(source: ByteSource, options: DecodeOptions): Promise<ByteSource> {
+  if (!/\.img(\.gz)?$/i.test(source.name ?? '')) return source;
+  return companion(source, /\.img(\.gz)?$/i, 'hdr', options);
+}
+
+async function voxelsOf(source: ByteSource, header: NiftiHeader, options: DecodeOptions): Promise<ByteSource> {
+  if (/\.img(\.gz)?$/i.test(source.name ?? '')) return source;
+  const file = source.name;
+  if (file === undefined || !isPairName(file))
+    throw new FormatError(
+      `${file ?? 'bytes'}: the magic number ${header.variant === 'analyze' ? 'is missing (Analyze)' : 'says that the voxels lie in a second file'}, but this is not a .hdr file; give the pair .hdr and .img, or repair the header.`,
+      { ...(file === undefined ? {} : { file }), field: 'magic', byteOffset: header.variant === 'nifti-2' ? 4 : 344 },
+    );
+  return companion(source, /\.hdr(\.gz)?$/i, 'img', options);
+}
+
+async function companion(source: ByteSource, ending: RegExp, other: string, options: DecodeOptions): Promise<ByteSource> {
+  const name = source.name!.replace(/^.*[/\\]/, '');
+  const stem = name.replace(ending, '');
+  for (const candidate of [`${stem}.${other}`, `${stem}.${other}.gz`, `${stem}.${other.toUpperCase()}`]) {
+    const found = await options.companions?.(candidate);
+    if (found) return found;
+  }
+  throw new FormatError(`${source.name}: its other half ${stem}.${other} (or .${other}.gz) is missing; a pair of .hdr and .img is needed.`, { file: source.name!, field: other, byteOffset: 0 });
+}
+
+function read(header: NiftiHeader, voxels: UnpackedSource, options: DecodeOptions): VolumeReader {
+  const file = options.fileName;
+  const geometry = niftiGeometry(header, { file, shear: options.shear });
+  const block: VoxelBlock = {
+    type: header.type,
+    littleEndian: header.littleEndian,
+    shape: geometry.grid.shape,
+    components: header.components,
+    volumes: header.sizes.slice(3).reduce((product, n) => product * n, 1),
+    slope: header.components > 1 ? 1 : header.slope,
+    inter: header.components > 1 ? 0 : header.inter,
+  };
+  checkBlock(block, Math.max(0, voxels.available - header.voxelOffset), { file, maxBytes: options.maxBytes, byteOffset: header.variant === 'nifti-2' ? 16 : 40 });
+  const warnings: FormatWarning[] = [...header.warnings, ...geometry.warnings];
+  if (header.type === 'complex64' || header.type === 'complex128') {
+    if (options.complex === 'refuse') throw new FormatError(`${file ?? 'bytes'}: holds complex numbers; ask for their magnitude or convert the image.`, { ...(file === undefined ? {} : { file }), field: 'datatype', byteOffset: 70 });
+    warnings.push({ code: 'complex', field: 'datatype', message: `${file ?? 'bytes'}: complex numbers are read as their magnitude.` });
+  }
+  const rgb = header.components > 1 && block.volumes === 1 ? ['red', 'green', 'blue', 'alpha'].slice(0, header.components) : undefined;
+  return rawReader(
+    {
+      grid: geometry.grid,
+      kind: header.intent === INTENT_LABEL && block.volumes * block.components === 1 ? 'labels' : 'intensity',
+      ...(rgb ? { channels: rgb } : {}),
+      block,
+      source: { format: 'nifti', variant: header.variant, storedType: header.type, dimensions: header.sizes.length, slope: header.slope, inter: header.inter, warnings },
+      open: () => voxels.streamAt(header.voxelOffset, 'vox_offset'),
+      finish: (stream) => voxels.finish(stream),
+    },
+    options,
+  );
+}

@@ -1,0 +1,78 @@
+/** Any medical image in, any out: the format found by its bytes, the result checked. */
+import { GeometryError, checkVolume } from '@voxelwise/volume';
+import type { Volume } from '@voxelwise/volume';
+import { bytesSource } from './bytes/byte-source.ts';
+import type { ByteSource } from './bytes/byte-source.ts';
+import { collect } from './bytes/collect.ts';
+import { UnpackedSource } from './bytes/unpacked-source.ts';
+import { FormatError } from './errors.ts';
+import { FORMATS } from './formats/catalogue.ts';
+import type { DecodeOptions, DecodedVolume, EncodeOptions, EncodedFile, VolumeFormat, VolumeReader } from './formats/format.ts';
+
+/** Enough bytes for every format's magic number. */
+const HEAD_BYTES = 1024;
+
+/**
+ * Reads an image from its bytes. The format is told by the bytes; `fileName` helps only where they are silent.
+ *
+ * Voxels keep the file's axes (slowest first: [C, z, y, x]); the affine places them in RAS+ millimetres; nothing is reoriented.
+ * Throws: FormatError with file, field and byte offset.
+ */
+export async function decodeVolume(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedVolume> {
+  return (await openSource(bytesSource(bytes, options.fileName), options)).read();
+}
+
+/** Reads the header of an image; its voxels can then be read whole or in slabs. Throws: FormatError. */
+export async function openSource(source: ByteSource, options: DecodeOptions = {}): Promise<VolumeReader> {
+  const name = (source.name ?? '').toLowerCase().replace(/\.gz$/, '');
+  try {
+    const head = await (await UnpackedSource.open(source)).head(HEAD_BYTES);
+    return await formatOf(head, name, source.name).open(source, options);
+  } catch (error) {
+    if (error instanceof GeometryError)
+      throw new FormatError(`${source.name ?? 'bytes'}: ${error.message}`, { ...(source.name === undefined ? {} : { file: source.name }), field: 'geometry', details: error.details }, { cause: error });
+    throw error;
+  }
+}
+
+function formatOf(head: Uint8Array, name: string, file: string | undefined): VolumeFormat {
+  const text = new TextDecoder('latin1').decode(head.subarray(0, 200));
+  const place = { ...(file === undefined ? {} : { file }), field: 'magic', byteOffset: 0 };
+  if (text.startsWith('version https://git-lfs'))
+    throw new FormatError(`${file ?? 'bytes'}: is a git-lfs pointer, not the image itself; run "git lfs pull" and try again.`, place);
+  if (/^\s*(<!doctype html|<html|<\?xml)/i.test(text))
+    throw new FormatError(`${file ?? 'bytes'}: is a web page, not an image; the download has failed. Fetch the file again.`, place);
+  const found = FORMATS.find((format) => format.recognises(head, name));
+  if (found) return found;
+  throw new FormatError(`${file ?? 'bytes'}: starts with [${[...head.subarray(0, 8)].join(', ')}], which no known format does (${FORMATS.map((f) => f.name).join(', ')}).`, place);
+}
+
+/** Endings or names that `encodeVolume` understands, longest first. */
+export function formatForEnding(ending: string): { readonly format: VolumeFormat; readonly ending: string } {
+  const wanted = ending.toLowerCase();
+  const candidates = FORMATS.filter((f) => f.encode).flatMap((format) => format.endings.map((e) => ({ format, ending: e })));
+  candidates.sort((a, b) => b.ending.length - a.ending.length);
+  const found = candidates.find((c) => wanted.endsWith(c.ending)) ?? FORMATS.filter((f) => f.encode && f.name === wanted).map((format) => ({ format, ending: format.endings[0]! }))[0];
+  if (!found)
+    throw new FormatError(`encodeVolume: no format writes "${ending}"; use one of ${candidates.map((c) => c.ending).join(', ')}.`, { field: 'format', details: { ending } });
+  return found;
+}
+
+/** The files of a volume as streams: one, or two for formats with a header apart. Throws: FormatError, GeometryError. */
+export function encodeFiles(volume: Volume, format: string, options: EncodeOptions = {}): readonly EncodedFile[] {
+  checkVolume(volume);
+  const { format: found, ending } = formatForEnding(format);
+  return found.encode!(volume, ending, options);
+}
+
+/**
+ * The bytes of a file that holds the volume. `format`: an ending ('.nii.gz', '.nrrd') or a name ('nifti').
+ *
+ * Throws: FormatError if no format has this ending, it takes two files, or a value does not fit `options.dtype`.
+ */
+export async function encodeVolume(volume: Volume, format: string, options: EncodeOptions = {}): Promise<Uint8Array> {
+  const files = encodeFiles(volume, format, options);
+  if (files.length !== 1)
+    throw new FormatError(`encodeVolume: ${format} takes ${files.length} files (${files.map((f) => f.ending).join(', ')}); use writeVolume or encodeFiles.`, { field: 'format' });
+  return collect(files[0]!.chunks);
+}

@@ -1,0 +1,174 @@
+/**
+ * A block of numbers in a file, described, and its way into memory: byte order, scaling, interleaved components, 64-bit
+ * integers, complex magnitudes. Every raw format (NIfTI, NRRD, MetaImage, MRC, NPY) is one of these behind its header.
+ */
+import { voxelCount } from '@voxelwise/volume';
+import type { PerAxis, VoxelArray } from '@voxelwise/volume';
+import type { ByteStream } from '../bytes/byte-stream.ts';
+import { FormatError } from '../errors.ts';
+import { HOST_IS_LITTLE_ENDIAN, STORED_BYTES, halfToNumber, isVoxelType, newVoxels, swapBytes, swapUnit, viewVoxels } from './stored-type.ts';
+import type { StoredType, VoxelType } from './stored-type.ts';
+
+/** Numbers in file order: `volumes` one after another, each [z, y, x] with `components` interleaved at every voxel. */
+export interface VoxelBlock {
+  readonly type: StoredType;
+  readonly littleEndian: boolean;
+  readonly shape: PerAxis;
+  /** Interleaved numbers per voxel: 3 for RGB, else 1. */
+  readonly components: number;
+  /** Volumes one after another: time points, channels. */
+  readonly volumes: number;
+  /** Stored value * slope + inter = value. 1 and 0: the stored type is kept. */
+  readonly slope: number;
+  readonly inter: number;
+}
+
+/** Channels that the block becomes: volume by volume, each with its components. */
+export function channelCount(block: VoxelBlock): number {
+  return block.components * block.volumes;
+}
+
+/** Bytes that the block takes in the file. May exceed 2^53 for hostile headers; compare, never allocate. */
+export function storedBytes(block: VoxelBlock): number {
+  return voxelCount(block.shape) * channelCount(block) * STORED_BYTES[block.type];
+}
+
+const isScaled = (block: VoxelBlock): boolean => block.slope !== 1 || block.inter !== 0;
+
+/** The type that the block's values get in memory; 64-bit integers become int32 where all of them fit. */
+export function valueType(block: VoxelBlock): VoxelType {
+  const { type } = block;
+  if (type === 'bool') return 'uint8';
+  if (type === 'int64' || type === 'uint64') return isScaled(block) ? 'float64' : 'int32';
+  if (type === 'complex128') return 'float64';
+  if (type === 'complex64' || type === 'float16') return 'float32';
+  if (!isScaled(block)) return type;
+  return type === 'int32' || type === 'uint32' || type === 'float64' ? 'float64' : 'float32';
+}
+
+/**
+ * Refuses a block that its file cannot hold, before any memory is taken.
+ *
+ * `available`: bytes that the file can still give (for packed files: at most 1032 times their size).
+ * Throws: FormatError.
+ */
+export function checkBlock(block: VoxelBlock, available: number, { file, maxBytes = Infinity, byteOffset }: { readonly file?: string | undefined; readonly maxBytes?: number | undefined; readonly byteOffset: number }): void {
+  const needed = storedBytes(block);
+  const place = { ...(file === undefined ? {} : { file }), field: 'shape', byteOffset };
+  const size = `${channelCount(block)} x [${block.shape.join(', ')}] ${block.type}`;
+  if (needed > available)
+    throw new FormatError(
+      `${file ?? 'bytes'}: the header declares ${size}, ${needed} bytes of voxels, but the file holds at most ${available}; it is incomplete or its header is wrong.`,
+      { ...place, details: { needed, available } },
+    );
+  const memory = voxelCount(block.shape) * channelCount(block) * STORED_BYTES[valueType(block)];
+  if (memory > maxBytes)
+    throw new FormatError(`${file ?? 'bytes'}: ${size} takes ${memory} bytes of memory, the limit is ${maxBytes}; raise maxBytes or read a slab.`, {
+      ...place,
+      details: { memory, maxBytes },
+    });
+}
+
+/** Slices [from, to) along z of every channel; undefined: all. */
+export type SlabRange = readonly [number, number];
+
+/**
+ * Reads the block (or a slab of it) from a stream that stands at its first byte; leaves the stream behind the last byte read.
+ *
+ * Returns [C, z, y, x], C order. Throws: FormatError if the stream ends too early.
+ */
+export async function readBlock(stream: ByteStream, block: VoxelBlock, slab: SlabRange = [0, block.shape[0]]): Promise<VoxelArray> {
+  const plane = block.shape[1] * block.shape[2];
+  const count = (slab[1] - slab[0]) * plane;
+  const before = slab[0] * plane * block.components * STORED_BYTES[block.type];
+  const after = (block.shape[0] - slab[1]) * plane * block.components * STORED_BYTES[block.type];
+  const target = new Target(block, count);
+  for (let volume = 0; volume < block.volumes; volume++) {
+    if (before > 0) await stream.skip(before, 'voxels');
+    await target.read(stream, volume);
+    if (after > 0 && volume < block.volumes - 1) await stream.skip(after, 'voxels');
+  }
+  return target.voxels;
+}
+
+const CHUNK_NUMBERS = 1 << 16;
+
+class Target {
+  voxels: VoxelArray;
+  readonly #block: VoxelBlock;
+  readonly #count: number;
+
+  constructor(block: VoxelBlock, count: number) {
+    this.#block = block;
+    this.#count = count;
+    this.voxels = newVoxels(valueType(block), count * channelCount(block));
+  }
+
+  async read(stream: ByteStream, volume: number): Promise<void> {
+    const { type, components } = this.#block;
+    if (isVoxelType(type) && components === 1 && !isScaled(this.#block)) return this.#readStraight(stream, volume);
+    const total = this.#count * components;
+    const size = STORED_BYTES[type];
+    const buffer = new Uint8Array(Math.min(total, CHUNK_NUMBERS) * size);
+    for (let done = 0; done < total; ) {
+      const n = Math.min(CHUNK_NUMBERS, total - done);
+      const bytes = buffer.subarray(0, n * size);
+      await stream.fillAll(bytes, 'voxels');
+      this.#place(this.#numbers(bytes, n), volume, done);
+      done += n;
+    }
+  }
+
+  /** Values that are stored as they are kept: from the stream into their place. */
+  async #readStraight(stream: ByteStream, volume: number): Promise<void> {
+    const part = this.voxels.subarray(volume * this.#count, (volume + 1) * this.#count);
+    const bytes = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+    await stream.fillAll(bytes, 'voxels');
+    if (this.#block.littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(bytes, STORED_BYTES[this.#block.type]);
+  }
+
+  #numbers(bytes: Uint8Array, n: number): ArrayLike<number> {
+    const { type, littleEndian } = this.#block;
+    if (littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(bytes, swapUnit(type));
+    if (isVoxelType(type)) return viewVoxels(type, bytes.buffer, bytes.byteOffset, n);
+    switch (type) {
+      case 'bool':
+        return bytes;
+      case 'float16':
+        return Float32Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, n), halfToNumber);
+      case 'int64':
+        return Float64Array.from(new BigInt64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>, Number);
+      case 'uint64':
+        return Float64Array.from(new BigUint64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>, Number);
+      case 'complex64':
+      case 'complex128': {
+        const parts = type === 'complex64' ? new Float32Array(bytes.buffer, bytes.byteOffset, 2 * n) : new Float64Array(bytes.buffer, bytes.byteOffset, 2 * n);
+        return Float64Array.from({ length: n }, (_, i) => Math.hypot(parts[2 * i]!, parts[2 * i + 1]!));
+      }
+      default:
+        throw new TypeError(`readBlock: no way to read ${type as string}`);
+    }
+  }
+
+  /** Puts `numbers`, the ones from `start` on in this volume's file order, where they belong. */
+  #place(numbers: ArrayLike<number>, volume: number, start: number): void {
+    const { components, slope, inter, type } = this.#block;
+    if (type === 'int64' || type === 'uint64') this.#widenFor(numbers);
+    const scaled = isScaled(this.#block);
+    const { voxels } = this;
+    const base = volume * components * this.#count;
+    for (let i = 0, at = start; i < numbers.length; i++, at++) {
+      const place = components === 1 ? at : (at % components) * this.#count + Math.floor(at / components);
+      voxels[base + place] = scaled ? numbers[i]! * slope + inter : numbers[i]!;
+    }
+  }
+
+  #widenFor(numbers: ArrayLike<number>): void {
+    if (this.voxels instanceof Float64Array) return;
+    for (let i = 0; i < numbers.length; i++)
+      if (numbers[i]! !== (numbers[i]! | 0)) {
+        this.voxels = Float64Array.from(this.voxels);
+        return;
+      }
+  }
+}
