@@ -11,3 +11,4 @@ export { FORMATS } from './formats/catalogue.ts';
 export type { SlabRange } from './voxels/voxel-block.ts';
 export type { StoredType, VoxelType } from './voxels/stored-type.ts';
 export { castVoxels } from './voxels/cast-voxels.ts';
+export { decodeSafetensors, encodeSafetensors, type NamedTensor, type Safetensors, type SafetensorsType } from './weights/safetensors.ts';
