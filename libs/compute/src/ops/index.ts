@@ -1,5 +1,5 @@
 /** Every operation, one line each. */
-export { add } from './pointwise/pointwise.ts';
+export * from './pointwise/pointwise.ts';
 export { resizeSpline, type ResizeSplineOptions } from './resize-spline/resize-spline.ts';
 export { resizeLabels, type ResizeLabelsOptions } from './resize-labels/resize-labels.ts';
 export { reindex, type AxisMap, type Boundary, type ReindexOptions } from './reindex/reindex.ts';
@@ -14,3 +14,8 @@ export { adamw, type AdamwOptions } from './adamw/adamw.ts';
 export { lerp } from './lerp/lerp.ts';
 export { gradientNorm, type GradientNormOptions } from './clip-gradients/gradient-norm.ts';
 export { clipGradients, type ClippedGradients } from './clip-gradients/clip-gradients.ts';
+export { conv } from './conv/conv.ts';
+export { convBiasGradient, convInputGradient, convWeightGradient, type ConvInputGradientOptions, type ConvWeightGradientOptions } from './conv/conv-gradients.ts';
+export type { ConvAlgorithm, ConvOptions } from './conv/geometry.ts';
+export { convTranspose, type ConvTransposeOptions } from './conv-transpose/conv-transpose.ts';
+export { instanceNorm, instanceNormGradient, instanceNormWithMoments, type InstanceNormOptions } from './instance-norm/instance-norm.ts';

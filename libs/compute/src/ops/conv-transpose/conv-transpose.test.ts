@@ -1,0 +1,4 @@
+import { testOp } from '../../testing/conformance.ts';
+import { convTranspose } from './conv-transpose.ts';
+
+testOp(convTranspose);

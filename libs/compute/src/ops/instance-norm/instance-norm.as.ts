@@ -1,0 +1,233 @@
+// Instance normalization, affine and leaky ReLU over blocked tensors, and its gradient.
+//
+// A row is one sample's block of 8 channels. Sums run over fixed blocks of voxels (mean and squared deviations of each
+// block, joined in float64), so they are exact enough for any volume and do not depend on the number of threads.
+
+import { address, madd, word } from '../../devices/wasm/simd.as';
+
+const SUM_BLOCK: i32 = 1024;
+
+@inline function leaky(v: v128, slope: v128): v128 {
+  return v128.bitselect(f32x4.mul(v, slope), v, f32x4.lt(v, f32x4.splat(0)));
+}
+
+/** Per block of voxels: mean[8] and sum of squared deviations[8]. args: x, sums, rows, voxels. */
+export function norm_sums(args: usize, part: i32, parts: i32): void {
+  const x = address(args, 0), sums = address(args, 1);
+  const voxels = word(args, 3);
+  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
+  const pieces = word(args, 2) * perRow;
+  for (let piece = part; piece < pieces; piece += parts) {
+    const first = (piece % perRow) * SUM_BLOCK;
+    const count = min(SUM_BLOCK, voxels - first);
+    const from = x + (<usize>(piece / perRow) * <usize>voxels + <usize>first << 5);
+    const end = from + (<usize>count << 5);
+    let low = f32x4.splat(0), high = low;
+    for (let at = from; at < end; at += 32) {
+      low = f32x4.add(low, v128.load(at));
+      high = f32x4.add(high, v128.load(at, 16));
+    }
+    const share = f32x4.splat(1 / <f32>count);
+    const meanLow = f32x4.mul(low, share), meanHigh = f32x4.mul(high, share);
+    let squaresLow = f32x4.splat(0), squaresHigh = squaresLow;
+    for (let at = from; at < end; at += 32) {
+      const a = f32x4.sub(v128.load(at), meanLow), b = f32x4.sub(v128.load(at, 16), meanHigh);
+      squaresLow = madd(a, a, squaresLow);
+      squaresHigh = madd(b, b, squaresHigh);
+    }
+    const to = sums + (<usize>piece << 6);
+    v128.store(to, meanLow);
+    v128.store(to, meanHigh, 16);
+    v128.store(to, squaresLow, 32);
+    v128.store(to, squaresHigh, 48);
+  }
+}
+
+/**
+ * Joins the blocks (Chan's rule) to mean and inverse deviation, and to factors y = x * a + b per row: a[8], b[8].
+ * args: sums, scale or 0, shift or 0, moments, factors, samples, channels, voxels, epsilon.
+ */
+export function norm_moments(args: usize, part: i32, parts: i32): void {
+  const sums = address(args, 0), scale = address(args, 1), shift = address(args, 2), moments = address(args, 3), factors = address(args, 4);
+  const channels = word(args, 6);
+  const voxels = word(args, 7);
+  const epsilon = <f64>load<f32>(args, 32);
+  const blocks = (channels + 7) >> 3;
+  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
+  const rows = word(args, 5) * blocks;
+  for (let row = part; row < rows; row += parts)
+    for (let lane = 0; lane < 8; lane++) {
+      const to = factors + (<usize>row << 6) + (<usize>lane << 2);
+      const c = ((row % blocks) << 3) + lane;
+      if (c >= channels) {
+        store<f32>(to, 0);
+        store<f32>(to, 0, 32);
+        continue;
+      }
+      let mean: f64 = 0, squares: f64 = 0, seen: f64 = 0;
+      for (let k = 0; k < perRow; k++) {
+        const at = sums + (<usize>(row * perRow + k) << 6) + (<usize>lane << 2);
+        const count = <f64>min(SUM_BLOCK, voxels - k * SUM_BLOCK);
+        const total = seen + count;
+        const step = <f64>load<f32>(at) - mean;
+        squares += <f64>load<f32>(at, 32) + step * step * (seen * count / total);
+        mean += step * (count / total);
+        seen = total;
+      }
+      const inverse = 1 / Math.sqrt(squares / seen + epsilon);
+      const moment = moments + (<usize>((row / blocks) * channels + c) << 3);
+      store<f32>(moment, <f32>mean);
+      store<f32>(moment, <f32>inverse, 4);
+      const a = inverse * (scale ? <f64>load<f32>(scale + (<usize>c << 2)) : 1);
+      store<f32>(to, <f32>a);
+      store<f32>(to, <f32>((shift ? <f64>load<f32>(shift + (<usize>c << 2)) : 0) - mean * a), 32);
+    }
+}
+
+/** y = leaky(x * a + b). args: x, y, factors, rows, voxels, slope. */
+export function norm_apply(args: usize, part: i32, parts: i32): void {
+  const x = address(args, 0), y = address(args, 1), factors = address(args, 2);
+  const voxels = word(args, 4);
+  const slope = v128.load_splat<f32>(args, 20);
+  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
+  const pieces = word(args, 3) * perRow;
+  for (let piece = part; piece < pieces; piece += parts) {
+    const row = piece / perRow;
+    const first = (piece % perRow) * SUM_BLOCK;
+    const factor = factors + (<usize>row << 6);
+    const aLow = v128.load(factor), aHigh = v128.load(factor, 16), bLow = v128.load(factor, 32), bHigh = v128.load(factor, 48);
+    const shift = <usize>row * <usize>voxels + <usize>first << 5;
+    const end = x + shift + (<usize>min(SUM_BLOCK, voxels - first) << 5);
+    let to = y + shift;
+    for (let at = x + shift; at < end; at += 32) {
+      v128.store(to, leaky(madd(v128.load(at), aLow, bLow), slope));
+      v128.store(to, leaky(madd(v128.load(at, 16), aHigh, bHigh), slope), 16);
+      to += 32;
+    }
+  }
+}
+
+/**
+ * Factors of the gradient per row, 8 each: mean, inverse, scale, shift.
+ * args: scale or 0, shift or 0, moments, factors, samples, channels.
+ */
+export function norm_gradient_factors(args: usize, part: i32, parts: i32): void {
+  if (part != 0) return;
+  const scale = address(args, 0), shift = address(args, 1), moments = address(args, 2);
+  let to = address(args, 3);
+  const samples = word(args, 4), channels = word(args, 5);
+  const blocks = (channels + 7) >> 3;
+  for (let row = 0; row < samples * blocks; row++) {
+    for (let lane = 0; lane < 8; lane++) {
+      const c = ((row % blocks) << 3) + lane;
+      const there = c < channels;
+      const moment = moments + (<usize>((row / blocks) * channels + c) << 3);
+      store<f32>(to, there ? load<f32>(moment) : 0);
+      store<f32>(to, there ? load<f32>(moment, 4) : 0, 32);
+      store<f32>(to, there ? (scale ? load<f32>(scale + (<usize>c << 2)) : 1) : 0, 64);
+      store<f32>(to, there && shift != 0 ? load<f32>(shift + (<usize>c << 2)) : 0, 96);
+      to += 4;
+    }
+    to += 96;
+  }
+}
+
+/** Per block of voxels: sum of g[8] and of g * normal[8], g = dy * activation's slope. args: x, dy, factors, sums, rows, voxels, slope. */
+export function norm_gradient_sums(args: usize, part: i32, parts: i32): void {
+  const x = address(args, 0), dy = address(args, 1), factors = address(args, 2), sums = address(args, 3);
+  const voxels = word(args, 5);
+  const slope = v128.load_splat<f32>(args, 24);
+  const zero = f32x4.splat(0), one = f32x4.splat(1);
+  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
+  const pieces = word(args, 4) * perRow;
+  for (let piece = part; piece < pieces; piece += parts) {
+    const row = piece / perRow;
+    const first = (piece % perRow) * SUM_BLOCK;
+    const begin = <usize>row * <usize>voxels + <usize>first << 5;
+    const end = begin + (<usize>min(SUM_BLOCK, voxels - first) << 5);
+    for (let half: usize = 0; half < 32; half += 16) {
+      const factor = factors + (<usize>row << 7) + half;
+      const mean = v128.load(factor), inverse = v128.load(factor, 32), scale = v128.load(factor, 64), shift = v128.load(factor, 96);
+      let direct = zero, byNormal = zero;
+      for (let at = begin + half; at < end; at += 32) {
+        const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mean), inverse);
+        const negative = f32x4.lt(madd(normal, scale, shift), zero);
+        const g = f32x4.mul(v128.load(dy + at), v128.bitselect(slope, one, negative));
+        direct = f32x4.add(direct, g);
+        byNormal = madd(g, normal, byNormal);
+      }
+      const to = sums + (<usize>piece << 6) + half;
+      v128.store(to, direct);
+      v128.store(to, byNormal, 32);
+    }
+  }
+}
+
+/**
+ * Joins the sums; writes dscale and dshift, and leaves in the sums of each row's first block what the last pass needs:
+ * dx = scale * inverse * g + p + normal * q. args: sums, factors, dscale, dshift, gradient of the moments or 0, samples, channels, voxels.
+ */
+export function norm_gradient_join(args: usize, part: i32, parts: i32): void {
+  const sums = address(args, 0), factors = address(args, 1), dscale = address(args, 2), dshift = address(args, 3), dmoments = address(args, 4);
+  const samples = word(args, 5), channels = word(args, 6), voxels = word(args, 7);
+  const blocks = (channels + 7) >> 3;
+  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
+  for (let c = part; c < blocks << 3; c += parts) {
+    let allDirect: f64 = 0, allNormal: f64 = 0;
+    for (let sample = 0; sample < samples; sample++) {
+      const row = sample * blocks + (c >> 3);
+      const first = sums + (<usize>(row * perRow) << 6) + (<usize>(c & 7) << 2);
+      let direct: f64 = 0, byNormal: f64 = 0;
+      for (let k = 0; k < perRow; k++) {
+        direct += <f64>load<f32>(first + (<usize>k << 6));
+        byNormal += <f64>load<f32>(first + (<usize>k << 6), 32);
+      }
+      allDirect += direct;
+      allNormal += byNormal;
+      const factor = factors + (<usize>row << 7) + (<usize>(c & 7) << 2);
+      const inverse = <f64>load<f32>(factor, 32);
+      const outer = inverse * <f64>load<f32>(factor, 64);
+      let p = -outer * direct, q = -outer * byNormal;
+      if (dmoments != 0 && c < channels) {
+        const moment = dmoments + (<usize>(sample * channels + c) << 3);
+        p += <f64>load<f32>(moment);
+        q -= <f64>load<f32>(moment, 4) * inverse * inverse;
+      }
+      store<f32>(first, <f32>(p / <f64>voxels));
+      store<f32>(first, <f32>(q / <f64>voxels), 32);
+    }
+    if (c < channels) {
+      store<f32>(dscale + (<usize>c << 2), <f32>allNormal);
+      store<f32>(dshift + (<usize>c << 2), <f32>allDirect);
+    }
+  }
+}
+
+/** dx = scale * inverse * g + p + normal * q. args: x, dy, dx, factors, sums, rows, voxels, slope. */
+export function norm_gradient_apply(args: usize, part: i32, parts: i32): void {
+  const x = address(args, 0), dy = address(args, 1), dx = address(args, 2), factors = address(args, 3), sums = address(args, 4);
+  const voxels = word(args, 6);
+  const slope = v128.load_splat<f32>(args, 28);
+  const zero = f32x4.splat(0), one = f32x4.splat(1);
+  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
+  const pieces = word(args, 5) * perRow;
+  for (let piece = part; piece < pieces; piece += parts) {
+    const row = piece / perRow;
+    const first = (piece % perRow) * SUM_BLOCK;
+    const begin = <usize>row * <usize>voxels + <usize>first << 5;
+    const end = begin + (<usize>min(SUM_BLOCK, voxels - first) << 5);
+    for (let half: usize = 0; half < 32; half += 16) {
+      const factor = factors + (<usize>row << 7) + half;
+      const sum = sums + (<usize>(row * perRow) << 6) + half;
+      const mean = v128.load(factor), inverse = v128.load(factor, 32), scale = v128.load(factor, 64), shift = v128.load(factor, 96);
+      const p = v128.load(sum), q = v128.load(sum, 32);
+      const outer = f32x4.mul(scale, inverse);
+      for (let at = begin + half; at < end; at += 32) {
+        const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mean), inverse);
+        const negative = f32x4.lt(madd(normal, scale, shift), zero);
+        const g = f32x4.mul(v128.load(dy + at), v128.bitselect(slope, one, negative));
+        v128.store(dx + at, madd(outer, g, madd(normal, q, p)));
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** Lowers instance normalization: partial sums over fixed blocks of voxels, joined in order, then one pass to apply. */
+import { float, int, pointer, scratchPointer, type KernelArgument, type KernelCall, type LoweringContext, type WasmView } from '../../devices/wasm/kernel.ts';
+import { sizeOf } from '../../tensor/spec.ts';
+
+interface Settings {
+  readonly epsilon: number;
+  readonly slope: number;
+}
+
+/** Voxels per partial sum: as in the kernels. */
+const SUM_BLOCK = 1024;
+
+const optional = (view: WasmView | undefined): KernelArgument => (view === undefined ? int(0) : pointer(view));
+
+function sizesOf(x: WasmView): { samples: number; channels: number; voxels: number; rows: number; sums: number } {
+  const [samples, channels, ...space] = x.shape as [number, number, ...number[]];
+  const voxels = sizeOf(space);
+  const rows = samples * Math.ceil(channels / 8);
+  return { samples, channels, voxels, rows, sums: rows * Math.ceil(voxels / SUM_BLOCK) * 64 };
+}
+
+export function lowerInstanceNorm(context: LoweringContext<Settings>): KernelCall[] {
+  const { x, scale, shift } = context.inputs;
+  const [y, moments] = context.outputs;
+  const { epsilon, slope } = context.options;
+  const { samples, channels, voxels, rows, sums } = sizesOf(x!);
+  const partial = scratchPointer(context.scratch(sums));
+  const factors = scratchPointer(context.scratch(rows * 64));
+  return [
+    { kernel: 'norm_sums', args: [pointer(x!), partial, int(rows), int(voxels)] },
+    { kernel: 'norm_moments', args: [partial, optional(scale), optional(shift), pointer(moments!), factors, int(samples), int(channels), int(voxels), float(epsilon)] },
+    { kernel: 'norm_apply', args: [pointer(x!), pointer(y!), factors, int(rows), int(voxels), float(slope)] },
+  ];
+}
+
+export function lowerInstanceNormGradient(context: LoweringContext<Settings>): KernelCall[] {
+  const { x, scale, shift, dy, moments, dmoments } = context.inputs;
+  const [dx, dscale, dshift] = context.outputs;
+  const { samples, channels, voxels, rows, sums } = sizesOf(x!);
+  const partial = scratchPointer(context.scratch(sums));
+  const factors = scratchPointer(context.scratch(rows * 128));
+  const slope = float(context.options.slope);
+  return [
+    { kernel: 'norm_gradient_factors', args: [optional(scale), optional(shift), pointer(moments!), factors, int(samples), int(channels)] },
+    { kernel: 'norm_gradient_sums', args: [pointer(x!), pointer(dy!), factors, partial, int(rows), int(voxels), slope] },
+    { kernel: 'norm_gradient_join', args: [partial, factors, pointer(dscale!), pointer(dshift!), optional(dmoments), int(samples), int(channels), int(voxels)] },
+    { kernel: 'norm_gradient_apply', args: [pointer(x!), pointer(dy!), pointer(dx!), factors, partial, int(rows), int(voxels), slope] },
+  ];
+}
