@@ -1,7 +1,8 @@
 /**
  * How an operation runs on a WebGPU device: a lowering turns one recorded operation into a short list of dispatches.
  *
- * Tensors are row-major storage buffers: f32, i32, f16 where the adapter has it, and u8 as one u32 per element.
+ * Tensors are row-major storage buffers: f32, i32, f16 where the adapter has it, and u8 as one u32 per element. Arithmetic
+ * is f32 whatever the storage.
  * Every tensor of a dispatch has a buffer range of its own, except that one tensor may be bound twice for reading; so inputs
  * are declared `read`, outputs, scratch and inputs that are written in place `read_write`. Every binding must be used by
  * the entry point. Result buffers are not cleared: a kernel writes every element. A kernel's WGSL is only ever preceded by
@@ -15,6 +16,8 @@ import type { DType, TensorSpec } from '../../tensor/spec.ts';
 export interface GpuView extends TensorSpec {
   /** Identity of the buffer: two views with the same id share memory. */
   readonly id: number;
+  /** The WGSL type of its elements. f32 tensors of rank 4 and 5 may be stored as f16, see `WebGpuKernel.halves`. */
+  readonly storage: GpuType;
 }
 
 /** Memory alive for the dispatches of one operation only. */
@@ -59,6 +62,11 @@ export interface GpuLoweringContext<R> {
 }
 
 export interface WebGpuKernel<R = unknown> {
+  /**
+   * On a device that keeps activations as halves: whether this kernel takes f32 inputs of rank 4 and 5 stored as f16, and
+   * whether its f32 outputs of those ranks may be stored so. It goes by each view's `storage` then. Absent: it sees f32 only.
+   */
+  readonly halves?: 'inputs' | 'all';
   lower(context: GpuLoweringContext<R>): readonly Dispatch[];
 }
 
@@ -72,10 +80,10 @@ export function gpuType(dtype: DType): GpuType {
 }
 
 /** Bytes of a tensor's buffer: whole words, never empty. */
-export function gpuBytes(spec: TensorSpec): number {
+export function gpuBytes(spec: TensorSpec, storage: GpuType = gpuType(spec.dtype)): number {
   let size = 1;
   for (const n of spec.shape) size *= n;
-  return Math.max(4, Math.ceil((size * (spec.dtype === 'f16' ? 2 : 4)) / 4) * 4);
+  return Math.max(4, Math.ceil((size * (storage === 'f16' ? 2 : 4)) / 4) * 4);
 }
 
 const MAX_GROUPS = 65535;
@@ -88,4 +96,9 @@ export function linearGroups(count: number, size: number): readonly [number, num
   const groups = Math.max(1, Math.ceil(count / size));
   const x = Math.min(groups, MAX_GROUPS);
   return [x, Math.ceil(groups / x), 1];
+}
+
+/** Length of a uniform table for `entries`: few lengths, so that shaders that differ in nothing else share a pipeline. */
+export function tableLength(entries: number): number {
+  return Math.max(16, 4 ** Math.ceil(Math.log(entries) / Math.log(4)));
 }

@@ -1,6 +1,6 @@
 /** Host numbers <-> the bytes of a WebGPU buffer: halves for f16, one u32 per u8. */
 import { sizeOf, type HostArray, type TensorSpec } from '../../tensor/spec.ts';
-import { gpuBytes } from './kernel.ts';
+import { gpuBytes, gpuType, type GpuType } from './kernel.ts';
 
 const floatBits = new Float32Array(1);
 const wordBits = new Uint32Array(floatBits.buffer);
@@ -44,10 +44,10 @@ export function encode(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBuffe
 }
 
 /** Numbers out of downloaded bytes; the result owns its memory. */
-export function decode(bytes: ArrayBuffer, spec: TensorSpec): HostArray {
+export function decode(bytes: ArrayBuffer, spec: TensorSpec, storage: GpuType = gpuType(spec.dtype)): HostArray {
   const size = sizeOf(spec.shape);
   if (spec.dtype === 'i32') return new Int32Array(bytes.slice(0, size * 4));
   if (spec.dtype === 'u8') return Uint8Array.from(new Uint32Array(bytes, 0, size));
-  if (spec.dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, size), fromHalf);
+  if (storage === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, size), fromHalf);
   return new Float32Array(bytes.slice(0, size * 4));
 }

@@ -6,8 +6,8 @@ import type { AnyOp } from '../../op/op.ts';
 import { describe, type HostArray, type TensorSpec } from '../../tensor/spec.ts';
 import type { Device, MemoryUse } from '../device.ts';
 import { BufferPool, BufferUsage, MAP_READ, type PooledBuffer } from './buffer-pool.ts';
-import { compile, type CompiledGraph } from './compile.ts';
-import { gpuBytes } from './kernel.ts';
+import { assertBytes, compile, HALF_LAYOUT, type CompiledGraph } from './compile.ts';
+import { gpuBytes, gpuType } from './kernel.ts';
 import { PipelineCache, type Pipeline } from './pipelines.ts';
 import { StepTimes } from './step-times.ts';
 import { decode, encode } from './storage.ts';
@@ -20,6 +20,11 @@ export interface WebGpuOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Optional features not to use although the adapter has them, such as `shader-f16`. */
   readonly without?: readonly string[];
+  /**
+   * Keeps activations (what operations return with rank 4 or 5) as halves and computes in f32. Uploads, parameters and
+   * weight gradients stay f32. Gradients of activations are halves too: scale the loss. Default false.
+   */
+  readonly halfActivations?: boolean;
   /** Tensors and temporaries never take more than this together. Default: no limit but the adapter's. */
   readonly maxBytes?: number;
   /** Keeps milliseconds per operation, where the adapter has timestamps. Each dispatch becomes a pass of its own. */
@@ -49,6 +54,11 @@ const IN_FLIGHT = 3;
 /** Bind groups kept per dispatch: results alternate between a few buffers. */
 const GROUPS_KEPT = 8;
 
+interface GpuTensorBuffer extends PooledBuffer {
+  /** Whether an f32 tensor is stored as f16. */
+  readonly half: boolean;
+}
+
 interface LoadedStep {
   readonly groups: Map<string, GPUBindGroup>;
   pipeline: Pipeline | undefined;
@@ -61,10 +71,11 @@ interface LoadedProgram {
   ready: Promise<void> | undefined;
 }
 
-class WebGpuBackend implements Backend<PooledBuffer, LoadedProgram> {
+class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   readonly kind = 'webgpu';
   readonly name: string;
   readonly gpu: GPUDevice;
+  readonly half: boolean;
   readonly pipelines: PipelineCache;
   readonly times: StepTimes | undefined;
   readonly lost: Promise<DeviceError>;
@@ -78,7 +89,9 @@ class WebGpuBackend implements Backend<PooledBuffer, LoadedProgram> {
 
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions) {
     this.gpu = gpu;
-    this.name = `webgpu (${[info.vendor, info.architecture || info.description].filter(Boolean).join(' ') || 'unnamed adapter'}${gpu.features.has('shader-f16') ? ', f16' : ''})`;
+    this.half = options.halfActivations ?? false;
+    if (this.half && !gpu.features.has('shader-f16')) throw new DeviceError('createWebGpuDevice: halfActivations needs the adapter\'s shader-f16 feature, which is missing here.', { feature: 'shader-f16' });
+    this.name = `webgpu (${[info.vendor, info.architecture || info.description].filter(Boolean).join(' ') || 'unnamed adapter'}${gpu.features.has('shader-f16') ? `, f16${this.half ? ' activations' : ''}` : ''})`;
     this.pipelines = new PipelineCache(gpu);
     this.times = options.profile && gpu.features.has('timestamp-query') ? new StepTimes(gpu) : undefined;
     this.#pool = new BufferPool(gpu, BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget, options.maxBytes ?? Infinity);
@@ -98,25 +111,23 @@ class WebGpuBackend implements Backend<PooledBuffer, LoadedProgram> {
     return op.kernels.webgpu !== undefined;
   }
 
-  upload(data: HostArray, spec: TensorSpec): PooledBuffer {
+  upload(data: HostArray, spec: TensorSpec): GpuTensorBuffer {
     this.#assertWell();
     if (spec.dtype === 'f16' && !this.gpu.features.has('shader-f16'))
       throw new DTypeError(`${this.name}: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`, { dtype: 'f16' });
-    const limit = Math.min(this.gpu.limits.maxBufferSize, this.gpu.limits.maxStorageBufferBindingSize);
-    if (gpuBytes(spec) > limit)
-      throw new OutOfMemoryError(`${this.name}: ${describe(spec)} takes ${gpuBytes(spec)} bytes, one buffer of this adapter holds ${limit}; cut it into parts.`, { wantedBytes: gpuBytes(spec), limitBytes: limit });
+    assertBytes(gpuBytes(spec), describe(spec), this.gpu.limits);
     const buffer = this.#pool.take(gpuBytes(spec), describe(spec));
     this.gpu.queue.writeBuffer(buffer.buffer, 0, encode(data, spec));
-    return buffer;
+    return { ...buffer, half: false };
   }
 
-  layoutOf(): string {
-    return '';
+  layoutOf(buffer: GpuTensorBuffer): string {
+    return buffer.half ? HALF_LAYOUT : '';
   }
 
   compile(graph: Graph): LoadedProgram {
     this.#assertWell();
-    const compiled = compile(graph, this.gpu as unknown as { features: ReadonlySet<string>; limits: GPUSupportedLimits });
+    const compiled = compile(graph, { features: this.gpu.features as ReadonlySet<string>, limits: this.gpu.limits, half: this.half });
     let uniforms: GPUBuffer | undefined;
     if (compiled.uniforms.byteLength > 0) {
       uniforms = this.gpu.createBuffer({ size: compiled.uniforms.byteLength, usage: BufferUsage.uniform | BufferUsage.copyTarget });
@@ -128,15 +139,15 @@ class WebGpuBackend implements Backend<PooledBuffer, LoadedProgram> {
     return { graph: compiled, steps, uniforms, ready };
   }
 
-  async execute(program: LoadedProgram, externals: readonly PooledBuffer[]): Promise<PooledBuffer[]> {
+  async execute(program: LoadedProgram, externals: readonly GpuTensorBuffer[]): Promise<GpuTensorBuffer[]> {
     await this.#orLost(program.ready);
     while (this.#inFlight.length >= IN_FLIGHT) await this.#orLost(this.#inFlight.shift()!);
     this.#assertWell();
     const { graph } = program;
-    const results: PooledBuffer[] = [];
+    const results: GpuTensorBuffer[] = [];
     try {
       this.#growObjects(graph.objects);
-      for (const bytes of graph.results) results.push(this.#pool.take(bytes, 'a result'));
+      for (const { bytes, half } of graph.results) results.push({ ...this.#pool.take(bytes, 'a result'), half });
     } catch (error) {
       for (const result of results) this.free(result);
       throw error;
@@ -152,21 +163,21 @@ class WebGpuBackend implements Backend<PooledBuffer, LoadedProgram> {
     this.#assertWell();
   }
 
-  async read(buffer: PooledBuffer, spec: TensorSpec): Promise<HostArray> {
+  async read(buffer: GpuTensorBuffer, spec: TensorSpec): Promise<HostArray> {
     this.#assertWell();
     const staging = this.#staging.take(buffer.bytes, 'a read');
     const commands = this.gpu.createCommandEncoder();
     commands.copyBufferToBuffer(buffer.buffer, 0, staging.buffer, 0, buffer.bytes);
     this.gpu.queue.submit([commands.finish()]);
     await this.#orLost(staging.buffer.mapAsync(MAP_READ));
-    const numbers = decode(staging.buffer.getMappedRange(), spec);
+    const numbers = decode(staging.buffer.getMappedRange(), spec, buffer.half ? 'f16' : gpuType(spec.dtype));
     staging.buffer.unmap();
     this.#staging.give(staging);
     this.#assertWell();
     return numbers;
   }
 
-  free(buffer: PooledBuffer): void {
+  free(buffer: GpuTensorBuffer): void {
     this.#pool.give(buffer);
   }
 

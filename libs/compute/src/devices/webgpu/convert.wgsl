@@ -1,0 +1,10 @@
+// The same numbers in another storage type; one invocation owns one element.
+@group(0) @binding(0) var<storage, read> from_: array<FROM>;
+@group(0) @binding(1) var<storage, read_write> to: array<TO>;
+@group(0) @binding(2) var<uniform> count: vec4<u32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let k = (group.y * groups.x + group.x) * 64u + local;
+  if (k < count.x) { to[k] = TO(from_[k]); }
+}
