@@ -2,6 +2,20 @@
 import { convGradient, convInputGradientGradient, convWeightGradientGradient } from '../ops/conv/conv.gradient.ts';
 import { convTransposeGradient } from '../ops/conv-transpose/conv-transpose.gradient.ts';
 import { instanceNormGradientRule } from '../ops/instance-norm/instance-norm.gradient.ts';
+import { copyGradients } from '../ops/copy/copy.gradient.ts';
+import { pointwiseGradients } from '../ops/pointwise/pointwise.gradient.ts';
+import { reduceGradients } from '../ops/reduce/reduce.gradient.ts';
+import { softmaxGradients } from '../ops/softmax/softmax.gradient.ts';
 import type { GradientRule } from './gradient.ts';
 
-export const rules: readonly GradientRule[] = [convGradient, convInputGradientGradient, convWeightGradientGradient, convTransposeGradient, instanceNormGradientRule];
+export const rules: readonly GradientRule[] = [
+  convGradient,
+  convInputGradientGradient,
+  convWeightGradientGradient,
+  convTransposeGradient,
+  instanceNormGradientRule,
+  ...pointwiseGradients,
+  ...copyGradients,
+  ...reduceGradients,
+  ...softmaxGradients,
+];

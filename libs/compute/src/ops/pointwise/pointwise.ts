@@ -1,25 +1,117 @@
-/** Pointwise operations: rows of a table, one kernel shape for all. */
-import { defineOp } from '../../op/op.ts';
-import { storedBytes } from '../../devices/wasm/layouts.ts';
-import { int, pointer } from '../../devices/wasm/kernel.ts';
+/** Pointwise operations on f32: each is a row of the table in rows.ts. Two inputs broadcast as in NumPy. */
+import { DTypeError } from '../../errors.ts';
+import { defineOp, type Op, type OpCase } from '../../op/op.ts';
+import { describe, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { broadcastShape, broadcastStrides, forEachOffset } from './broadcast.ts';
+import { binaryKernel, unaryKernel } from './pointwise.wasm.ts';
+import * as rows from './rows.ts';
+import type { PointwiseRow } from './rows.ts';
 
-export const add = defineOp<{ a: Tensor; b: Tensor }>({
-  name: 'add',
-  defaults: {},
-  shape: ({ a }) => ({ shape: a.shape, dtype: a.dtype }),
-  kernels: {
-    reference: ({ a, b }, _options, [y]) => {
-      for (let k = 0; k < y!.data.length; k++) y!.data[k] = a.data[k]! + b.data[k]!;
+type Unary<R> = Op<{ x: Tensor }, R, Tensor>;
+type Binary<R> = Op<{ a: Tensor; b: Tensor }, R, Tensor>;
+
+function expectFloat(op: string, name: string, spec: TensorSpec): void {
+  if (spec.dtype !== 'f32') throw new DTypeError(`${op}: ${name} is f32, came ${describe(spec)}; convert it with cast.`, { op, input: name, dtype: spec.dtype });
+}
+
+function unary<R>(row: PointwiseRow<R>): Unary<R> {
+  const fill = row.fill ?? 'normal';
+  const shapes = [[3, 5], [1], [], [2, 3, 5, 4, 3], [1, 16, 3, 2, 5]];
+  return defineOp<{ x: Tensor }, R>({
+    name: row.name,
+    defaults: row.defaults,
+    shape: ({ x }) => {
+      expectFloat(row.name, 'x', x);
+      return { shape: x.shape, dtype: 'f32' };
     },
-    wasm: {
-      layouts: ({ inputs }) => {
-        const layout = inputs['a']!.layout === 'blocked' || inputs['b']!.layout === 'blocked' ? 'blocked' : 'plain';
-        return { inputs: { a: layout, b: layout }, outputs: [layout] };
+    kernels: {
+      reference: ({ x }, options, [y]) => {
+        for (let k = 0; k < y.data.length; k++) y.data[k] = row.f(x.data[k], 0, options);
       },
-      lower: ({ inputs, outputs: [y] }) => [{ kernel: 'add_same', args: [pointer(inputs['a']!), pointer(inputs['b']!), pointer(y!), int(storedBytes(y!, y!.layout) / 4)] }],
+      wasm: unaryKernel(row),
     },
-  },
-  cases: [],
-  tolerance: { f32: 1e-6 },
-});
+    cases: shapes.map((shape) => ({ name: `[${shape.join(', ')}]`, inputs: { x: { shape, fill } }, ...(row.flat ? { gradient: false } : {}) })),
+    tolerance: { f32: row.tolerance ?? 2e-6 },
+  });
+}
+
+function binary<R>(row: PointwiseRow<R>): Binary<R> {
+  const fill = row.fill ?? 'normal';
+  const pairs: [string, number[], number[]][] = [
+    ['same', [2, 3, 5], [2, 3, 5]],
+    ['same volumes', [2, 11, 3, 2, 5], [2, 11, 3, 2, 5]],
+    ['one number right', [2, 3, 5], []],
+    ['one number left', [1], [3, 7]],
+    ['one number beside a volume', [1, 5, 3, 2, 3], []],
+    ['per channel', [2, 16, 3, 2, 3], [1, 16, 1, 1, 1]],
+    ['per sample and channel, left', [2, 5, 1, 1], [2, 5, 3, 4]],
+    ['one channel to many', [2, 9, 2, 3, 3], [2, 1, 2, 3, 3]],
+    ['both stretch', [3, 1, 5], [4, 1]],
+    ['a trailing axis', [4, 3, 6], [4, 3, 1]],
+  ];
+  const cases: OpCase<{ a: Tensor; b: Tensor }, R>[] = pairs.map(([name, a, b]) => ({
+    name,
+    inputs: { a: { shape: a, fill }, b: { shape: b, fill } },
+    ...(row.flat ? { gradient: false } : {}),
+  }));
+  return defineOp<{ a: Tensor; b: Tensor }, R>({
+    name: row.name,
+    defaults: row.defaults,
+    shape: ({ a, b }) => {
+      expectFloat(row.name, 'a', a);
+      expectFloat(row.name, 'b', b);
+      return { shape: broadcastShape(row.name, a, b), dtype: 'f32' };
+    },
+    kernels: {
+      reference: ({ a, b }, options, [y]) => {
+        let k = 0;
+        forEachOffset(y.shape, [broadcastStrides(a.shape, y.shape), broadcastStrides(b.shape, y.shape)], ([i, j]) => {
+          y.data[k++] = row.f(a.data[i], b.data[j], options);
+        });
+      },
+      wasm: binaryKernel(row),
+    },
+    cases,
+    tolerance: { f32: row.tolerance ?? 2e-6 },
+  });
+}
+
+export const add = binary(rows.ADD);
+export const sub = binary(rows.SUB);
+export const mul = binary(rows.MUL);
+export const div = binary(rows.DIV);
+/** NaN wins. */
+export const minimum = binary(rows.MINIMUM);
+/** NaN wins. */
+export const maximum = binary(rows.MAXIMUM);
+/** 1 where a < b, else 0. */
+export const less = binary(rows.LESS);
+/** 1 where a equals b, else 0. */
+export const equal = binary(rows.EQUAL);
+export const pow = binary(rows.POW);
+export const reluGradient = binary(rows.RELU_GRADIENT);
+export const leakyReluGradient = binary(rows.LEAKY_RELU_GRADIENT);
+export const sigmoidGradient = binary(rows.SIGMOID_GRADIENT);
+export const tanhGradient = binary(rows.TANH_GRADIENT);
+export const geluGradient = binary(rows.GELU_GRADIENT);
+export const absGradient = binary(rows.ABS_GRADIENT);
+export const clampGradient = binary(rows.CLAMP_GRADIENT);
+
+export const neg = unary(rows.NEG);
+export const exp = unary(rows.EXP);
+export const log = unary(rows.LOG);
+export const sqrt = unary(rows.SQRT);
+export const square = unary(rows.SQUARE);
+export const abs = unary(rows.ABS);
+export const relu = unary(rows.RELU);
+export const leakyRelu = unary(rows.LEAKY_RELU);
+export const sigmoid = unary(rows.SIGMOID);
+export const tanh = unary(rows.TANH);
+export const gelu = unary(rows.GELU);
+/** To [low, high]. */
+export const clamp = unary(rows.CLAMP);
+/** x · scale + offset. */
+export const scaleOffset = unary(rows.SCALE_OFFSET);
+/** x to a fixed exponent. */
+export const power = unary(rows.POWER);

@@ -1,0 +1,4 @@
+import { testOp } from '../../testing/conformance.ts';
+import { concat } from './concat.ts';
+
+testOp(concat, { nonFinite: 'exact' });

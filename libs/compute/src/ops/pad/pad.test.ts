@@ -1,0 +1,4 @@
+import { testOp } from '../../testing/conformance.ts';
+import { pad } from './pad.ts';
+
+testOp(pad, { nonFinite: 'exact' });

@@ -1,0 +1,4 @@
+import { testOp } from '../../testing/conformance.ts';
+import { where } from './where.ts';
+
+testOp(where, { nonFinite: 'exact' });
