@@ -1,12 +1,40 @@
 /** The operations on volumes, as a list for their conformance test. */
+import { blur } from './blur/blur.ts';
 import { components } from './components/components.ts';
-import { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
+import { contrast } from './contrast/contrast.ts';
 import { decideLabels } from './decide-labels/decide-labels.ts';
+import { gamma } from './gamma/gamma.ts';
+import { gaussianNoise } from './gaussian-noise/gaussian-noise.ts';
+import { lowResolution } from './low-resolution/low-resolution.ts';
+import { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
 import { reindex } from './reindex/reindex.ts';
+import { remapLabels } from './remap-labels/remap-labels.ts';
 import { rescaleIntensity } from './rescale-intensity/rescale-intensity.ts';
 import { resizeDecide } from './resize-decide/resize-decide.ts';
 import { resizeLabels } from './resize-labels/resize-labels.ts';
 import { resizeSpline } from './resize-spline/resize-spline.ts';
+import { sampleAffine } from './sample-affine/sample-affine.ts';
 import { statistics } from './statistics/statistics.ts';
 
-export const voxelOperations = [boundingBox, components, decideLabels, fillHoles, labelOutside, nonzeroMask, rangeMask, reindex, rescaleIntensity, resizeDecide, resizeLabels, resizeSpline, statistics] as const;
+export const voxelOperations = [
+  blur,
+  boundingBox,
+  components,
+  contrast,
+  decideLabels,
+  fillHoles,
+  gamma,
+  gaussianNoise,
+  labelOutside,
+  lowResolution,
+  nonzeroMask,
+  rangeMask,
+  reindex,
+  remapLabels,
+  rescaleIntensity,
+  resizeDecide,
+  resizeLabels,
+  resizeSpline,
+  sampleAffine,
+  statistics,
+] as const;

@@ -5,7 +5,7 @@
  * Shape: x f32 [C, z, y, x], mask u8 [1, z, y, x] -> f32 [C, 6].
  */
 import { defineOp } from '../../op/op.ts';
-import { int, pointer, scratchPointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
+import { int, pointer, scratchPointer, type KernelArgument, type KernelCall, type ScratchBuffer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
 import { reference } from './statistics.reference.ts';
@@ -16,19 +16,19 @@ export const STATISTICS = ['count', 'minimum', 'maximum', 'mean', 'deviation', '
 /** Elements summed together: sums do not depend on the number of threads. */
 const BLOCK = 65536;
 
+/** The calls that fill `table` (f32 [C][6]) for x; also for operations that need statistics on their way. */
+export function statisticsCalls(x: KernelArgument, table: KernelArgument, channels: number, voxels: number, scratch: (bytes: number) => ScratchBuffer, mask: KernelArgument = int(0)): KernelCall[] {
+  const sums = scratchPointer(scratch(channels * Math.ceil(voxels / BLOCK) * 40));
+  const sizes = [channels, voxels, BLOCK].map(int);
+  return [
+    { kernel: 'statistics_blocks', args: [x, mask, sums, ...sizes] },
+    { kernel: 'statistics_total', args: [x, sums, table, ...sizes] },
+  ];
+}
+
 const wasm: WasmKernel<object> = {
-  lower: ({ inputs, outputs: [y], scratch }) => {
-    const x = inputs['x']!;
-    const mask = inputs['mask'];
-    const voxels = x.shape[1]! * x.shape[2]! * x.shape[3]!;
-    const blocks = Math.ceil(voxels / BLOCK);
-    const sums = scratch(x.shape[0]! * blocks * 40);
-    const sizes = [x.shape[0]!, voxels, BLOCK].map(int);
-    return [
-      { kernel: 'statistics_blocks', args: [pointer(x), mask ? pointer(mask) : int(0), scratchPointer(sums), ...sizes] },
-      { kernel: 'statistics_total', args: [pointer(x), scratchPointer(sums), pointer(y!), ...sizes] },
-    ];
-  },
+  lower: ({ inputs: { x, mask }, outputs: [y], scratch }) =>
+    statisticsCalls(pointer(x!), pointer(y!), x!.shape[0]!, x!.shape[1]! * x!.shape[2]! * x!.shape[3]!, scratch, mask && pointer(mask)),
 };
 
 export const statistics = defineOp<{ x: Tensor; mask?: Tensor | undefined }>({

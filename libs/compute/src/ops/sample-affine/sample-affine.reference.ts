@@ -1,0 +1,85 @@
+/** Positions in float64, eight neighbors in array order. */
+import type { ReferenceKernel } from '../../op/op.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { SampleAffineOptions } from './sample-affine.ts';
+
+type Sampler = (channel: number, position: readonly number[]) => number;
+
+export const reference: ReferenceKernel<{ x: Tensor; displacement?: Tensor | undefined }, SampleAffineOptions> = ({ x, displacement }, options, [y]) => {
+  const { shape, matrix } = options;
+  const sample = x.dtype === 'i32' && options.interpolation === 'linear' ? labelSampler(x.shape, x.data, options) : valueSampler(x.shape, x.data, options);
+  const voxels = shape[0] * shape[1] * shape[2];
+  for (let v = 0; v < voxels; v++) {
+    const o = [Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]].map((index, axis) => index + (displacement ? displacement.data[axis * voxels + v]! : 0));
+    const position = [0, 1, 2].map((row) => matrix[row * 4]! * o[0]! + matrix[row * 4 + 1]! * o[1]! + matrix[row * 4 + 3]! + matrix[row * 4 + 2]! * o[2]!);
+    for (let c = 0; c < x.shape[0]!; c++) y!.data[c * voxels + v] = sample(c, position);
+  }
+};
+
+function place(position: readonly number[], space: readonly number[], padding: string): readonly number[] {
+  if (padding === 'zeros') return position;
+  return position.map((p, axis) => {
+    const n = space[axis]!;
+    if (padding === 'border') return Math.min(n - 1, Math.max(0, p));
+    const folded = Math.abs(p + 0.5) % (2 * n);
+    return Math.min(n - 1, Math.max(0, (folded > n ? 2 * n - folded : folded) - 0.5));
+  });
+}
+
+function eachNeighbor(position: readonly number[], visit: (index: readonly number[], weight: number) => void): void {
+  const low = position.map(Math.floor);
+  const upper = position.map((p, axis) => p - low[axis]!);
+  for (const dz of [0, 1])
+    for (const dy of [0, 1])
+      for (const dx of [0, 1]) {
+        const d = [dz, dy, dx];
+        visit(low.map((k, axis) => k + d[axis]!), d.reduce((weight, one, axis) => weight * (one ? upper[axis]! : 1 - upper[axis]!), 1));
+      }
+}
+
+function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { interpolation, padding, fill }: SampleAffineOptions): Sampler {
+  const space = [nz!, ny!, nx!];
+  return (c, position) => {
+    const p = place(position, space, padding);
+    const at = (index: readonly number[]): number =>
+      index.some((k, axis) => !(k >= 0 && k < space[axis]!)) ? fill : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
+    if (interpolation === 'nearest') return at(p.map(roundHalfEven));
+    let sum = 0;
+    eachNeighbor(p, (index, weight) => (sum += weight === 0 ? 0 : weight * at(index)));
+    return sum;
+  };
+}
+
+function labelSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { padding, fill }: SampleAffineOptions): Sampler {
+  const space = [nz!, ny!, nx!];
+  return (c, position) => {
+    if (padding === 'zeros' && position.some((p, axis) => !(p >= 0 && p <= space[axis]! - 1))) return fill;
+    const weights = new Map<number, number>();
+    eachNeighbor(place(position, space, padding), (index, weight) => {
+      if (weight === 0) return;
+      const label = data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
+      weights.set(label, Math.fround((weights.get(label) ?? 0) + Math.fround(1000 * Math.fround(weight))));
+    });
+    let [best, most] = [0, -1];
+    for (const [label, weight] of [...weights].sort((a, b) => a[0] - b[0])) {
+      const rounded = toHalf(weight);
+      if (rounded > most) [best, most] = [label, rounded];
+    }
+    return best;
+  };
+}
+
+const bits = new Uint32Array(1);
+const value = new Float32Array(bits.buffer);
+
+/** The nearest half-precision number, half to even, for numbers that are normal there. */
+function toHalf(x: number): number {
+  value[0] = x;
+  bits[0] = (bits[0]! + 0xfff + ((bits[0]! >>> 13) & 1)) & ~0x1fff;
+  return value[0];
+}
+
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  return x - floor === 0.5 ? floor + (((floor % 2) + 2) % 2) : Math.round(x);
+}

@@ -1,0 +1,80 @@
+/**
+ * Samples a volume at mapped positions: output voxel o takes input index p = A · (o + d(o)) + t, with `matrix` the rows
+ * [A | t] in array order (z, y, x) and d an optional displacement in output voxels.
+ *
+ * Shape: x f32 or i32 [C, z, y, x], displacement f32 [3, ...shape] -> [C, ...shape].
+ * `linear` on i32 gives the label of the greatest linear weight (weights in steps of half precision of 1000, the lowest label
+ * of equals: nnU-Net's rule). `zeros` blends with `fill` beyond the outermost voxel centers; on i32 a position beyond them
+ * gives `fill`. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5. `nearest` rounds half to even.
+ * Source: the conventions of PyTorch's grid_sample without aligned corners.
+ */
+import { defineOp } from '../../op/op.ts';
+import { doubles, float, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { ShapeError } from '../../errors.ts';
+import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
+import { reference } from './sample-affine.reference.ts';
+
+export interface SampleAffineOptions {
+  readonly shape: Space;
+  /** Twelve numbers, row-major 3x4. */
+  readonly matrix: readonly number[];
+  readonly interpolation: 'nearest' | 'linear';
+  readonly padding: 'zeros' | 'border' | 'reflect';
+  readonly fill: number;
+}
+
+const PADDINGS = ['zeros', 'border', 'reflect'] as const;
+
+const wasm: WasmKernel<SampleAffineOptions> = {
+  lower: ({ inputs: { x, displacement }, outputs: [y], options: { shape, matrix, interpolation, padding, fill } }) => [
+    {
+      kernel: x!.dtype === 'f32' ? 'sample_affine_f32' : 'sample_affine_i32',
+      args: [
+        pointer(x!),
+        displacement ? pointer(displacement) : int(0),
+        pointer(y!),
+        ...x!.shape.map(int),
+        ...shape.map(int),
+        doubles(matrix),
+        int(interpolation === 'linear' ? 1 : 0),
+        int(PADDINGS.indexOf(padding)),
+        x!.dtype === 'f32' ? float(fill) : int(fill),
+      ],
+    },
+  ],
+};
+
+const turned = [0.9, 0.3, -0.1, 0.2, -0.2, 1.1, 0.4, -0.7, 0.1, -0.3, 0.8, 1.3];
+const options = (more: Partial<SampleAffineOptions>): Partial<SampleAffineOptions> => ({ shape: [6, 7, 9], matrix: turned, ...more });
+
+export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefined }, SampleAffineOptions>({
+  name: 'sampleAffine',
+  defaults: { shape: [1, 1, 1], matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0], interpolation: 'linear', padding: 'zeros', fill: 0 },
+  shape: ({ x, displacement }, { shape, matrix, interpolation, padding }) => {
+    expectVolume('sampleAffine', 'x', x, 'f32', 'i32');
+    const space = expectSpace('sampleAffine', 'shape', shape);
+    if (matrix.length !== 12 || !matrix.every(Number.isFinite))
+      throw new ShapeError(`sampleAffine: matrix is twelve finite numbers, row-major 3x4, came [${matrix.join(', ')}].`, { matrix });
+    if (!PADDINGS.includes(padding) || !['nearest', 'linear'].includes(interpolation))
+      throw new ShapeError(`sampleAffine: interpolation is nearest or linear and padding zeros, border or reflect; came ${interpolation} and ${padding}.`, { interpolation, padding });
+    if (displacement) {
+      const field = expectVolume('sampleAffine', 'displacement', displacement, 'f32');
+      if (displacement.shape[0] !== 3 || field.some((n, axis) => n !== space[axis]))
+        throw new ShapeError(`sampleAffine: displacement is [3, ${space.join(', ')}], came [${displacement.shape.join(', ')}].`, { shape: displacement.shape });
+    }
+    return { shape: [x.shape[0]!, ...space], dtype: x.dtype };
+  },
+  kernels: { reference, wasm },
+  cases: [
+    ...(['zeros', 'border', 'reflect'] as const).flatMap((padding) => [
+      { name: `linear, ${padding}`, inputs: { x: { shape: [2, 5, 6, 7] }, displacement: undefined }, options: options({ padding }), gradient: false },
+      { name: `nearest, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined }, options: options({ padding, interpolation: 'nearest' as const }), gradient: false },
+      { name: `labels, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' as const, fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ padding, fill: -1 }), gradient: false },
+    ]),
+    { name: 'nearest labels', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ interpolation: 'nearest', fill: -1 }), gradient: false },
+    { name: 'displaced', inputs: { x: { shape: [1, 5, 6, 7] }, displacement: { shape: [3, 6, 7, 9] } }, options: options({ fill: 0.5 }), gradient: false },
+    { name: 'one slice', inputs: { x: { shape: [2, 1, 6, 7] }, displacement: undefined }, options: options({ shape: [1, 5, 5], matrix: [1, 0, 0, 0, 0, 0.8, 0.3, 0, 0, -0.3, 0.8, 1] }), gradient: false },
+  ],
+  tolerance: { f32: 2e-6 },
+});
