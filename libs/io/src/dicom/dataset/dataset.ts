@@ -1,6 +1,6 @@
 /** A DICOM data set: elements by tag over the bytes they came from, read by kind of value. */
 import { FormatError } from '../../errors.ts';
-import { TAG, tagName } from './tags.ts';
+import { TAG, representationOf, tagName } from './tags.ts';
 import { decodeText, encodingOf } from './text.ts';
 
 /** One element: where its value lies in the file. `length` is -1 for an encapsulated value of undefined length. */
@@ -18,7 +18,7 @@ export interface DataSetContext {
   readonly bytes: Uint8Array;
   readonly littleEndian: boolean;
   readonly file: string | undefined;
-  readonly readItems: (element: Element, depth: number) => readonly DataSet[];
+  readonly readItems: (element: Element, parent: DataSet) => readonly DataSet[];
 }
 
 const shortBinary: Readonly<Record<string, number>> = {
@@ -107,8 +107,10 @@ export class DataSet {
     const e = this.elements.get(tag);
     const raw = this.bytes(tag);
     if (e === undefined || raw === undefined) return [];
-    const width = e.vr === 'UN' ? undefined : shortBinary[e.vr];
-    return width === undefined ? this.decimals(tag, raw, e.offset) : this.binary(e.vr, raw, width);
+    // Unknown representation: what the tag has by the standard (PS3.5 6.2.2 note 2).
+    const vr = e.vr === 'UN' ? representationOf(tag) : e.vr;
+    const width = shortBinary[vr];
+    return width === undefined ? this.decimals(tag, raw, e.offset) : this.binary(vr, raw, width);
   }
 
   private decimals(tag: number, raw: Uint8Array, offset: number): readonly number[] {
@@ -163,7 +165,7 @@ export class DataSet {
   items(tag: number): readonly DataSet[] {
     const e = this.elements.get(tag);
     if (e === undefined || (e.length === 0 && e.items === undefined)) return [];
-    e.items ??= this.context.readItems(e, this.depth + 1);
+    e.items ??= this.context.readItems(e, this);
     return e.items;
   }
 

@@ -197,16 +197,19 @@ class Parser {
       bytes: this.bytes,
       littleEndian: this.littleEndian,
       file: this.file,
-      readItems: (element, depth) => this.readDefined(element, depth),
+      readItems: (element, parent) => this.readDefined(element, parent),
     });
   }
   private shared: DataSetContext | undefined;
 
   /** Items of a sequence whose length is written, read when first asked for. */
-  private readDefined(element: Element, depth: number): readonly DataSet[] {
-    if (element.vr === 'UN' && this.explicit && this.littleEndian)
-      return this.sibling().readItems(element.offset, element.offset + element.length, { depth, delimited: false });
-    return this.readItems(element.offset, element.offset + element.length, { depth, delimited: false });
+  private readDefined(element: Element, parent: DataSet): readonly DataSet[] {
+    const reader = element.vr === 'UN' && this.explicit && this.littleEndian ? this.sibling() : this;
+    return reader.readItems(element.offset, element.offset + element.length, {
+      depth: parent.depth + 1,
+      delimited: false,
+      parent,
+    });
   }
 
   /** A value of undefined length: a sequence up to its delimiter, or fragments that are stepped over. */

@@ -35,6 +35,7 @@ const table = {
   CodeMeaning: [0x00080104, 'LO'],
   StudyDescription: [0x00081030, 'LO'],
   SeriesDescription: [0x0008103e, 'LO'],
+  OperatorsName: [0x00081070, 'PN'],
   ManufacturerModelName: [0x00081090, 'LO'],
   ReferencedSeriesSequence: [0x00081115, 'SQ'],
   ReferencedImageSequence: [0x00081140, 'SQ'],

@@ -36,13 +36,10 @@ const decoderNames: Readonly<Record<Codec, string>> = {
 const onNode = (): boolean => typeof globalThis.process?.versions?.node === 'string';
 
 async function factory(codec: Codec): Promise<Factory> {
-  // @ts-ignore: the codec packages carry no types
   const charls = (): Promise<unknown> =>
     onNode() ? import('@cornerstonejs/codec-charls/decodewasmjs') : import('@cornerstonejs/codec-charls/decode');
-  // @ts-ignore: the codec packages carry no types
   const openjpeg = (): Promise<unknown> =>
     onNode() ? import('@cornerstonejs/codec-openjpeg/decodewasmjs') : import('@cornerstonejs/codec-openjpeg/decode');
-  // @ts-ignore: the codec packages carry no types
   const openjph = (): Promise<unknown> => import('@cornerstonejs/codec-openjph');
   const loaded = (await { 'jpeg-ls': charls, jpeg2000: openjpeg, htj2k: openjph }[codec]()) as { default: unknown };
   const found =

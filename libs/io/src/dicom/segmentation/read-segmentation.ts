@@ -1,0 +1,230 @@
+/** DICOM segmentations onto the grid of the images they belong to. */
+import { FormatError } from '../../errors.ts';
+import type { DicomFile } from '../dataset/parse.ts';
+import type { Lattice } from '../series/arrange.ts';
+import { gridOf } from '../series/arrange.ts';
+import type { Plane } from '../series/instance.ts';
+import { cross, dot, minus, plus, times, unit } from '../series/vector.ts';
+import type { Vector } from '../series/vector.ts';
+import { labelVolume } from './masks.ts';
+import type { LabelVolume, Mask, MaskOptions } from './masks.ts';
+import { openSegmentation } from './segment-frames.ts';
+import type { SegmentFrame, SegmentationObject } from './segment-frames.ts';
+import { indexer } from './target.ts';
+import type { MaskTarget } from './target.ts';
+
+export interface SegmentationOptions extends MaskOptions {
+  /** The images' grid; without it, the smallest lattice that holds the object's own frames. */
+  readonly target?: MaskTarget;
+  /** Fractional objects: the least fraction that counts as inside. */
+  readonly threshold?: number;
+}
+
+/** Frames may lie this far, in voxels, from the voxels they are put on. */
+const OFFSET_TOLERANCE = 0.1;
+
+/** The pixel of a frame at (0, 0), and the steps along its columns and rows, as array indices on the target. */
+interface Landing {
+  readonly first: Vector;
+  readonly right: Vector;
+  readonly down: Vector;
+}
+
+function landing(plane: Plane, target: MaskTarget): Landing {
+  const first = target.index(plane.position);
+  const right = minus(target.index(plus(plane.position, plane.row, plane.spacing[1])), first);
+  const down = minus(target.index(plus(plane.position, plane.column, plane.spacing[0])), first);
+  return { first, right, down };
+}
+
+/** Rounded to whole voxels. Throws: FormatError when the frame's pixels are not voxels of the target. */
+function onVoxels(
+  { first, right, down }: Landing,
+  { rows, columns }: { rows: number; columns: number },
+  where: { file: string; frame: number },
+): Landing {
+  const whole = (v: Vector): Vector => [Math.round(v[0]), Math.round(v[1]), Math.round(v[2])];
+  const exact = { first: whole(first), right: whole(right), down: whole(down) };
+  let worst = 0;
+  for (const [x, y] of [
+    [0, 0],
+    [columns - 1, 0],
+    [0, rows - 1],
+    [columns - 1, rows - 1],
+  ] as const) {
+    for (let a = 0; a < 3; a++)
+      worst = Math.max(
+        worst,
+        Math.abs(first[a]! - exact.first[a]! + x * (right[a]! - exact.right[a]!) + y * (down[a]! - exact.down[a]!)),
+      );
+  }
+  const steps = [exact.right, exact.down].every(
+    (v) => v.filter((c) => c !== 0).length === 1 && v.every((c) => Math.abs(c) <= 1),
+  );
+  if (worst <= OFFSET_TOLERANCE && steps && dot(exact.right, exact.down) === 0) return exact;
+  throw new FormatError(
+    `${where.file}: frame ${where.frame + 1} does not lie on the voxels of the images (a corner is ${worst.toFixed(2)} voxels off): the segmentation was made on another grid. Read it on its own grid and resample it, or give the series it was made on.`,
+    {
+      file: where.file,
+      field: '(5200,9230) PerFrameFunctionalGroupsSequence',
+      details: { kind: 'grid-mismatch', frame: where.frame, offVoxels: worst },
+    },
+  );
+}
+
+function placeOf(object: SegmentationObject, frame: SegmentFrame, target: MaskTarget): Landing {
+  const where = { file: object.file.name, frame: frame.index };
+  if (frame.plane !== undefined) return onVoxels(landing(frame.plane, target), object.format, where);
+  const slices = new Set(frame.sources.flatMap((uid) => target.sliceOf.get(uid) ?? []));
+  const sameSize = object.format.rows === target.lattice.rows && object.format.columns === target.lattice.columns;
+  const only =
+    slices.size === 1
+      ? [...slices][0]
+      : target.lattice.slices === 1 && object.frames.every((f) => f.plane === undefined)
+        ? 0
+        : undefined;
+  if (only !== undefined && sameSize) return { first: [0, 0, only], right: [1, 0, 0], down: [0, 1, 0] };
+  throw new FormatError(
+    `${where.file}: frame ${frame.index + 1} states no position in the patient and names no image of this series; it cannot be placed (slide and projection segmentations are not read).`,
+    { file: where.file, field: '(0020,9113) PlanePositionSequence' },
+  );
+}
+
+async function paintFrame(
+  object: SegmentationObject,
+  frame: SegmentFrame,
+  {
+    target,
+    inside,
+    read,
+    set,
+  }: {
+    target: MaskTarget;
+    inside: (value: number) => boolean;
+    read: SegmentationObject['read'];
+    set: (index: number) => void;
+  },
+): Promise<number> {
+  const { first, right, down } = placeOf(object, frame, target);
+  const { rows, columns } = object.format;
+  const { lattice } = target;
+  const values = await read(frame.index);
+  let outside = 0;
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      if (!inside(values[y * columns + x]!)) continue;
+      const i = first[0] + x * right[0] + y * down[0];
+      const j = first[1] + x * right[1] + y * down[1];
+      const k = first[2] + x * right[2] + y * down[2];
+      if (i < 0 || j < 0 || k < 0 || i >= lattice.columns || j >= lattice.rows || k >= lattice.slices) outside++;
+      else set((k * lattice.rows + j) * lattice.columns + i);
+    }
+  }
+  return outside;
+}
+
+function masksOf(object: SegmentationObject, target: MaskTarget, threshold: number): Mask[] {
+  // Every segment of a label map looks at every frame: decode each once. They are no larger than the label volume.
+  const decoded = new Map<number, ReturnType<SegmentationObject['read']>>();
+  const read: SegmentationObject['read'] = (index) => {
+    if (object.type !== 'LABELMAP') return object.read(index);
+    const known = decoded.get(index) ?? object.read(index);
+    decoded.set(index, known);
+    return known;
+  };
+  return object.segments
+    .filter((segment) => !(object.type === 'LABELMAP' && segment.number === 0))
+    .map((segment) => ({
+      number: segment.number,
+      name: segment.label === '' ? `segment ${segment.number}` : segment.label,
+      async paint(set) {
+        let outside = 0;
+        const labelMap = object.type === 'LABELMAP';
+        const inside = labelMap
+          ? (v: number) => v === segment.number
+          : object.type === 'FRACTIONAL'
+            ? (v: number) => v > 0 && v / object.maximum >= threshold
+            : (v: number) => v !== 0;
+        for (const frame of object.frames)
+          if (labelMap || frame.segment === segment.number)
+            outside += await paintFrame(object, frame, { target, inside, read, set });
+        return outside > 0 ? [`${outside} voxels lie outside the images`] : [];
+      },
+    }));
+}
+
+/** The smallest lattice that holds an object's frames: gaps between them are empty slices. */
+function ownTarget(object: SegmentationObject): MaskTarget {
+  const planes = object.frames.flatMap((f) => f.plane ?? []);
+  const first = planes[0];
+  const { name } = object.file;
+  if (first === undefined)
+    throw new FormatError(`${name}: its frames have no place in the patient; give the series it belongs to.`, {
+      file: name,
+      field: '(0020,9113) PlanePositionSequence',
+    });
+  const normal = unit(cross(first.row, first.column));
+  const heights = [...new Set(planes.map((p) => Number(dot(p.position, normal).toFixed(4))))].sort((a, b) => a - b);
+  const gaps = heights.slice(1).map((h, i) => h - heights[i]!);
+  const step =
+    gaps.length === 0
+      ? (object.sliceSpacing ?? 1)
+      : Math.min(
+          ...gaps,
+          ...(object.sliceSpacing !== undefined && object.sliceSpacing > 0.01 ? [object.sliceSpacing] : []),
+        );
+  const slices = Math.round((heights.at(-1)! - heights[0]!) / step) + 1;
+  if (!(step > 0) || slices > 65536)
+    throw new FormatError(`${name}: its frames make no regular stack.`, {
+      file: name,
+      field: '(0020,9113) PlanePositionSequence',
+    });
+  const lowest = planes.reduce((a, b) => (dot(b.position, normal) < dot(a.position, normal) ? b : a));
+  const exact = gaps.length === 0 ? step : (heights.at(-1)! - heights[0]!) / (slices - 1);
+  const lattice: Lattice = {
+    origin: lowest.position,
+    alongRow: times(first.row, first.spacing[1]),
+    alongColumn: times(first.column, first.spacing[0]),
+    step: times(normal, exact),
+    columns: object.format.columns,
+    rows: object.format.rows,
+    slices,
+  };
+  return {
+    lattice,
+    grid: gridOf(lattice),
+    series: undefined,
+    frameOfReference: object.frameOfReference,
+    sliceOf: new Map(),
+    index: indexer(lattice),
+  };
+}
+
+/**
+ * Reads a segmentation (binary, fractional, label map; overlapping or not) as labels on the images' grid.
+ * Throws: FormatError when it is damaged, lies on another grid, belongs to another frame of reference, or overlaps unasked.
+ */
+export async function readSegmentation(file: DicomFile, options: SegmentationOptions = {}): Promise<LabelVolume> {
+  const object = await openSegmentation(file);
+  const target = options.target ?? ownTarget(object);
+  const notes: string[] = [];
+  if (
+    target.frameOfReference !== undefined &&
+    object.frameOfReference !== undefined &&
+    target.frameOfReference !== object.frameOfReference
+  )
+    throw new FormatError(
+      `${file.name}: its frame of reference ${object.frameOfReference} is not that of the images, ${target.frameOfReference}: their coordinates do not share an origin.`,
+      { file: file.name, field: '(0020,0052) FrameOfReferenceUID' },
+    );
+  if (
+    target.series !== undefined &&
+    object.referencedSeries.length > 0 &&
+    !object.referencedSeries.includes(target.series)
+  )
+    notes.push(
+      `refers to series ${object.referencedSeries.join(', ')}, not to ${target.series}; placed by coordinates`,
+    );
+  const { threshold = 0.5 } = options;
+  return labelVolume(file.name, masksOf(object, target, threshold), { ...options, target, notes });
+}

@@ -1,0 +1,191 @@
+/** What every object made from a series shares with it: patient, study, frame of reference, and the list of its images. */
+import type { Volume } from '@voxelwise/volume';
+import { compareGrids, sameGrid } from '@voxelwise/volume';
+import { FormatError } from '../../errors.ts';
+import type { DataSet } from '../dataset/dataset.ts';
+import { readDicomFile } from '../dataset/parse.ts';
+import { TAG } from '../dataset/tags.ts';
+import type { Keyword } from '../dataset/tags.ts';
+import { gridOf } from '../series/arrange.ts';
+import type { Lattice } from '../series/arrange.ts';
+import type { FrameInfo } from '../series/instance.ts';
+import { refusal } from '../series/issue.ts';
+import type { DicomStack } from '../series/scan.ts';
+import { dicomTime } from './identity.ts';
+import type { DicomTime } from './identity.ts';
+import type { Content } from './encode.ts';
+
+/** One label of a prediction, as it is described to others. */
+export interface SegmentDescription {
+  /** Its number in the label volume. */
+  readonly label: number;
+  readonly name: string;
+  /** A code for what it is: value, scheme, meaning; tissue when absent. */
+  readonly type?: readonly [string, string, string];
+  readonly category?: readonly [string, string, string];
+  /** Red, green, blue, 0 to 255. */
+  readonly color?: readonly [number, number, number];
+}
+
+export interface DerivedOptions {
+  readonly segments: readonly SegmentDescription[];
+  /** Name of the model or method. */
+  readonly algorithm?: string;
+  readonly automatic?: 'AUTOMATIC' | 'SEMIAUTOMATIC' | 'MANUAL';
+  readonly seriesDescription?: string;
+  readonly seriesNumber?: number;
+  /** When the object was made; the images' study time when absent, so that the same input gives the same file. */
+  readonly created?: Date;
+  /** Added to what the identifiers are derived from: two runs over one series that must not share them. */
+  readonly salt?: string;
+}
+
+export interface DerivedContext {
+  readonly header: DataSet;
+  readonly lattice: Lattice;
+  /** The image on each slice. */
+  readonly slices: readonly FrameInfo[];
+  readonly when: DicomTime;
+  /** Patient, study, frame of reference and equipment. */
+  readonly shared: Content;
+}
+
+const copied: readonly Keyword[] = [
+  'PatientName',
+  'PatientID',
+  'PatientBirthDate',
+  'PatientSex',
+  'PatientAge',
+  'StudyInstanceUID',
+  'StudyDate',
+  'StudyTime',
+  'StudyID',
+  'AccessionNumber',
+  'ReferringPhysicianName',
+  'StudyDescription',
+  'FrameOfReferenceUID',
+  'PositionReferenceIndicator',
+];
+
+function copyOf(header: DataSet): Content {
+  const content: Record<string, string> = {};
+  for (const keyword of copied) content[keyword] = header.text(TAG[keyword]) ?? '';
+  for (const optional of ['PatientAge', 'StudyDescription'] as const)
+    if (content[optional] === '') delete content[optional];
+  return content;
+}
+
+async function headerOf(stack: DicomStack): Promise<DataSet> {
+  const kept = stack.instances.find((i) => i.file.dataset.has(TAG.SOPClassUID));
+  return kept === undefined
+    ? (await readDicomFile(stack.instances[0]!.file.pixels!.source)).dataset
+    : kept.file.dataset;
+}
+
+/**
+ * Checks that labels lie on a stack's slices and collects what objects about it share.
+ * Throws: FormatError when the stack is no volume or the grids differ.
+ */
+export async function derivedContext(
+  stack: DicomStack,
+  labels: Volume,
+  { created }: DerivedOptions,
+): Promise<DerivedContext> {
+  const blocking = stack.issues.filter((i) => i.severity === 'refuse' && i.code !== 'tilt');
+  if (stack.lattice === undefined || blocking.length > 0) throw refusal(`series ${stack.series}`, blocking);
+  const grid = gridOf(stack.lattice);
+  if (labels.grid.shape.join() !== grid.shape.join() || !sameGrid(labels.grid, grid))
+    throw new FormatError(
+      `write: the labels lie on a grid of [${labels.grid.shape.join(', ')}], the slices of series ${stack.series} make one of [${grid.shape.join(', ')}]${labels.grid.shape.join() === grid.shape.join() ? ' placed elsewhere' : ''}. Resample the labels onto the images first.`,
+      { field: 'grid', details: { difference: { ...compareGrids(labels.grid, grid) } } },
+    );
+  const header = await headerOf(stack);
+  const stated = {
+    date: header.string(TAG.StudyDate) ?? header.string(TAG.SeriesDate) ?? '19700101',
+    time: header.string(TAG.StudyTime) ?? header.string(TAG.SeriesTime) ?? '000000',
+  };
+  const when = created === undefined ? stated : dicomTime(created);
+  const shared: Content = {
+    ...copyOf(header),
+    SeriesDate: when.date,
+    SeriesTime: when.time,
+    Manufacturer: 'Voxelwise',
+    ManufacturerModelName: 'Voxelwise',
+    DeviceSerialNumber: '1',
+    SoftwareVersions: '1',
+    InstanceNumber: 1,
+  };
+  return { header, lattice: stack.lattice, slices: stack.order[0]!, when, shared };
+}
+
+/** Each image object once, with its class: items of a referenced instance sequence. */
+export function referencedInstances(slices: readonly FrameInfo[]): readonly Content[] {
+  return [...new Set(slices.map((f) => f.instance))].map((i) => ({
+    ReferencedSOPClassUID: i.sopClass,
+    ReferencedSOPInstanceUID: i.sopInstance,
+  }));
+}
+
+/** The image of one slice: an item of a source image or contour image sequence. */
+export function referencedImage(slice: FrameInfo): Content {
+  const { sopClass, sopInstance, format } = slice.instance;
+  return {
+    ReferencedSOPClassUID: sopClass,
+    ReferencedSOPInstanceUID: sopInstance,
+    ...(format.frames > 1 ? { ReferencedFrameNumber: slice.index + 1 } : {}),
+  };
+}
+
+/** Segment names and numbers checked. Throws: FormatError when one is missing or given twice. */
+export function checkSegments(labels: Volume, segments: readonly SegmentDescription[]): void {
+  const described = new Set(segments.map((s) => s.label));
+  if (
+    segments.length === 0 ||
+    described.size !== segments.length ||
+    segments.some((s) => !Number.isInteger(s.label) || s.label < 1 || s.label > 65535 || s.name.trim() === '')
+  )
+    throw new FormatError('write: each segment needs a name and a label of its own, from 1 to 65535.', {
+      field: 'segments',
+      details: { segments },
+    });
+  if (labels.kind !== 'labels')
+    throw new FormatError('write: the volume holds intensities, not labels.', { field: 'kind' });
+  if (labels.channels.length > 1) {
+    if (labels.channels.length !== segments.length)
+      throw new FormatError(
+        `write: ${labels.channels.length} channels of labels, ${segments.length} segments described.`,
+        { field: 'segments' },
+      );
+    return;
+  }
+  const found = new Set<number>();
+  let last = 0;
+  for (const value of labels.voxels) if (value !== last) found.add((last = value));
+  const unnamed = [...found].filter((value) => value !== 0 && !described.has(value));
+  if (unnamed.length > 0)
+    throw new FormatError(
+      `write: labels ${unnamed.slice(0, 10).join(', ')} occur in the volume and are not described.`,
+      { field: 'segments', details: { unnamed } },
+    );
+}
+
+/** One slice of one segment as 0 and 1; undefined when it is empty. Several channels: channel `index` holds segment `index`. */
+export function segmentSlice(
+  labels: Volume,
+  { segment, index, slice }: { segment: SegmentDescription; index: number; slice: number },
+): Uint8Array | undefined {
+  const [slices, rows, columns] = labels.grid.shape;
+  const plane = rows * columns;
+  const several = labels.channels.length > 1;
+  const from = ((several ? index : 0) * slices + slice) * plane;
+  const mask = new Uint8Array(plane);
+  let any = false;
+  for (let i = 0; i < plane; i++) {
+    const value = labels.voxels[from + i]!;
+    if (several ? value !== 0 : value === segment.label) {
+      mask[i] = 1;
+      any = true;
+    }
+  }
+  return any ? mask : undefined;
+}
