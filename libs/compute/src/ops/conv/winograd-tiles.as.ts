@@ -1,0 +1,217 @@
+// Winograd's transforms of image tiles, F(4x4, 3x3) at the points 0, ±1, ±2, ∞ and F(2x2, 3x3) at 0, ±1, ∞
+// (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015). Four channels at a time; each transform is a
+// pass down the columns into a scratch of 36 vectors, then a pass along the rows.
+//
+// `position` p = 6 i + j (4 i + j for F2) of a transformed tile is stored `stride` bytes after position p - 1.
+
+import { madd } from '../../devices/wasm/simd.as';
+
+/** Bᵀ d B: a tile of (m + 2)² input voxels, 32 bytes apart in x and `pitch` in y. */
+export function winograd_input(m: i32, from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+  if (m == 4) input4(from, pitch, scratch, to, stride);
+  else input2(from, pitch, to, stride, scratch);
+}
+
+function input4(from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+  const four = f32x4.splat(4), minusFour = f32x4.splat(-4), minusFive = f32x4.splat(-5);
+  for (let j: usize = 0; j < 6; j++) {
+    let at = from + (j << 5);
+    const d0 = v128.load(at); at += pitch;
+    const d1 = v128.load(at); at += pitch;
+    const d2 = v128.load(at); at += pitch;
+    const d3 = v128.load(at); at += pitch;
+    const d4 = v128.load(at); at += pitch;
+    const d5 = v128.load(at);
+    const out = scratch + (j << 4);
+    const a = madd(d2, minusFour, d4), b = madd(d1, minusFour, d3), c = f32x4.sub(d4, d2), d = f32x4.sub(d3, d1), e = f32x4.add(d, d);
+    v128.store(out, madd(d0, four, madd(d2, minusFive, d4)));
+    v128.store(out, f32x4.add(a, b), 96);
+    v128.store(out, f32x4.sub(a, b), 192);
+    v128.store(out, f32x4.add(c, e), 288);
+    v128.store(out, f32x4.sub(c, e), 384);
+    v128.store(out, madd(d1, four, madd(d3, minusFive, d5)), 480);
+  }
+  const end = scratch + 576;
+  for (let at = scratch; at < end; at += 96) {
+    const d0 = v128.load(at), d1 = v128.load(at, 16), d2 = v128.load(at, 32), d3 = v128.load(at, 48), d4 = v128.load(at, 64), d5 = v128.load(at, 80);
+    const a = madd(d2, minusFour, d4), b = madd(d1, minusFour, d3), c = f32x4.sub(d4, d2), d = f32x4.sub(d3, d1), e = f32x4.add(d, d);
+    v128.store(to, madd(d0, four, madd(d2, minusFive, d4))); to += stride;
+    v128.store(to, f32x4.add(a, b)); to += stride;
+    v128.store(to, f32x4.sub(a, b)); to += stride;
+    v128.store(to, f32x4.add(c, e)); to += stride;
+    v128.store(to, f32x4.sub(c, e)); to += stride;
+    v128.store(to, madd(d1, four, madd(d3, minusFive, d5))); to += stride;
+  }
+}
+
+function input2(from: usize, pitch: usize, to: usize, stride: usize, scratch: usize): void {
+  for (let j: usize = 0; j < 4; j++) {
+    let at = from + (j << 5);
+    const d0 = v128.load(at); at += pitch;
+    const d1 = v128.load(at); at += pitch;
+    const d2 = v128.load(at); at += pitch;
+    const d3 = v128.load(at);
+    const out = scratch + (j << 4);
+    v128.store(out, f32x4.sub(d0, d2));
+    v128.store(out, f32x4.add(d1, d2), 64);
+    v128.store(out, f32x4.sub(d2, d1), 128);
+    v128.store(out, f32x4.sub(d1, d3), 192);
+  }
+  const end = scratch + 256;
+  for (let at = scratch; at < end; at += 64) {
+    const d0 = v128.load(at), d1 = v128.load(at, 16), d2 = v128.load(at, 32), d3 = v128.load(at, 48);
+    v128.store(to, f32x4.sub(d0, d2)); to += stride;
+    v128.store(to, f32x4.add(d1, d2)); to += stride;
+    v128.store(to, f32x4.sub(d2, d1)); to += stride;
+    v128.store(to, f32x4.sub(d1, d3)); to += stride;
+  }
+}
+
+/**
+ * Aᵀ M A + bias: a tile of m² output voxels, 32 bytes apart in x and `pitch` in y, of which `rows` x `columns` exist.
+ * Only the first `channels` of the four are not padding; the others become zero.
+ */
+export function winograd_output(m: i32, from: usize, stride: usize, scratch: usize, to: usize, pitch: usize, rows: i32, columns: i32, biasAt: usize, channels: i32): void {
+  const bias = v128.load(biasAt);
+  const mask = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(channels));
+  if (m == 4) output4(from, stride, scratch, to, pitch, rows, columns, bias, mask);
+  else output2(from, stride, scratch, to, pitch, rows, columns, bias, mask);
+}
+
+function output4(from: usize, stride: usize, scratch: usize, to: usize, pitch: usize, rows: i32, columns: i32, bias: v128, mask: v128): void {
+  const two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
+  const row = stride * 6;
+  for (let j: usize = 0; j < 6; j++) {
+    let at = from + j * stride;
+    const m0 = v128.load(at); at += row;
+    const m1 = v128.load(at); at += row;
+    const m2 = v128.load(at); at += row;
+    const m3 = v128.load(at); at += row;
+    const m4 = v128.load(at); at += row;
+    const m5 = v128.load(at);
+    const a = f32x4.add(m1, m2), b = f32x4.sub(m1, m2), c = f32x4.add(m3, m4), d = f32x4.sub(m3, m4);
+    const out = scratch + (j << 4);
+    v128.store(out, f32x4.add(f32x4.add(m0, a), c));
+    v128.store(out, madd(d, two, b), 96);
+    v128.store(out, madd(c, four, a), 192);
+    v128.store(out, f32x4.add(madd(d, eight, b), m5), 288);
+  }
+  const end = scratch + <usize>rows * 96;
+  for (let at = scratch; at < end; at += 96) {
+    const m0 = v128.load(at), m1 = v128.load(at, 16), m2 = v128.load(at, 32), m3 = v128.load(at, 48), m4 = v128.load(at, 64), m5 = v128.load(at, 80);
+    const a = f32x4.add(m1, m2), b = f32x4.sub(m1, m2), c = f32x4.add(m3, m4), d = f32x4.sub(m3, m4);
+    v128.store(to, v128.and(mask, f32x4.add(bias, f32x4.add(f32x4.add(m0, a), c))));
+    if (columns > 1) v128.store(to, v128.and(mask, f32x4.add(bias, madd(d, two, b))), 32);
+    if (columns > 2) v128.store(to, v128.and(mask, f32x4.add(bias, madd(c, four, a))), 64);
+    if (columns > 3) v128.store(to, v128.and(mask, f32x4.add(bias, f32x4.add(madd(d, eight, b), m5))), 96);
+    to += pitch;
+  }
+}
+
+function output2(from: usize, stride: usize, scratch: usize, to: usize, pitch: usize, rows: i32, columns: i32, bias: v128, mask: v128): void {
+  const row = stride << 2;
+  for (let j: usize = 0; j < 4; j++) {
+    let at = from + j * stride;
+    const m0 = v128.load(at); at += row;
+    const m1 = v128.load(at); at += row;
+    const m2 = v128.load(at); at += row;
+    const m3 = v128.load(at);
+    const out = scratch + (j << 4);
+    v128.store(out, f32x4.add(f32x4.add(m0, m1), m2));
+    v128.store(out, f32x4.sub(f32x4.sub(m1, m2), m3), 64);
+  }
+  const end = scratch + (<usize>rows << 6);
+  for (let at = scratch; at < end; at += 64) {
+    const m0 = v128.load(at), m1 = v128.load(at, 16), m2 = v128.load(at, 32), m3 = v128.load(at, 48);
+    v128.store(to, v128.and(mask, f32x4.add(bias, f32x4.add(f32x4.add(m0, m1), m2))));
+    if (columns > 1) v128.store(to, v128.and(mask, f32x4.add(bias, f32x4.sub(f32x4.sub(m1, m2), m3))), 32);
+    to += pitch;
+  }
+}
+
+/** A y Aᵀ, the adjoint of the output's transform: a tile of m² voxels of the output's gradient. */
+export function winograd_output_adjoint(m: i32, from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+  if (m == 4) adjoint4(from, pitch, scratch, to, stride);
+  else adjoint2(from, pitch, scratch, to, stride);
+}
+
+function adjoint4(from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+  const two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
+  for (let j: usize = 0; j < 4; j++) {
+    let at = from + (j << 5);
+    const y0 = v128.load(at); at += pitch;
+    const y1 = v128.load(at); at += pitch;
+    const y2 = v128.load(at); at += pitch;
+    const y3 = v128.load(at);
+    const a = f32x4.add(y0, y2), b = f32x4.add(y1, y3), c = madd(y2, four, y0), d = madd(y3, eight, f32x4.mul(y1, two));
+    const out = scratch + (j << 4);
+    v128.store(out, y0);
+    v128.store(out, f32x4.add(a, b), 64);
+    v128.store(out, f32x4.sub(a, b), 128);
+    v128.store(out, f32x4.add(c, d), 192);
+    v128.store(out, f32x4.sub(c, d), 256);
+    v128.store(out, y3, 320);
+  }
+  const end = scratch + 384;
+  for (let at = scratch; at < end; at += 64) {
+    const y0 = v128.load(at), y1 = v128.load(at, 16), y2 = v128.load(at, 32), y3 = v128.load(at, 48);
+    const a = f32x4.add(y0, y2), b = f32x4.add(y1, y3), c = madd(y2, four, y0), d = madd(y3, eight, f32x4.mul(y1, two));
+    v128.store(to, y0); to += stride;
+    v128.store(to, f32x4.add(a, b)); to += stride;
+    v128.store(to, f32x4.sub(a, b)); to += stride;
+    v128.store(to, f32x4.add(c, d)); to += stride;
+    v128.store(to, f32x4.sub(c, d)); to += stride;
+    v128.store(to, y3); to += stride;
+  }
+}
+
+function adjoint2(from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+  const zero = f32x4.splat(0);
+  for (let j: usize = 0; j < 2; j++) {
+    const y0 = v128.load(from + (j << 5)), y1 = v128.load(from + (j << 5) + pitch);
+    const out = scratch + (j << 4);
+    v128.store(out, y0);
+    v128.store(out, f32x4.add(y0, y1), 32);
+    v128.store(out, f32x4.sub(y0, y1), 64);
+    v128.store(out, f32x4.sub(zero, y1), 96);
+  }
+  const end = scratch + 128;
+  for (let at = scratch; at < end; at += 32) {
+    const y0 = v128.load(at), y1 = v128.load(at, 16);
+    v128.store(to, y0); to += stride;
+    v128.store(to, f32x4.add(y0, y1)); to += stride;
+    v128.store(to, f32x4.sub(y0, y1)); to += stride;
+    v128.store(to, f32x4.sub(zero, y1)); to += stride;
+  }
+}
+
+/**
+ * One row of tiles, one block of channels: transforms `count` tiles of `side` x `side` voxels, `step` apart, whose first
+ * corner is (y0, x0) of a plane [height][width][8]; what lies outside is zero. `adjoint` chooses the transform.
+ * `scratch`: 36 vectors for the transform, then 36 voxels for tiles that cross the edge.
+ */
+export function winograd_tile_row(
+  m: i32, adjoint: bool, plane: usize, height: i32, width: i32, y0: i32, x0: i32, count: i32, side: i32, step: i32,
+  scratch: usize, to: usize, tileStride: usize, stride: usize,
+): void {
+  const pitch = <usize>width << 5;
+  const corner = scratch + 576;
+  for (let tile = 0; tile < count; tile++) {
+    const x = x0 + tile * step;
+    let from = plane + (<usize>(y0 * width + x) << 5);
+    let fromPitch = pitch;
+    if (y0 < 0 || x < 0 || y0 + side > height || x + side > width) {
+      memory.fill(corner, 0, <usize>(side * side) << 5);
+      const left = max(0, -x), right = min(side, width - x);
+      if (left < right) for (let y = max(0, -y0); y < min(side, height - y0); y++)
+          memory.copy(corner + (<usize>(y * side + left) << 5), from + <usize>y * pitch + (<usize>left << 5), <usize>(right - left) << 5);
+      from = corner;
+      fromPitch = <usize>side << 5;
+    }
+    for (let half: usize = 0; half < 32; half += 16) {
+      if (adjoint) winograd_output_adjoint(m, from + half, fromPitch, scratch, to + half, stride);
+      else winograd_input(m, from + half, fromPitch, scratch, to + half, stride);
+    }
+    to += tileStride;
+  }
+}

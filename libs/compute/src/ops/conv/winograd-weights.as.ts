@@ -1,0 +1,139 @@
+// Winograd's transform of weights, G g Gᵀ per depth tap, and its adjoint Gᵀ u G, which turns transformed sums into a weight gradient.
+// Transformed weights are stored [position][output block][depth tap][input channel][8 outputs].
+
+import { address, madd, word } from '../../devices/wasm/simd.as';
+
+/** Row i of G applied to (a, b, c). */
+@inline function expand(m: i32, i: i32, a: v128, b: v128, c: v128): v128 {
+  if (m == 4) {
+    if (i == 0) return f32x4.mul(a, f32x4.splat(0.25));
+    if (i == 5) return c;
+    if (i < 3) {
+      const outer = f32x4.add(a, c);
+      return f32x4.mul(i == 1 ? f32x4.add(outer, b) : f32x4.sub(outer, b), f32x4.splat(-1 / <f32>6));
+    }
+    const outer = madd(c, f32x4.splat(4), a);
+    const inner = f32x4.add(b, b);
+    return f32x4.mul(i == 3 ? f32x4.add(outer, inner) : f32x4.sub(outer, inner), f32x4.splat(1 / <f32>24));
+  }
+  if (i == 0) return a;
+  if (i == 3) return c;
+  const outer = f32x4.add(a, c);
+  return f32x4.mul(i == 1 ? f32x4.add(outer, b) : f32x4.sub(outer, b), f32x4.splat(0.5));
+}
+
+/** Four weights of consecutive outputs; fewer where they end. */
+@inline function gather(from: usize, stride: usize, present: i32): v128 {
+  let v = v128.load32_zero(from);
+  if (present > 1) v = v128.load32_lane(from + stride, v, 1);
+  if (present > 2) v = v128.load32_lane(from + 2 * stride, v, 2);
+  if (present > 3) v = v128.load32_lane(from + 3 * stride, v, 3);
+  return v;
+}
+
+/**
+ * args: 0 weight, 1 transformed, 2 outputs, 3 inputs, 4 padded inputs, 5 output stride, 6 input stride (elements), 7 flip the taps,
+ * 8 depth taps, 9 m, 10 bytes from position to position.
+ */
+export function winograd_weights(args: usize, part: i32, parts: i32): void {
+  const weight = address(args, 0), transformed = address(args, 1);
+  const outputs = word(args, 2), inputs = word(args, 3), padded = word(args, 4);
+  const outputStride = <usize>word(args, 5) << 2, inputStride = <usize>word(args, 6) << 2;
+  const flip = word(args, 7) != 0;
+  const depth = word(args, 8), m = word(args, 9);
+  const stride = <usize>word(args, 10);
+  const chunks = padded >> 3;
+  const pieces = ((outputs + 7) >> 3) * depth * chunks;
+  const zero = f32x4.splat(0);
+  for (let piece = part; piece < pieces; piece += parts) {
+    const first = (piece % chunks) << 3;
+    const kd = (piece / chunks) % depth;
+    const block = piece / (chunks * depth);
+    const slice = weight + <usize>((flip ? depth - 1 - kd : kd) * 36);
+    for (let i = first; i < first + 8; i++)
+      for (let half = 0; half < 2; half++) {
+        const o = (block << 3) + (half << 2);
+        const present = i < inputs ? min(4, outputs - o) : 0;
+        let to = transformed + (<usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
+        if (present <= 0) {
+          for (let p = 0; p < (m + 2) * (m + 2); p++) {
+            v128.store(to, zero);
+            to += stride;
+          }
+          continue;
+        }
+        const from = slice + <usize>o * outputStride + <usize>i * inputStride;
+        // Taps in reading order, or backwards.
+        const at = flip ? from + 32 : from;
+        const next = <usize>(flip ? -4 : 4);
+        const g0 = gather(at, outputStride, present), g1 = gather(at + next, outputStride, present), g2 = gather(at + 2 * next, outputStride, present);
+        const g3 = gather(at + 3 * next, outputStride, present), g4 = gather(at + 4 * next, outputStride, present), g5 = gather(at + 5 * next, outputStride, present);
+        const g6 = gather(at + 6 * next, outputStride, present), g7 = gather(at + 7 * next, outputStride, present), g8 = gather(at + 8 * next, outputStride, present);
+        for (let row = 0; row < m + 2; row++) {
+          const a = expand(m, row, g0, g3, g6), b = expand(m, row, g1, g4, g7), c = expand(m, row, g2, g5, g8);
+          for (let column = 0; column < m + 2; column++) {
+            v128.store(to, expand(m, column, a, b, c));
+            to += stride;
+          }
+        }
+      }
+  }
+}
+
+/** Entry (i, j) of G. */
+@inline function entry(m: i32, i: i32, j: i32): f32 {
+  if (m == 4) {
+    if (i == 0) return j == 0 ? 0.25 : 0;
+    if (i == 5) return j == 2 ? 1 : 0;
+    if (i < 3) return (i == 2 && j == 1 ? 1 : -1) / <f32>6;
+    return (j == 0 ? 1 : j == 1 ? (i == 3 ? 2 : -2) : 4) / <f32>24;
+  }
+  if (i == 0) return j == 0 ? 1 : 0;
+  if (i == 3) return j == 2 ? 1 : 0;
+  return i == 2 && j == 1 ? -0.5 : 0.5;
+}
+
+/**
+ * Gᵀ u G into the plain gradient [out][in][kz][3][3].
+ * args: 0 transformed sums, 1 gradient, 2 outputs, 3 inputs, 4 padded inputs, 5 depth taps, 6 m, 7 bytes from position to position.
+ */
+export function winograd_weight_gradient(args: usize, part: i32, parts: i32): void {
+  const sums = address(args, 0), gradient = address(args, 1);
+  const outputs = word(args, 2), inputs = word(args, 3), padded = word(args, 4), depth = word(args, 5), m = word(args, 6);
+  const stride = <usize>word(args, 7);
+  const side = m + 2;
+  const pieces = ((outputs + 7) >> 3) * depth * inputs;
+  const zero = f32x4.splat(0);
+  for (let piece = part; piece < pieces; piece += parts) {
+    const i = piece % inputs;
+    const kd = (piece / inputs) % depth;
+    const block = piece / (inputs * depth);
+    for (let half = 0; half < 2; half++) {
+      const o = (block << 3) + (half << 2);
+      if (o >= outputs) continue;
+      const from = sums + (<usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
+      for (let ky = 0; ky < 3; ky++) {
+        let a = zero, b = zero, c = zero;
+        for (let column = 0; column < side; column++) {
+          let sum = zero;
+          for (let row = 0; row < side; row++) sum = madd(v128.load(from + <usize>(row * side + column) * stride), f32x4.splat(entry(m, row, ky)), sum);
+          a = madd(sum, f32x4.splat(entry(m, column, 0)), a);
+          b = madd(sum, f32x4.splat(entry(m, column, 1)), b);
+          c = madd(sum, f32x4.splat(entry(m, column, 2)), c);
+        }
+        const to = gradient + (<usize>(((o * inputs + i) * depth + kd) * 9 + ky * 3) << 2);
+        const step = <usize>(inputs * depth * 9) << 2;
+        store3(to, f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0));
+        if (o + 1 < outputs) store3(to + step, f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1));
+        if (o + 2 < outputs) store3(to + 2 * step, f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2), f32x4.extract_lane(c, 2));
+        if (o + 3 < outputs) store3(to + 3 * step, f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3), f32x4.extract_lane(c, 3));
+      }
+    }
+  }
+}
+
+@inline function store3(to: usize, a: f32, b: f32, c: f32): void {
+  store<f32>(to, a);
+  store<f32>(to, b, 4);
+  store<f32>(to, c, 8);
+}
