@@ -1,6 +1,6 @@
 /** Writing files whole or not at all, hashing them, reading JSON with a named error. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InputError } from './exit.ts';
@@ -47,4 +47,8 @@ export async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
   return hash.digest('hex');
+}
+
+export function exists(path: string): boolean {
+  return existsSync(path);
 }

@@ -1,7 +1,8 @@
 /** Every command in one list. Adding a command is one import and one line. */
 import { Command } from 'commander';
 import { makeContext, type Context, type GlobalFlags } from './context.ts';
-import { doctorCommand } from './commands/doctor.ts';
+import { fingerprintCommand } from './commands/fingerprint.ts';
+import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { version } from './version.ts';
 
@@ -19,7 +20,7 @@ export interface CommandDefinition {
 /** Wraps the work of a command: it gets a context made of the global flags. */
 export type WithContext = (work: (context: Context, ...args: never[]) => Promise<void>) => (...args: unknown[]) => Promise<void>;
 
-const COMMANDS: readonly CommandDefinition[] = [doctorCommand, reportCommand];
+const COMMANDS: readonly CommandDefinition[] = [fingerprintCommand, planCommand, reportCommand];
 
 export function makeProgram({ signal, environment }: Surroundings): Command {
   const program = new Command('voxelwise')

@@ -1,5 +1,4 @@
 /** Where raw data, preprocessed data and results live: nnU-Net's three variables, or one workspace folder. */
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Context } from './context.ts';
 
@@ -25,6 +24,3 @@ export function modelFolder(trainer: string, plans: string, configuration: strin
   return `${trainer}__${plans}__${configuration}`;
 }
 
-export function exists(path: string): boolean {
-  return existsSync(path);
-}

@@ -1,0 +1,152 @@
+/** `plan`: fingerprint in, plans out, with the rule behind each value; `plan diff` compares two. */
+import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import {
+  checkDatasetJson, diffPlans, explanationText, explainPlans, planExperiment, planners, readFingerprint, readPlans, setPlanValue, writePlans,
+  type DatasetJson, type Explanation, type Fingerprint, type PlansFile,
+} from '@voxelwise/planner';
+import { parsePythonJson } from '@voxelwise/volume';
+import { CommandUsageError } from '../exit.ts';
+import { exists, writeWhole } from '../files.ts';
+import type { Context } from '../context.ts';
+import type { CommandDefinition } from '../program.ts';
+import { formatTable } from '../terminal/output.ts';
+import { openDataset } from '../stages/dataset.ts';
+import { fingerprintStage } from '../stages/fingerprint.ts';
+import { parseBytes, parseSpacing } from '../values.ts';
+import { workspaceOf } from '../workspace.ts';
+
+export interface PlanFlags {
+  readonly planner?: string;
+  readonly memory?: string;
+  readonly explain?: boolean;
+  readonly set?: readonly string[];
+  readonly out?: string;
+  readonly name?: string;
+  readonly targetSpacing?: string;
+  readonly fingerprint?: string;
+  readonly datasetJson?: string;
+  readonly datasetName?: string;
+}
+
+/** Our short names beside the reference's class names. */
+const PLANNERS: Readonly<Record<string, string>> = { default: 'ExperimentPlanner', 'resenc-m': 'nnUNetPlannerResEncM', 'resenc-l': 'nnUNetPlannerResEncL', 'resenc-xl': 'nnUNetPlannerResEncXL' };
+
+export const planCommand: CommandDefinition = {
+  name: 'plan',
+  define: (command, withContext) =>
+    command
+      .description('fingerprint in, plans out; `plan diff A.json B.json` compares two')
+      .argument('[dataset or diff]', 'id, name or path of a data set; or the word diff with two plans files')
+      .argument('[files...]', 'the two files of diff')
+      .option('--planner <name>', "default, resenc-m, resenc-l, resenc-xl, or the reference's class name", 'default')
+      .option('--memory <size>', 'GPU memory to plan for, e.g. 8GB')
+      .option('--explain', 'the rule and the inputs behind each value')
+      .option('--set <path=value>', 'change a value of the plans; may be repeated', (value: string, list: string[] = []) => [...list, value])
+      .option('--name <plans name>', 'name of the plans')
+      .option('--target-spacing <z,y,x>', 'spacing of the full resolution in millimetres')
+      .option('--fingerprint <file>', 'plan from this fingerprint, without images')
+      .option('--dataset-json <file>', 'the dataset.json that belongs to --fingerprint')
+      .option('--dataset-name <name>', 'name to plan under, with --fingerprint', 'Dataset001_x')
+      .option('--out <file>', 'where to write the plans')
+      .addHelpText('after', '\nExamples:\n  $ voxelwise plan Task04_Hippocampus --explain\n  $ voxelwise plan 4 --planner resenc-l --memory 24GB\n  $ voxelwise plan --fingerprint dataset_fingerprint.json --dataset-json dataset.json --out nnUNetPlans.json\n  $ voxelwise plan diff nnUNetPlans.json mine.json')
+      .action(
+        withContext(async (context: Context, subject: string | undefined, files: string[], flags: PlanFlags) => {
+          if (subject === 'diff') return diff(context, files);
+          await plan(context, subject, flags);
+        }),
+      ),
+};
+
+async function diff({ output }: Context, files: readonly string[]): Promise<void> {
+  if (files.length !== 2) throw new CommandUsageError(`plan diff takes two plans files, came ${files.length}`);
+  const [before, after] = await Promise.all(files.map(async (file) => readPlans(await readFile(file, 'utf8'), file)));
+  const differences = diffPlans(before!, after!);
+  const show = (value: unknown): string => (value === undefined ? '–' : JSON.stringify(value));
+  output.print(differences.length === 0 ? 'no difference' : formatTable(['value', files[0]!, files[1]!], differences.map((d) => [d.path, show(d.before), show(d.after)])));
+  output.document({ differences });
+}
+
+async function plan(context: Context, dataset: string | undefined, flags: PlanFlags): Promise<void> {
+  const { output } = context;
+  const source = await planningSource(context, dataset, flags);
+  const { plans, explanations } = makePlans(source, flags);
+  const path = flags.out ?? source.path(plans.plans_name);
+  await writeWhole(path, writePlans(plans));
+  if (flags.explain) output.print(explanations.map(explanationText).join('\n\n'));
+  output.print(planTable(plans));
+  output.print(`wrote ${path}`);
+  output.document({ plans: path, planner: plans.experiment_planner_used, configurations: plans.configurations, ...(flags.explain ? { explanations } : {}) });
+}
+
+/** The reference's name of the planner that was asked for. Throws: CommandUsageError listing what there is. */
+export function plannerName({ planner = 'default' }: PlanFlags): string {
+  const name = PLANNERS[planner] ?? planner;
+  if (!planners.some((known) => known.name === name))
+    throw new CommandUsageError(`--planner is one of ${[...Object.keys(PLANNERS), ...planners.map((known) => known.name)].join(', ')}; came '${planner}'`);
+  return name;
+}
+
+export interface PlanningSource {
+  readonly fingerprint: Fingerprint;
+  readonly datasetJson: DatasetJson;
+  readonly datasetName: string;
+  readonly existing?: PlansFile;
+  /** Where plans of a name belong. */
+  path(plansName: string): string;
+}
+
+/** Plans with the flags' planner, memory, spacing and hand edits. */
+export function makePlans(source: PlanningSource, flags: PlanFlags): { readonly plans: PlansFile; readonly explanations: readonly Explanation[] } {
+  const planner = plannerName(flags);
+  const spacing = flags.targetSpacing === undefined ? undefined : parseSpacing(flags.targetSpacing);
+  const rest = {
+    ...(flags.memory === undefined ? {} : { gpuMemoryTargetGb: parseBytes(flags.memory) / 2 ** 30 }),
+    ...(spacing === undefined ? {} : { overwriteTargetSpacing: spacing }),
+  };
+  const planned = planExperiment(source.fingerprint, source.datasetJson, {
+    datasetName: source.datasetName,
+    planner,
+    ...rest,
+    ...(flags.name === undefined ? {} : { plansName: flags.name }),
+    ...(source.existing === undefined ? {} : { existing: source.existing }),
+  });
+  const edits = flags.set ?? [];
+  if (edits.length === 0) return planned;
+  const plans = edits.reduce((edited, assignment) => setPlanValue(edited, assignment), planned.plans);
+  return { plans, explanations: explainPlans(plans, source.fingerprint, source.datasetJson, rest) };
+}
+
+async function planningSource(context: Context, dataset: string | undefined, flags: PlanFlags): Promise<PlanningSource> {
+  if (flags.fingerprint !== undefined) {
+    if (flags.datasetJson === undefined) throw new CommandUsageError('--fingerprint needs --dataset-json: the description that belongs to it');
+    const datasetJson = parsePythonJson(await readFile(flags.datasetJson, 'utf8'), flags.datasetJson);
+    checkDatasetJson(datasetJson);
+    return {
+      fingerprint: readFingerprint(await readFile(flags.fingerprint, 'utf8')),
+      datasetJson,
+      datasetName: flags.datasetName ?? 'Dataset001_x',
+      path: (name) => `${name}.json`,
+    };
+  }
+  if (dataset === undefined) throw new CommandUsageError('plan takes a data set, or --fingerprint with --dataset-json');
+  const opened = await openDataset(context, dataset);
+  const fingerprint = await fingerprintStage(context, opened);
+  const folder = join(workspaceOf(context).preprocessed, opened.name);
+  const path = (name: string): string => join(folder, `${name}.json`);
+  const named = flags.name ?? planners.find((known) => known.name === plannerName(flags))!.plansName;
+  const existing = exists(path(named)) ? readPlans(await readFile(path(named), 'utf8'), path(named)) : undefined;
+  return { fingerprint, datasetJson: opened.datasetJson, datasetName: opened.name, path, ...(existing === undefined ? {} : { existing }) };
+}
+
+function planTable(plans: PlansFile): string {
+  const rows = Object.entries(plans.configurations).map(([name, c]) => [
+    name,
+    c.patch_size?.join(' × ') ?? `inherits ${c.inherits_from ?? ''}`,
+    String(c.batch_size ?? ''),
+    c.spacing?.map((s) => Number(s.toPrecision(4))).join(', ') ?? '',
+    c.architecture?.network_class_name.split('.').at(-1) ?? '',
+    c.architecture?.arch_kwargs.features_per_stage.join(' ') ?? '',
+  ]);
+  return formatTable(['configuration', 'patch', 'batch', 'spacing mm', 'network', 'features'], rows);
+}

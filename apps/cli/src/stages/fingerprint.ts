@@ -1,0 +1,25 @@
+/** Takes the fingerprint of a data set, or reads the one that was taken before. */
+import { readFingerprint, takeFingerprint, writeFingerprint, type Fingerprint } from '@voxelwise/planner';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../context.ts';
+import { exists, writeWhole } from '../files.ts';
+import { loadTrainingCase, type OpenedDataset } from './dataset.ts';
+
+export function fingerprintPath(dataset: OpenedDataset): string {
+  return join(dataset.preprocessed, 'dataset_fingerprint.json');
+}
+
+/** `again`: even if there is one. */
+export async function fingerprintStage(context: Context, dataset: OpenedDataset, { again = false, path = fingerprintPath(dataset) } = {}): Promise<Fingerprint> {
+  if (!again && exists(path)) return readFingerprint(await readFile(path, 'utf8'));
+  const cases = dataset.source.training;
+  const progress = context.output.progress('fingerprint', cases.length, 'case');
+  async function* opened(): AsyncGenerator<Awaited<ReturnType<typeof loadTrainingCase>>> {
+    for (const files of cases) yield await loadTrainingCase(dataset, files);
+  }
+  const fingerprint = await takeFingerprint({ caseCount: cases.length, cases: opened, onCase: (id, done) => progress.update(done, id), signal: context.signal });
+  await writeWhole(path, writeFingerprint(fingerprint));
+  progress.end();
+  return fingerprint;
+}
