@@ -137,4 +137,30 @@ describe('scoreCase', () => {
       'n_ref',
     ]);
   });
+
+  it('scores a 2D image by its contours', () => {
+    const square = (x0: number): Uint8Array =>
+      Uint8Array.from({ length: 48 }, (_, i) => (i >= 8 && i < 40 && i % 8 >= x0 && i % 8 < x0 + 4 ? 1 : 0));
+    const options = { labels: [1], shape: [1, 6, 8] as const, spacingMm: [999, 2, 0.5] as const, toleranceMm: 0.4 };
+    const { '1': same } = scoreCase(square(2), square(2), options);
+    expect(same).toMatchObject({ HD: 0, SurfaceDice: 1 });
+    const { '1': moved } = scoreCase(square(3), square(2), options);
+    expect(moved!.HD).toBeCloseTo(0.5, 12);
+    // Half a pixel's width off, only the cells both contours cross remain: the horizontal sides and one pair of corners.
+    const corner = Math.hypot(1, 0.25);
+    const horizontal = 2 * 3 * 0.5;
+    const vertical = 2 * 3 * 2;
+    expect(moved!['SurfaceDice']).toBeCloseTo((horizontal + 2 * corner) / (horizontal + vertical + 4 * corner), 12);
+  });
+
+  it('is the same however large the volume around it', () => {
+    const grown = (map: Uint8Array): Uint8Array =>
+      Uint8Array.from({ length: 8 * 9 * 10 }, (_, i) => {
+        const [z, y, x] = [Math.floor(i / 90) - 2, (Math.floor(i / 10) % 9) - 2, (i % 10) - 2];
+        return z >= 0 && z < 4 && y >= 0 && y < 5 && x >= 0 && x < 6 ? map[(z * 5 + y) * 6 + x]! : 0;
+      });
+    const small = scoreCase(cube(0), cube(1), { labels: [1], shape, spacingMm });
+    const large = scoreCase(grown(cube(0)), grown(cube(1)), { labels: [1], shape: [8, 9, 10], spacingMm });
+    for (const name of surfaceScores) expect(large['1']![name]).toBeCloseTo(small['1']![name]!, 12);
+  });
 });

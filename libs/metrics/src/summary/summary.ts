@@ -49,7 +49,11 @@ export function scoreLabels(
   labels: readonly LabelOrRegion[],
   ignoreLabel?: number,
 ): Record<string, ReferenceScores> {
-  const pairs = new LabelPairs(prediction, reference, ignoreLabel);
+  return scorePairs(new LabelPairs(prediction, reference, ignoreLabel), labels);
+}
+
+/** The reference's scores of one case whose voxels were counted before. */
+export function scorePairs(pairs: LabelPairs, labels: readonly LabelOrRegion[]): Record<string, ReferenceScores> {
   return Object.fromEntries(labels.map((label) => [scoreKey(label), referenceScores(pairs, label)]));
 }
 
