@@ -20,6 +20,11 @@ describe('safetensors', () => {
     expect(tensors.get('labels')!.data).toEqual(Int16Array.from([-1, 0, 300]));
   });
 
+  it('reads a Buffer that shares memory with others', () => {
+    const shared = Buffer.concat([Buffer.alloc(3), file]).subarray(3);
+    expect(decodeSafetensors(shared).tensors.get('labels')!.data).toEqual(Int16Array.from([-1, 0, 300]));
+  });
+
   it('starts with a header of a length divisible by 8, and is the same every time', () => {
     expect(Number(new DataView(file.buffer).getBigUint64(0, true)) % 8).toBe(0);
     expect(encodeSafetensors(decodeSafetensors(file).tensors, { step: '12' })).toEqual(file);

@@ -52,6 +52,8 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safe
   const fail = (message: string, byteOffset: number): never => {
     throw new FormatError(`${name}: ${message}`, { file: name, byteOffset });
   };
+  // A Buffer's slice would share memory: arrays need their own, aligned.
+  const copy = (from: number, to: number): Uint8Array<ArrayBuffer> => new Uint8Array(bytes.subarray(from, to));
   if (bytes.length < 8) fail(`ends at byte ${bytes.length}; a safetensors file starts with 8 bytes of length.`, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -70,7 +72,7 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safe
     const whole = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
     if (!Array.isArray(shape) || !shape.every(whole) || !whole(from) || !whole(to) || to < from || 8 + length + to > bytes.length)
       return fail(`${key} claims bytes ${String(from)} to ${String(to)} of ${bytes.length - 8 - length}; the file was cut short or is damaged.`, 8 + length);
-    tensors.set(key, { shape, data: numbers(bytes.slice(8 + length + from, 8 + length + to), String(dtype), shape, (message) => fail(`${key} ${message}`, 8 + length + from)) });
+    tensors.set(key, { shape, data: numbers(copy(8 + length + from, 8 + length + to), String(dtype), shape, (message) => fail(`${key} ${message}`, 8 + length + from)) });
   }
   return { tensors, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
 }
