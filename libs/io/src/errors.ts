@@ -57,3 +57,19 @@ export class DatasetError extends Error {
     this.details = place.details ?? {};
   }
 }
+
+/** A server that cannot be reached, refuses, or answers with something else than was asked for. */
+export class ServerError extends Error {
+  readonly code = 'server';
+  readonly url: string;
+  /** HTTP status; undefined when no answer came. */
+  readonly status: number | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(message: string, place: { readonly url: string; readonly status?: number; readonly details?: Readonly<Record<string, unknown>> }, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ServerError';
+    this.url = place.url;
+    this.status = place.status;
+    this.details = place.details ?? {};
+  }
+}

@@ -35,3 +35,6 @@ export type { StructureWriteOptions } from './structures/write-structures.ts';
 export type { DerivedOptions, SegmentDescription } from './write/derived-object.ts';
 export { encodeDataSet, encodeFile } from './write/encode.ts';
 export type { Content } from './write/encode.ts';
+export { dicomWeb } from './web/dicom-web.ts';
+export type { DicomWeb, DicomWebOptions, Query, SeriesAddress, SeriesEntry, StoreResult, StudyEntry } from './web/dicom-web.ts';
+export type { JsonAttribute, JsonDataSet } from './web/dicom-json.ts';
