@@ -1,10 +1,7 @@
 /** Masks of classes and regions cut out of two label maps, each in its own box, so that many classes cost little more than one. */
-import type { PerAxis } from '@voxelwise/volume';
+import { type Box, boxShape, labelBoxes, type PerAxis, unionBox } from '@voxelwise/volume';
 import type { LabelOrRegion } from '../overlap/confusion.ts';
 import type { MaskPair } from '../surface/masks.ts';
-
-/** Six numbers per label: first and last index along z, y, x. */
-type Extents = ReadonlyMap<number, Int32Array>;
 
 /** Two label maps [z, y, x], with the boxes of their labels found in one pass. */
 export class LabelMaskCutter {
@@ -12,17 +9,14 @@ export class LabelMaskCutter {
   readonly #reference: ArrayLike<number>;
   readonly #shape: PerAxis;
   readonly #ignoreLabel: number | undefined;
-  readonly #extents: Extents;
+  readonly #boxes: ReadonlyMap<number, Box>;
 
   constructor(prediction: ArrayLike<number>, reference: ArrayLike<number>, shape: PerAxis, ignoreLabel?: number) {
     this.#prediction = prediction;
     this.#reference = reference;
     this.#shape = shape;
     this.#ignoreLabel = ignoreLabel;
-    const extents = new Map<number, Int32Array>();
-    extend(extents, prediction, shape);
-    extend(extents, reference, shape);
-    this.#extents = extents;
+    this.#boxes = labelBoxes([prediction, reference], shape);
   }
 
   /**
@@ -31,8 +25,10 @@ export class LabelMaskCutter {
    */
   masks(label: LabelOrRegion): MaskPair {
     const members = new Set(typeof label === 'number' ? [label] : label);
-    const [z0, z1, y0, y1, x0, x1] = this.#box(members);
-    const [depth, height, width] = [z1 - z0 + 1, y1 - y0 + 1, x1 - x0 + 1];
+    const found = [...members].flatMap((member) => this.#boxes.get(member) ?? []);
+    const box = unionBox(found) ?? { start: [0, 0, 0], end: [1, 1, 1] };
+    const [z0, y0, x0] = box.start;
+    const [depth, height, width] = boxShape(box);
     // Beyond the image lies background, so a slice may be added without reading one.
     const shape: PerAxis = [this.#shape[0] === 1 ? 1 : Math.max(depth, 2), height, width];
     const [prediction, reference] = [0, 1].map(() => new Uint8Array(shape[0] * height * width)) as [
@@ -50,32 +46,4 @@ export class LabelMaskCutter {
       }
     return { prediction, reference, shape };
   }
-
-  #box(members: ReadonlySet<number>): [number, number, number, number, number, number] {
-    const found = [...members].flatMap((label) => this.#extents.get(label) ?? []);
-    if (found.length === 0) return [0, 0, 0, 0, 0, 0];
-    const bound = (i: number): number =>
-      i % 2 === 0 ? Math.min(...found.map((extent) => extent[i]!)) : Math.max(...found.map((extent) => extent[i]!));
-    return [bound(0), bound(1), bound(2), bound(3), bound(4), bound(5)];
-  }
-}
-
-function extend(extents: Map<number, Int32Array>, labels: ArrayLike<number>, [depth, height, width]: PerAxis): void {
-  for (let z = 0, i = 0; z < depth; z++)
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width;) {
-        const label = labels[i]!;
-        let run = 1;
-        while (x + run < width && labels[i + run] === label) run++;
-        include(extents, label, [z, z, y, y, x, x + run - 1]);
-        x += run;
-        i += run;
-      }
-}
-
-function include(extents: Map<number, Int32Array>, label: number, box: readonly number[]): void {
-  const extent = extents.get(label);
-  if (extent === undefined) extents.set(label, Int32Array.from(box));
-  else
-    for (let k = 0; k < 6; k++) extent[k] = k % 2 === 0 ? Math.min(extent[k]!, box[k]!) : Math.max(extent[k]!, box[k]!);
 }

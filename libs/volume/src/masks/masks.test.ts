@@ -8,9 +8,11 @@ import {
   cutBox,
   fillHoles,
   keepLargestComponents,
+  labelBoxes,
   nonzeroRegion,
   squaredDistance,
   tightBox,
+  unionBox,
 } from './index.ts';
 
 const fixture = (name: string): URL => new URL(`../../fixtures/masks/${name}`, import.meta.url);
@@ -87,6 +89,27 @@ describe('connectedComponents', () => {
 
   it('refuses a mask that does not fill its shape', () => {
     expect(() => connectedComponents([1, 0], [1, 1, 3])).toThrow(GeometryError);
+  });
+});
+
+describe('labelBoxes', () => {
+  it('equals the tight box of each label, over both maps', () => {
+    const shape: PerAxis = [5, 6, 7];
+    const [a, b] = [3, 4].map((seed) => speckle(210, 0.1, seed).map((v, i) => v * (1 + (i % 3)))) as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    const boxes = labelBoxes([a, b], shape);
+    expect([...boxes.keys()].sort()).toEqual([0, 1, 2, 3]);
+    for (const [label, box] of boxes)
+      expect(box).toEqual(
+        tightBox(
+          a.map((v, i) => (v === label || b[i] === label ? 1 : 0)),
+          shape,
+        ),
+      );
+    expect(unionBox([...boxes.values()])).toEqual({ start: [0, 0, 0], end: shape });
+    expect(unionBox([])).toBeUndefined();
   });
 });
 
