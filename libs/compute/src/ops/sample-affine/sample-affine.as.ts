@@ -105,15 +105,18 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
       const uz = <f32>(p0 - f0);
       const uy = <f32>(p1 - f1);
       const ux = <f32>(p2 - f2);
-      if (z < 0 || y < 0 || k < 0 || z >= nz - 1 || y >= ny - 1 || k >= nx - 1) {
+      // On a voxel's own plane or row there is no other to mix in.
+      const back4 = uz > 0 ? plane : 0;
+      const down4 = uy > 0 ? row4 : 0;
+      if (z < 0 || y < 0 || k < 0 || (uz > 0 ? z >= nz - 1 : z >= nz) || (uy > 0 ? y >= ny - 1 : y >= ny) || k >= nx - 1) {
         for (let c = 0; c < channels; c++) store<f32>(to + <usize>c * outVolume + at, rim(from + <usize>c * volume, z, y, k, uz, uy, ux, nz, ny, nx, fill));
         continue;
       }
       let p = from + (<usize>((z * ny + y) * nx + k) << 2);
       const wz = f32x4.splat(uz);
       for (let c = 0; c < channels; c++, p += volume) {
-        const front = i64x2.shuffle(v128.load64_zero(p), v128.load64_zero(p + row4), 0, 2);
-        const back = i64x2.shuffle(v128.load64_zero(p + plane), v128.load64_zero(p + plane + row4), 0, 2);
+        const front = i64x2.shuffle(v128.load64_zero(p), v128.load64_zero(p + down4), 0, 2);
+        const back = i64x2.shuffle(v128.load64_zero(p + back4), v128.load64_zero(p + back4 + down4), 0, 2);
         const four = f32x4.add(front, f32x4.mul(wz, f32x4.sub(back, front)));
         const low = f32x4.extract_lane(four, 0) + uy * (f32x4.extract_lane(four, 2) - f32x4.extract_lane(four, 0));
         const high = f32x4.extract_lane(four, 1) + uy * (f32x4.extract_lane(four, 3) - f32x4.extract_lane(four, 1));
@@ -136,7 +139,7 @@ function weigh(w: f32): f32 {
   return <f32>1000 * w;
 }
 
-/** args: as sample_affine_f32, with an integer fill. */
+/** args: as sample_affine_f32, with an integer fill, then bounds f64[6]. */
 export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
   const source = <usize>load<u32>(args);
   const field = <usize>load<u32>(args, 4);
@@ -152,6 +155,7 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
   const linear = load<i32>(args, 44) != 0;
   const padding = load<i32>(args, 48);
   const fill = load<i32>(args, 52);
+  const bounds = <usize>load<u32>(args, 56);
   const outVolume = <usize>mz * <usize>(my * mx) << 2;
   const rows = mz * my;
   for (let row = <i32>(<i64>rows * part / parts), stop = <i32>(<i64>rows * (part + 1) / parts); row < stop; row++) {
@@ -175,8 +179,14 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
       let y = 0;
       let k = 0;
       let inside = false;
-      if (linear) inside = p0 >= 0 && p1 >= 0 && p2 >= 0 && p0 <= <f64>(nz - 1) && p1 <= <f64>(ny - 1) && p2 <= <f64>(nx - 1);
-      else if (p0 > -1 && p1 > -1 && p2 > -1 && p0 < <f64>nz && p1 < <f64>ny && p2 < <f64>nx) {
+      if (linear) {
+        inside = p0 >= load<f64>(bounds) && p1 >= load<f64>(bounds, 8) && p2 >= load<f64>(bounds, 16) && p0 <= load<f64>(bounds, 24) && p1 <= load<f64>(bounds, 32) && p2 <= load<f64>(bounds, 40);
+        inside = inside || padding != 0;
+        p0 = settle(p0, nz, 1);
+        p1 = settle(p1, ny, 1);
+        p2 = settle(p2, nx, 1);
+      }
+      if (!linear && p0 > -1 && p1 > -1 && p2 > -1 && p0 < <f64>nz && p1 < <f64>ny && p2 < <f64>nx) {
         z = <i32>nearest(p0);
         y = <i32>nearest(p1);
         k = <i32>nearest(p2);

@@ -50,12 +50,12 @@ function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>
   };
 }
 
-function labelSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { padding, fill }: SampleAffineOptions): Sampler {
+function labelSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { padding, fill, bounds }: SampleAffineOptions): Sampler {
   const space = [nz!, ny!, nx!];
   return (c, position) => {
-    if (padding === 'zeros' && position.some((p, axis) => !(p >= 0 && p <= space[axis]! - 1))) return fill;
+    if (padding === 'zeros' && position.some((p, axis) => !(p >= (bounds?.[axis] ?? 0) && p <= (bounds?.[axis + 3] ?? space[axis]! - 1)))) return fill;
     const weights = new Map<number, number>();
-    eachNeighbor(place(position, space, padding), (index, weight) => {
+    eachNeighbor(place(position, space, padding === 'zeros' ? 'border' : padding), (index, weight) => {
       if (weight === 0) return;
       const label = data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
       weights.set(label, Math.fround((weights.get(label) ?? 0) + Math.fround(1000 * Math.fround(weight))));

@@ -22,12 +22,14 @@ export interface SampleAffineOptions {
   readonly interpolation: 'nearest' | 'linear';
   readonly padding: 'zeros' | 'border' | 'reflect';
   readonly fill: number;
+  /** Labels with linear weights and zeros: positions [low z, y, x, high z, y, x] that count as inside; null: the outermost centers. */
+  readonly bounds: readonly number[] | null;
 }
 
 const PADDINGS = ['zeros', 'border', 'reflect'] as const;
 
 const wasm: WasmKernel<SampleAffineOptions> = {
-  lower: ({ inputs: { x, displacement }, outputs: [y], options: { shape, matrix, interpolation, padding, fill } }) => [
+  lower: ({ inputs: { x, displacement }, outputs: [y], options: { shape, matrix, interpolation, padding, fill, bounds } }) => [
     {
       kernel: x!.dtype === 'f32' ? 'sample_affine_f32' : 'sample_affine_i32',
       args: [
@@ -40,6 +42,7 @@ const wasm: WasmKernel<SampleAffineOptions> = {
         int(interpolation === 'linear' ? 1 : 0),
         int(PADDINGS.indexOf(padding)),
         x!.dtype === 'f32' ? float(fill) : int(fill),
+        doubles(bounds ?? [0, 0, 0, ...x!.shape.slice(1).map((n) => n - 1)]),
       ],
     },
   ],
@@ -50,7 +53,7 @@ const options = (more: Partial<SampleAffineOptions>): Partial<SampleAffineOption
 
 export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefined }, SampleAffineOptions>({
   name: 'sampleAffine',
-  defaults: { shape: [1, 1, 1], matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0], interpolation: 'linear', padding: 'zeros', fill: 0 },
+  defaults: { shape: [1, 1, 1], matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0], interpolation: 'linear', padding: 'zeros', fill: 0, bounds: null },
   shape: ({ x, displacement }, { shape, matrix, interpolation, padding }) => {
     expectVolume('sampleAffine', 'x', x, 'f32', 'i32');
     const space = expectSpace('sampleAffine', 'shape', shape);
@@ -73,6 +76,7 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
       { name: `labels, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' as const, fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ padding, fill: -1 }), gradient: false },
     ]),
     { name: 'nearest labels', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ interpolation: 'nearest', fill: -1 }), gradient: false },
+    { name: 'labels within bounds', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ fill: -1, bounds: [-0.3, 0.2, 0.1, 4.3, 4.8, 6.1] }), gradient: false },
     { name: 'displaced', inputs: { x: { shape: [1, 5, 6, 7] }, displacement: { shape: [3, 6, 7, 9] } }, options: options({ fill: 0.5 }), gradient: false },
     { name: 'one slice', inputs: { x: { shape: [2, 1, 6, 7] }, displacement: undefined }, options: options({ shape: [1, 5, 5], matrix: [1, 0, 0, 0, 0, 0.8, 0.3, 0, 0, -0.3, 0.8, 1] }), gradient: false },
   ],

@@ -1,0 +1,85 @@
+/**
+ * The contract of a transform: chance and measuring in `sample`, a pure `apply`, and `invert` where it can be undone.
+ * Parameters are plain JSON: together with the name they are the record of what was done, and they are enough to do it again.
+ */
+import type { Rng, Tensor } from '@voxelwise/compute';
+import type { Case, Grid, Volume } from '@voxelwise/volume';
+
+/** Points in the patient, RAS+ millimetres, three numbers each. */
+export type Points = readonly (readonly [number, number, number])[];
+
+/** A case on a device, with further volumes and points that move with it, and the record of what was done to it. */
+export interface Scene extends Case<Tensor> {
+  /** More volumes by name (another contrast, a weight map); each may have its own grid. */
+  readonly volumes?: Readonly<Record<string, Volume<Tensor>>>;
+  readonly points?: Readonly<Record<string, Points>>;
+  readonly history?: readonly Applied[];
+}
+
+/** One line of the record. */
+export interface Applied {
+  readonly name: string;
+  readonly parameters: unknown;
+}
+
+/** Where voxels go: a new grid, and for each of its voxels the index in the old one (row-major 3x4, array order). */
+export interface Placement {
+  readonly grid: Grid;
+  readonly matrix: readonly number[];
+}
+
+/** How a spatial transform reads between voxels. Labels are read by nearest neighbor unless said otherwise. */
+export interface Sampling {
+  readonly interpolation: 'nearest' | 'linear' | 'cubic';
+  readonly labels: 'nearest' | 'linear';
+  readonly padding: 'zeros' | 'border' | 'reflect';
+  /** Beyond the image where padding is zeros. */
+  readonly fill: number;
+  readonly labelFill: number;
+}
+
+/** What can be done again from a record alone. */
+export interface Application<P> {
+  readonly name: string;
+  /** Pure: the same scene and parameters give the same result. */
+  apply(to: Scene, parameters: P): Scene;
+  /** Takes a volume back to where it was before; absent: cannot be undone. */
+  invert?(volume: Volume<Tensor>, parameters: P): Volume<Tensor>;
+  /** Spatial transforms that are affine say where voxels go, so that several in a row are sampled once. */
+  place?(grid: Grid, parameters: P): Placement;
+  sampling?(parameters: P): Sampling;
+}
+
+export interface Transform<P = unknown> extends Application<P> {
+  /** All chance and all measuring. May wait for the device. */
+  sample(of: Scene, rng: Rng): P | Promise<P>;
+  /** Whether `sample` looks at voxels; others only need the grids. Default true. */
+  readonly measures?: boolean;
+}
+
+/** A number, or a range to draw from uniformly. */
+export type Range = number | readonly [number, number];
+
+export function draw(range: Range, rng: Rng): number {
+  return typeof range === 'number' ? range : rng.uniform(range[0], range[1]);
+}
+
+/** The scene with every volume changed; volumes that come back as they are stay. */
+export function mapVolumes(scene: Scene, change: (volume: Volume<Tensor>) => Volume<Tensor>): Scene {
+  return {
+    ...scene,
+    images: change(scene.images),
+    ...(scene.labels ? { labels: change(scene.labels) } : {}),
+    ...(scene.volumes ? { volumes: Object.fromEntries(Object.entries(scene.volumes).map(([name, volume]) => [name, change(volume)])) } : {}),
+  };
+}
+
+/** The scene with the voxels of every intensity volume changed. */
+export function mapIntensities(scene: Scene, change: (voxels: Tensor, volume: Volume<Tensor>) => Tensor): Scene {
+  return mapVolumes(scene, (volume) => (volume.kind === 'intensity' ? { ...volume, voxels: change(volume.voxels, volume) } : volume));
+}
+
+/** The scene with the voxels of every label volume changed. */
+export function mapLabels(scene: Scene, change: (voxels: Tensor, volume: Volume<Tensor>) => Tensor): Scene {
+  return mapVolumes(scene, (volume) => (volume.kind === 'labels' ? { ...volume, voxels: change(volume.voxels, volume) } : volume));
+}
