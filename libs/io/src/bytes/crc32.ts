@@ -10,8 +10,14 @@ function makeTable(): Uint32Array {
   });
 }
 
+/** Node's zlib has one since 20.15, thirty times as fast. */
+const nativeCrc32 = (): ((bytes: Uint8Array, previous: number) => number) | undefined =>
+  (globalThis.process?.getBuiltinModule?.('node:zlib') as { crc32?: (bytes: Uint8Array, previous: number) => number } | undefined)?.crc32;
+
 /** The checksum of `bytes`; `previous` goes on from the checksum of what came before. */
 export function crc32(bytes: Uint8Array, previous = 0): number {
+  const native = nativeCrc32();
+  if (native) return native(bytes, previous);
   let c = ~previous;
   for (let i = 0; i < bytes.length; i++) c = TABLE[(c ^ bytes[i]!) & 255]! ^ (c >>> 8);
   return ~c >>> 0;

@@ -36,7 +36,7 @@ export async function* littleEndianBytes(voxels: VoxelArray, step = 1 << 20): As
     const part = bytes.subarray(at, Math.min(bytes.length, at + step));
     if (HOST_IS_LITTLE_ENDIAN) yield part;
     else {
-      const copy = part.slice();
+      const copy = new Uint8Array(part);
       swapBytes(copy, STORED_BYTES[voxelTypeOf(voxels)]);
       yield copy;
     }

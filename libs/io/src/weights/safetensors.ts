@@ -65,6 +65,8 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safe
     throw new FormatError(`${name}: the header is not JSON.`, { file: name, byteOffset: 8 }, { cause });
   }
   const tensors = new Map<string, NamedTensor>();
+  const spans: (readonly [number, number, string])[] = [];
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) fail('the header is no JSON object.', 8);
   for (const [key, row] of Object.entries(header)) {
     if (key === '__metadata__') continue;
     const { dtype, shape, data_offsets: range } = (row ?? {}) as { dtype?: string; shape?: number[]; data_offsets?: number[] };
@@ -72,8 +74,14 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safe
     const whole = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
     if (!Array.isArray(shape) || !shape.every(whole) || !whole(from) || !whole(to) || to < from || 8 + length + to > bytes.length)
       return fail(`${key} claims bytes ${String(from)} to ${String(to)} of ${bytes.length - 8 - length}; the file was cut short or is damaged.`, 8 + length);
+    spans.push([from, to, key]);
     tensors.set(key, { shape, data: numbers(copy(8 + length + from, 8 + length + to), String(dtype), shape, (message) => fail(`${key} ${message}`, 8 + length + from)) });
   }
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  spans.forEach(([from, , key], i) => {
+    // arrays that share bytes would let a small file claim any amount of memory
+    if (i > 0 && from < spans[i - 1]![1]) fail(`${key} overlaps ${spans[i - 1]![2]}.`, 8 + length + from);
+  });
   return { tensors, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
 }
 
