@@ -17,7 +17,7 @@ export interface Place {
 export interface ProgramStep {
   readonly label: string;
   readonly dispatch: Dispatch;
-  readonly places: readonly Place[];
+  readonly places: readonly (Place | undefined)[];
   /** Byte range in the program's uniforms; 0 bytes: none. */
   readonly uniformOffset: number;
   readonly uniformBytes: number;
@@ -173,7 +173,7 @@ class Compiler {
       const uniformOffset = words.length * 4;
       for (const word of uniforms) words.push(bitsOf(word));
       while (words.length % 4 !== 0) words.push(0);
-      return { label, dispatch, places: dispatch.bindings.map(placeOf), uniformOffset, uniformBytes: words.length * 4 - uniformOffset };
+      return { label, dispatch, places: dispatch.bindings.map((binding) => binding && placeOf(binding)), uniformOffset, uniformBytes: words.length * 4 - uniformOffset };
     });
     return { steps, results, objects: plan.bytes, uniforms: Uint32Array.from(words) };
   }

@@ -4,8 +4,8 @@
  * Tensors are row-major storage buffers: f32, i32, f16 where the adapter has it, and u8 as one u32 per element. Arithmetic
  * is f32 whatever the storage.
  * Every tensor of a dispatch has a buffer range of its own, except that one tensor may be bound twice for reading; so inputs
- * are declared `read`, outputs, scratch and inputs that are written in place `read_write`. Every binding must be used by
- * the entry point. Result buffers are not cleared: a kernel writes every element. A kernel's WGSL is only ever preceded by
+ * are declared `read`, outputs, scratch and inputs that are written in place `read_write`. Every binding given must be
+ * used by the entry point. Result buffers are not cleared: a kernel writes every element. A kernel's WGSL is only ever preceded by
  * a prelude (enables, type aliases, constants, one-line functions), never edited.
  *
  * A shader may count on 256 invocations per workgroup, 32 KiB of workgroup memory and 8 storage buffers.
@@ -43,8 +43,8 @@ export interface Dispatch {
   readonly functions?: readonly string[];
   /** WGSL extensions, such as `subgroups`; the lowering has looked at `features` before. */
   readonly enables?: readonly string[];
-  /** Bound as @group(0) @binding(0…), in this order. */
-  readonly bindings: readonly (GpuView | GpuScratch)[];
+  /** Bound as @group(0) @binding(0…), in this order; undefined where this entry point uses none. */
+  readonly bindings: readonly (GpuView | GpuScratch | undefined)[];
   /** Bound as one uniform after the bindings, packed without gaps (a WGSL struct of scalars, or vec4s); absent: none. */
   readonly uniforms?: readonly GpuWord[];
   readonly workgroups: readonly [number, number, number];

@@ -203,12 +203,15 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     let pass = this.times === undefined && steps.length > 0 ? commands.beginComputePass() : undefined;
     graph.steps.forEach((step, k) => {
       const { pipeline, groups } = steps[k]!;
-      const bound = step.places.map((place) => buffers[place.base][place.index]!);
-      const key = bound.map((buffer) => buffer.id).join();
+      const bound = step.places.map((place) => place && buffers[place.base][place.index]!);
+      const key = bound.map((buffer) => buffer?.id ?? '-').join();
       let group = groups.get(key);
       if (group === undefined) {
-        const entries: GPUBindGroupEntry[] = bound.map((buffer, binding) => ({ binding, resource: { buffer: buffer.buffer, size: step.places[binding]!.bytes } }));
-        if (step.uniformBytes > 0) entries.push({ binding: entries.length, resource: { buffer: program.uniforms!, offset: step.uniformOffset, size: step.uniformBytes } });
+        const entries: GPUBindGroupEntry[] = [];
+        bound.forEach((buffer, binding) => {
+          if (buffer !== undefined) entries.push({ binding, resource: { buffer: buffer.buffer, size: step.places[binding]!.bytes } });
+        });
+        if (step.uniformBytes > 0) entries.push({ binding: bound.length, resource: { buffer: program.uniforms!, offset: step.uniformOffset, size: step.uniformBytes } });
         group = this.gpu.createBindGroup({ label: step.label, layout: pipeline!.layout, entries });
         if (groups.size >= GROUPS_KEPT) groups.delete(groups.keys().next().value!);
         groups.set(key, group);
@@ -234,8 +237,12 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     });
   }
 
+  /** A loss stays; any other failure is told once, to whoever comes next. */
   #assertWell(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    if (!failure.details['lost']) this.#failure = undefined;
+    throw failure;
   }
 
   /** After a loss promises of the GPU reject, resolve early or never settle: the loss wins. */

@@ -11,6 +11,7 @@ import { defineOp } from '../../op/op.ts';
 import { describe, sameShape, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { adamwReference } from './adamw.reference.ts';
+import { adamwKernel } from './adamw.webgpu.ts';
 
 export type AdamwInputs = {
   readonly weight: Tensor;
@@ -56,7 +57,7 @@ export const adamw = defineOp<AdamwInputs, AdamwOptions, readonly Tensor[]>({
     if (sizeOf(rate.shape) !== 1 || sizeOf(step.shape) !== 1) throw new ShapeError(`adamw: rate and step are one number each, came ${describe(rate)} and ${describe(step)}.`);
     return [];
   },
-  kernels: { reference: adamwReference, wasm },
+  kernels: { reference: adamwReference, wasm, webgpu: adamwKernel },
   cases: [
     { name: 'third step', inputs: { weight: { shape: [7, 3] }, first: { shape: [7, 3] }, second: { shape: [7, 3], fill: 'positive' }, gradient: { shape: [7, 3] }, rate: { shape: [], fill: [0.001] }, step: { shape: [], fill: [3] }, scale: undefined }, gradient: false },
     { name: 'scaled, first step', inputs: { weight: { shape: [130] }, first: { shape: [130] }, second: { shape: [130], fill: 'positive' }, gradient: { shape: [130] }, rate: { shape: [], fill: [0.1] }, step: { shape: [], fill: [1] }, scale: { shape: [], fill: [0.5] } }, options: { weightDecay: 0 }, gradient: false },

@@ -5,6 +5,7 @@ import { storedBytes } from '../../devices/wasm/layouts.ts';
 import { defineOp } from '../../op/op.ts';
 import { describe, sizeOf, type DType } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { castKernel } from './cast.webgpu.ts';
 
 export interface CastOptions {
   readonly dtype: DType;
@@ -34,6 +35,7 @@ export const cast = defineOp<{ x: Tensor }, CastOptions>({
         return [{ kernel: `cast_${x.dtype}_${y.dtype}`, args: [pointer(x), pointer(y), int(sizeOf(y.shape))] }];
       },
     },
+    webgpu: castKernel,
   },
   cases: [
     { name: 'f32 to i32', inputs: { x: { shape: [7], fill: [1.9, -1.9, 0, 3e9, -3e9, NaN, 7] } }, options: { dtype: 'i32' }, gradient: false },

@@ -4,6 +4,7 @@ import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { gradientNormKernel } from './gradient-norm.webgpu.ts';
 
 /** Elements per partial sum: fixed, so that the sum does not depend on the number of threads. */
 const BLOCK = 4096;
@@ -47,6 +48,7 @@ export const gradientNorm = defineOp<Readonly<Record<string, Tensor>>, GradientN
       scale!.data[0] = Math.sqrt(sum) <= limit - 1e-6 ? 1 : limit / (Math.sqrt(sum) + 1e-6);
     },
     wasm,
+    webgpu: gradientNormKernel,
   },
   cases: [
     { name: 'clipped', inputs: { a: { shape: [40, 120] }, b: { shape: [3] } }, options: { limit: 1 }, gradient: false },

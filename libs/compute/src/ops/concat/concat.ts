@@ -12,6 +12,7 @@ import { describe, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { storedArray, stridedCopy } from '../copy/strided-copy.ts';
+import { concatKernel } from '../copy/copy.webgpu.ts';
 
 export interface ConcatOptions {
   readonly axis: number;
@@ -68,6 +69,7 @@ export const concat = defineOp<Parts, ConcatOptions>({
       }
     },
     wasm,
+    webgpu: concatKernel,
   },
   cases: [
     { name: 'skip', inputs: { a: { shape: [2, 8, 3, 4, 5] }, b: { shape: [2, 16, 3, 4, 5] } } },

@@ -7,6 +7,7 @@ import { requireBias } from '../conv/conv.ts';
 import { referenceInputGradient } from '../conv/conv.reference.ts';
 import { imageLayout, lowerProduct } from '../conv/conv.wasm.ts';
 import { convGeometry, multiplyAdds, perAxis, requireImage, type ConvGeometry, type ConvOptions } from '../conv/geometry.ts';
+import { lowerGpuProduct } from '../conv/conv.webgpu.ts';
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows added to one side of the output, where the stride leaves its size open: below the stride. */
@@ -52,6 +53,13 @@ export const convTranspose = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor
         const { x, weight, bias } = context.inputs;
         const geometry = transposeGeometry(x!.shape, weight!.shape, context.options);
         return lowerProduct(context, { geometry, transposed: true, from: x!, weight: weight!, bias, to: context.outputs[0]! }, context.options.algorithm);
+      },
+    },
+    webgpu: {
+      halves: 'all',
+      lower: (context) => {
+        const { x, weight, bias } = context.inputs;
+        return lowerGpuProduct(context, { geometry: transposeGeometry(x!.shape, weight!.shape, context.options), transposed: true, from: x!, weight: weight!, bias, to: context.outputs[0]! });
       },
     },
   },

@@ -6,8 +6,10 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceInputGradient, referenceWeightGradient } from './conv.reference.ts';
 import { imageLayout, lowerProduct, lowerWeightGradient } from './conv.wasm.ts';
+import { lowerGpuProduct } from './conv.webgpu.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvGeometry, type ConvOptions } from './geometry.ts';
 import { lowerBiasGradient } from './weight-gradient.wasm.ts';
+import { lowerGpuChannelSum, lowerGpuWeightGradient } from './weight-gradient.webgpu.ts';
 
 export interface ConvInputGradientOptions extends ConvOptions {
   /** Spatial sizes of the convolution's input, which its output alone does not tell. */
@@ -54,6 +56,13 @@ export const convInputGradient = defineOp<{ dy: Tensor; weight: Tensor }, ConvIn
         return lowerProduct(context, { geometry, transposed: true, from: dy!, weight: weight!, bias: undefined, to: context.outputs[0]! }, context.options.algorithm);
       },
     },
+    webgpu: {
+      halves: 'all',
+      lower: (context) => {
+        const { dy, weight } = context.inputs;
+        return lowerGpuProduct(context, { geometry: inputGeometry(dy!.shape, weight!.shape, context.options), transposed: true, from: dy!, weight: weight!, bias: undefined, to: context.outputs[0]! });
+      },
+    },
   },
   cases: gradientCases((dy, weight, size) => ({ inputs: { dy: { shape: dy }, weight: { shape: weight } }, extra: { inputSize: size.input } })),
   tolerance: { f32: 3e-5, f16: 2e-2 },
@@ -78,6 +87,13 @@ export const convWeightGradient = defineOp<{ x: Tensor; dy: Tensor }, ConvWeight
       lower: (context) => {
         const { x, dy } = context.inputs;
         return lowerWeightGradient(context, weightGeometry(x!.shape, dy!.shape, context.options), x!, dy!, context.outputs[0]!, context.options.algorithm);
+      },
+    },
+    webgpu: {
+      halves: 'inputs',
+      lower: (context) => {
+        const { x, dy } = context.inputs;
+        return lowerGpuWeightGradient(context, weightGeometry(x!.shape, dy!.shape, context.options), x!, dy!, context.outputs[0]!);
       },
     },
   },
@@ -108,6 +124,7 @@ export const convBiasGradient = defineOp<{ dy: Tensor }>({
       layouts: () => ({ inputs: { dy: 'blocked' }, outputs: ['plain'] }),
       lower: (context) => lowerBiasGradient(context, context.inputs['dy']!, context.outputs[0]!),
     },
+    webgpu: { halves: 'inputs', lower: (context) => lowerGpuChannelSum(context, context.inputs['dy']!, context.outputs[0]!) },
   },
   cases: [
     { name: '3D', inputs: { dy: { shape: [2, 11, 3, 4, 5] } } },

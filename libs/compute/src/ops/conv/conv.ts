@@ -6,6 +6,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceConv } from './conv.reference.ts';
 import { imageLayout, lowerProduct } from './conv.wasm.ts';
+import { lowerGpuProduct } from './conv.webgpu.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } from './geometry.ts';
 
 /** Throws: ShapeError unless `bias` is [channels] or absent. */
@@ -40,6 +41,13 @@ export const conv = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor | undefi
         const options = context.options;
         const geometry = convGeometry('conv', x!.shape, weight!.shape, options);
         return lowerProduct(context, { geometry, transposed: false, from: x!, weight: weight!, bias, to: context.outputs[0]! }, options.algorithm);
+      },
+    },
+    webgpu: {
+      halves: 'all',
+      lower: (context) => {
+        const { x, weight, bias } = context.inputs;
+        return lowerGpuProduct(context, { geometry: convGeometry('conv', x!.shape, weight!.shape, context.options), transposed: false, from: x!, weight: weight!, bias, to: context.outputs[0]! });
       },
     },
   },

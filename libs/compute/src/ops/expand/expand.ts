@@ -6,6 +6,7 @@ import { bytesPerElement, describe, sameShape, stridesOf, type Shape } from '../
 import type { Tensor } from '../../tensor/tensor.ts';
 import { stridedCopy } from '../copy/strided-copy.ts';
 import { broadcastShape, broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
+import { expandKernel } from '../copy/copy.webgpu.ts';
 
 export interface ExpandOptions {
   readonly shape: Shape;
@@ -32,6 +33,7 @@ export const expand = defineOp<{ x: Tensor }, ExpandOptions>({
         return [stridedCopy(pointer(inputs['x']!), pointer(y), bytes, y.shape, scaled(broadcastStrides(inputs['x']!.shape, y.shape)), scaled(stridesOf(y.shape)))];
       },
     },
+    webgpu: expandKernel,
   },
   cases: [
     { name: 'per channel', inputs: { x: { shape: [1, 5, 1, 1, 1] } }, options: { shape: [2, 5, 3, 2, 4] } },

@@ -6,6 +6,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { storedArray, stridedCopy } from '../copy/strided-copy.ts';
 import { forEachOffset } from '../pointwise/broadcast.ts';
+import { flipKernel } from '../copy/copy.webgpu.ts';
 
 export interface FlipOptions {
   readonly axes: readonly number[];
@@ -41,6 +42,7 @@ export const flip = defineOp<{ x: Tensor }, FlipOptions>({
       });
     },
     wasm,
+    webgpu: flipKernel,
   },
   cases: [
     { name: 'all of space', inputs: { x: { shape: [2, 3, 4, 5, 3] } }, options: { axes: [2, 3, 4] } },

@@ -6,6 +6,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { requireImage } from '../conv/geometry.ts';
 import { referenceInstanceNorm, referenceInstanceNormGradient } from './instance-norm.reference.ts';
 import { lowerInstanceNorm, lowerInstanceNormGradient } from './instance-norm.wasm.ts';
+import { instanceNormGradientKernel, instanceNormKernel } from './instance-norm.webgpu.ts';
 
 export interface InstanceNormOptions {
   readonly epsilon: number;
@@ -45,6 +46,7 @@ export const instanceNormWithMoments = defineOp<NormInputs, InstanceNormOptions,
       layouts: () => ({ inputs: { x: 'blocked' }, outputs: ['blocked', 'plain'] }),
       lower: (context) => lowerInstanceNorm(context),
     },
+    webgpu: instanceNormKernel,
   },
   cases: [
     norm([2, 11, 3, 4, 5], { slope: 0.01 }, true, true),
@@ -90,6 +92,7 @@ export const instanceNormGradient = defineOp<NormGradientInputs, InstanceNormOpt
       layouts: () => ({ inputs: { x: 'blocked', dy: 'blocked', moments: 'plain', dmoments: 'plain', scale: 'plain', shift: 'plain' }, outputs: ['blocked', 'plain', 'plain'] }),
       lower: (context) => lowerInstanceNormGradient(context),
     },
+    webgpu: instanceNormGradientKernel,
   },
   cases: [gradientCase([2, 11, 3, 4, 5], true), gradientCase([1, 8, 20, 21, 22], true), gradientCase([3, 3, 7, 5], false), gradientCase([1, 8, 1, 1, 1], true)],
   tolerance: { f32: 2e-5, f16: 1e-2 },

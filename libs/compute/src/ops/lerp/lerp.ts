@@ -4,6 +4,7 @@ import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
 import { describe, sameShape, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { lerpKernel } from './lerp.webgpu.ts';
 
 export type LerpInputs = {
   readonly mean: Tensor;
@@ -31,6 +32,7 @@ export const lerp = defineOp<LerpInputs, object, readonly Tensor[]>({
       for (let k = 0; k < mean.data.length; k++) mean.data[k]! += share.data[0]! * (value.data[k]! - mean.data[k]!);
     },
     wasm,
+    webgpu: lerpKernel,
   },
   cases: [
     { name: 'a tenth of the way', inputs: { mean: { shape: [5, 7] }, value: { shape: [5, 7] }, share: { shape: [], fill: [0.1] } }, gradient: false },

@@ -7,6 +7,7 @@ import { expectPerAxis } from '../copy/axes.ts';
 import { fillCall, storedArray, stridedCopy } from '../copy/strided-copy.ts';
 import { forEachOffset } from '../pointwise/broadcast.ts';
 import { zeroPadding } from '../pointwise/pointwise.wasm.ts';
+import { padKernel } from '../copy/copy.webgpu.ts';
 
 export interface PadOptions {
   readonly before: readonly number[];
@@ -52,6 +53,7 @@ export const pad = defineOp<{ x: Tensor }, PadOptions>({
       });
     },
     wasm,
+    webgpu: padKernel,
   },
   cases: [
     { name: 'space', inputs: { x: { shape: [2, 3, 2, 3, 4] } }, options: { before: [0, 0, 1, 0, 2], after: [0, 0, 0, 3, 1], value: -1 } },

@@ -7,6 +7,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { storedArray, stridedCopy } from '../copy/strided-copy.ts';
 import { forEachOffset } from '../pointwise/broadcast.ts';
+import { permuteKernel } from '../copy/copy.webgpu.ts';
 
 export interface PermuteOptions {
   readonly order: readonly number[];
@@ -41,6 +42,7 @@ export const permute = defineOp<{ x: Tensor }, PermuteOptions>({
       });
     },
     wasm,
+    webgpu: permuteKernel,
   },
   cases: [
     { name: 'matrix', inputs: { x: { shape: [9, 14] } }, options: { order: [1, 0] } },

@@ -7,6 +7,7 @@ import { broadcastShape, broadcastStrides, forEachOffset } from './broadcast.ts'
 import { binaryKernel, unaryKernel } from './pointwise.wasm.ts';
 import * as rows from './rows.ts';
 import type { PointwiseRow } from './rows.ts';
+import { gpuRow } from './pointwise.webgpu.ts';
 
 type Unary<R> = Op<{ x: Tensor }, R, Tensor>;
 type Binary<R> = Op<{ a: Tensor; b: Tensor }, R, Tensor>;
@@ -30,6 +31,7 @@ function unary<R>(row: PointwiseRow<R>): Unary<R> {
         for (let k = 0; k < y.data.length; k++) y.data[k] = row.f(x.data[k], 0, options);
       },
       wasm: unaryKernel(row),
+      webgpu: gpuRow(row),
     },
     cases: shapes.map((shape) => ({ name: `[${shape.join(', ')}]`, inputs: { x: { shape, fill } }, ...(row.flat ? { gradient: false } : {}) })),
     tolerance: { f32: row.tolerance ?? 2e-6 },
@@ -71,6 +73,7 @@ function binary<R>(row: PointwiseRow<R>): Binary<R> {
         });
       },
       wasm: binaryKernel(row),
+      webgpu: gpuRow(row),
     },
     cases,
     tolerance: { f32: row.tolerance ?? 2e-6 },

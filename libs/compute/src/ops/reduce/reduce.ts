@@ -9,6 +9,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
 import { lowerReduction, type Reduction } from './reduce.wasm.ts';
+import { lowerGpuReduction } from './reduce.webgpu.ts';
 
 export interface ReduceOptions {
   readonly axes: readonly number[] | null;
@@ -58,6 +59,14 @@ function reduction(name: string, kind: Reduction, start: number, join: (a: numbe
           const shape = context.inputs['x']!.shape;
           const axes = allAxes(shape, context.options.axes);
           return lowerReduction(context, kind, axes, average ? sizeOf(axes.map((axis) => shape[axis])) : 1);
+        },
+      },
+      webgpu: {
+        halves: 'inputs',
+        lower: (context) => {
+          const shape = context.inputs['x']!.shape;
+          const axes = allAxes(shape, context.options.axes);
+          return lowerGpuReduction(context, kind, axes, average ? sizeOf(axes.map((axis) => shape[axis])) : 1);
         },
       },
     },

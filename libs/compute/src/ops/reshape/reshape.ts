@@ -5,6 +5,7 @@ import { storedBytes } from '../../devices/wasm/layouts.ts';
 import { defineOp } from '../../op/op.ts';
 import { describe, sizeOf, type Shape } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { reshapeKernel } from '../copy/copy.webgpu.ts';
 
 export interface ReshapeOptions {
   readonly shape: Shape;
@@ -20,6 +21,7 @@ export const reshape = defineOp<{ x: Tensor }, ReshapeOptions>({
   kernels: {
     reference: ({ x }, _options, [y]) => y.data.set(x.data),
     wasm: { lower: ({ inputs, outputs: [y] }) => [{ kernel: 'copy_bytes', args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, 'plain'))] }] },
+    webgpu: reshapeKernel,
   },
   cases: [
     { name: 'volume to rows', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { shape: [6, 20] } },

@@ -11,6 +11,7 @@ import { defineOp } from '../../op/op.ts';
 import { describe, sameShape, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sgdReference } from './sgd.reference.ts';
+import { sgdKernel } from './sgd.webgpu.ts';
 
 export type SgdInputs = {
   readonly weight: Tensor;
@@ -50,7 +51,7 @@ export const sgd = defineOp<SgdInputs, SgdOptions, readonly Tensor[]>({
     if (sizeOf(rate.shape) !== 1) throw new ShapeError(`sgd: rate is one number, came ${describe(rate)}.`, { rate: rate.shape });
     return [];
   },
-  kernels: { reference: sgdReference, wasm },
+  kernels: { reference: sgdReference, wasm, webgpu: sgdKernel },
   cases: [
     { name: 'nesterov', inputs: { weight: { shape: [5, 3, 3] }, velocity: { shape: [5, 3, 3] }, gradient: { shape: [5, 3, 3] }, rate: { shape: [], fill: [0.01] }, scale: undefined }, gradient: false },
     { name: 'scaled, plain momentum', inputs: { weight: { shape: [129] }, velocity: { shape: [129] }, gradient: { shape: [129] }, rate: { shape: [], fill: [0.1] }, scale: { shape: [], fill: [0.3] } }, options: { nesterov: false, momentum: 0.9, weightDecay: 0 }, gradient: false },

@@ -8,6 +8,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectPerAxis } from '../copy/axes.ts';
 import { storedArray, stridedCopy } from '../copy/strided-copy.ts';
 import { forEachOffset } from '../pointwise/broadcast.ts';
+import { sliceKernel } from '../copy/copy.webgpu.ts';
 
 export interface SliceOptions {
   readonly start: readonly number[];
@@ -51,6 +52,7 @@ export const slice = defineOp<{ x: Tensor }, SliceOptions>({
       });
     },
     wasm,
+    webgpu: sliceKernel,
   },
   cases: [
     { name: 'box', inputs: { x: { shape: [2, 3, 5, 6, 7] } }, options: { start: [0, 0, 1, 2, 3], size: [2, 3, 3, 4, 2] } },

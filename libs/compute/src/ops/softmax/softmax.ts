@@ -5,6 +5,7 @@ import { defineOp, type Op } from '../../op/op.ts';
 import { describe, sizeOf, type Shape } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
+import { gpuSoftmax } from './softmax.webgpu.ts';
 
 export interface SoftmaxOptions {
   readonly axis: number;
@@ -15,7 +16,7 @@ export function aroundAxis(shape: Shape, axis: number): readonly [outer: number,
   return [sizeOf(shape.slice(0, axis)), shape[axis], sizeOf(shape.slice(axis + 1))];
 }
 
-function overAxis(name: string, kernel: string, finish: (shifted: number, sum: number) => number): Op<{ x: Tensor }, SoftmaxOptions, Tensor> {
+function overAxis(name: string, kernel: string, logarithm: boolean, finish: (shifted: number, sum: number) => number): Op<{ x: Tensor }, SoftmaxOptions, Tensor> {
   return defineOp<{ x: Tensor }, SoftmaxOptions>({
     name,
     defaults: { axis: 1 },
@@ -40,6 +41,7 @@ function overAxis(name: string, kernel: string, finish: (shifted: number, sum: n
       wasm: {
         lower: ({ inputs, outputs: [y], options: { axis } }) => [{ kernel, args: [pointer(inputs['x']!), pointer(y), ...aroundAxis(y.shape, axis).map(int)] }],
       },
+      webgpu: gpuSoftmax(logarithm),
     },
     cases: [
       { name: 'channels', inputs: { x: { shape: [2, 3, 3, 4, 5] } } },
@@ -54,5 +56,5 @@ function overAxis(name: string, kernel: string, finish: (shifted: number, sum: n
   });
 }
 
-export const softmax = overAxis('softmax', 'softmax', (shifted, total) => Math.exp(shifted) / total);
-export const logSoftmax = overAxis('logSoftmax', 'log_softmax', (shifted, total) => shifted - Math.log(total));
+export const softmax = overAxis('softmax', 'softmax', false, (shifted, total) => Math.exp(shifted) / total);
+export const logSoftmax = overAxis('logSoftmax', 'log_softmax', true, (shifted, total) => shifted - Math.log(total));

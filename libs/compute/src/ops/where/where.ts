@@ -6,6 +6,7 @@ import { describe, sameShape, sizeOf, stridesOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { stridedCopy } from '../copy/strided-copy.ts';
 import { broadcastShape, broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
+import { whereKernel } from '../pointwise/pointwise.webgpu.ts';
 
 export const where = defineOp<{ condition: Tensor; a: Tensor; b: Tensor }>({
   name: 'where',
@@ -37,6 +38,7 @@ export const where = defineOp<{ condition: Tensor; a: Tensor; b: Tensor }>({
         return [...calls, { kernel: 'pointwise_select', args: [...stretched, pointer(y), int(sizeOf(y.shape))] }];
       },
     },
+    webgpu: whereKernel,
   },
   cases: [
     { name: 'same', inputs: { condition: { shape: [3, 5], fill: [0, 1, 1, 0, 1] }, a: { shape: [3, 5] }, b: { shape: [3, 5] } } },

@@ -1,0 +1,21 @@
+import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import shader from '../../generated/wgsl/adamw.ts';
+import { sizeOf } from '../../tensor/spec.ts';
+
+export const adamwKernel: WebGpuKernel<{ readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number }> = {
+  lower: ({ inputs, options: { beta1, beta2, epsilon, weightDecay } }) => {
+    const { weight, first, second, gradient, rate, step, scale } = inputs;
+    const count = sizeOf(weight!.shape);
+    // A beta of 0 leaves no memory: e^-1000 stands for its power.
+    const logOf = (beta: number): number => (beta > 0 ? Math.log(beta) : -1000);
+    return [
+      {
+        shader,
+        constants: { HAS_SCALE: scale !== undefined },
+        bindings: [weight!, first!, second!, gradient!, rate!, step!, scale ?? rate!],
+        uniforms: [u32(count), f32(beta1), f32(beta2), f32(epsilon), f32(weightDecay), f32(logOf(beta1)), f32(logOf(beta2)), u32(0)],
+        workgroups: linearGroups(count, 64),
+      },
+    ];
+  },
+};

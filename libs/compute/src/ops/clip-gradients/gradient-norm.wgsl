@@ -1,0 +1,51 @@
+// Norm of many tensors. `squares`: a workgroup adds up one block of one tensor and writes it to its place in the list of
+// all blocks; `finish`: one workgroup joins the list in a fixed order and derives the factor.
+struct Sizes {
+  count: u32,
+  place: u32,
+  limit: f32,
+  unused: u32,
+}
+
+@group(0) @binding(0) var<storage, read> from_: array<FROM>;
+@group(0) @binding(1) var<storage, read_write> to: array<f32>;
+@group(0) @binding(2) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(3) var<uniform> sizes: Sizes;
+
+const BLOCK = 4096u;
+var<workgroup> joined: array<f32, 64>;
+
+fn total(local: u32, value: f32) -> f32 {
+  joined[local] = value;
+  workgroupBarrier();
+  for (var half = 32u; half > 0u; half /= 2u) {
+    if (local < half) { joined[local] += joined[local + half]; }
+    workgroupBarrier();
+  }
+  return joined[0];
+}
+
+@compute @workgroup_size(64)
+fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let block = group.y * groups.x + group.x;
+  let end = min(sizes.count, (block + 1u) * BLOCK);
+  var sum = 0.0;
+  for (var k = block * BLOCK + local; k < end; k += 64u) {
+    let v = f32(from_[k]);
+    sum += v * v;
+  }
+  let all = total(local, sum);
+  if (local == 0u && block * BLOCK < sizes.count) { to[sizes.place + block] = all; }
+}
+
+@compute @workgroup_size(64)
+fn finish(@builtin(local_invocation_index) local: u32) {
+  var sum = 0.0;
+  for (var k = local; k < sizes.count; k += 64u) { sum += f32(from_[k]); }
+  let norm = sqrt(total(local, sum));
+  if (local == 0u) {
+    to[0] = norm;
+    // Written so that a norm which is not a number stays one.
+    scale[0] = select(sizes.limit / (norm + 1e-6), 1.0, norm <= sizes.limit - 1e-6);
+  }
+}
