@@ -1,6 +1,6 @@
 /** DICOM: series of images to volumes, segmentations and structure sets in and out, DICOMweb. Entry `@voxelwise/io/dicom`. */
-export { memorySource } from './dataset/byte-source.ts';
-export type { ByteSource } from './dataset/byte-source.ts';
+export { memorySource } from './dataset/dicom-source.ts';
+export type { DicomSource } from './dataset/dicom-source.ts';
 export { DataSet } from './dataset/dataset.ts';
 export { parseDicom, readDicomFile } from './dataset/parse.ts';
 export type { DicomFile, PixelLocation } from './dataset/parse.ts';
@@ -36,5 +36,13 @@ export type { DerivedOptions, SegmentDescription } from './write/derived-object.
 export { encodeDataSet, encodeFile } from './write/encode.ts';
 export type { Content } from './write/encode.ts';
 export { dicomWeb } from './web/dicom-web.ts';
-export type { DicomWeb, DicomWebOptions, Query, SeriesAddress, SeriesEntry, StoreResult, StudyEntry } from './web/dicom-web.ts';
+export type {
+  DicomWeb,
+  DicomWebOptions,
+  Query,
+  SeriesAddress,
+  SeriesEntry,
+  StoreResult,
+  StudyEntry,
+} from './web/dicom-web.ts';
 export type { JsonAttribute, JsonDataSet } from './web/dicom-json.ts';

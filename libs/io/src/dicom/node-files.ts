@@ -1,13 +1,13 @@
 /** DICOM from disk: files and folders as byte sources. Node only. */
 import { closeSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ByteSource } from './dataset/byte-source.ts';
+import type { DicomSource } from './dataset/dicom-source.ts';
 
 /**
  * A file on disk, opened for each read and closed after it: a series of thousands of slices must not hold thousands of handles.
  * Reads are synchronous: slices are small, and a thread pool round trip costs more than the read.
  */
-export function fileSource(path: string): ByteSource {
+export function fileSource(path: string): DicomSource {
   const { size } = statSync(path);
   return {
     name: path,
@@ -32,7 +32,7 @@ export function fileSource(path: string): ByteSource {
 }
 
 /** Every file under a folder, deepest last, sorted by name; or the one file. Hidden files are passed over. */
-export function folderSources(path: string): ByteSource[] {
+export function folderSources(path: string): DicomSource[] {
   if (!statSync(path).isDirectory()) return [fileSource(path)];
   return readdirSync(path, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))

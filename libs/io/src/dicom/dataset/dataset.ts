@@ -171,9 +171,8 @@ export class DataSet {
 
   /** A data set nested at a path of sequences, first items taken; undefined when any is absent. */
   first(...path: readonly number[]): DataSet | undefined {
-    let at: DataSet | undefined = this;
-    for (const tag of path) at = at?.items(tag)[0];
-    return at;
+    const [tag, ...rest] = path;
+    return tag === undefined ? this : this.items(tag)[0]?.first(...rest);
   }
 
   /** An error about one element of this data set, with its place filled in. */

@@ -4,11 +4,12 @@
  * Own code rather than dicom-parser: every refusal here names a tag and a byte, nesting and element counts are capped, and
  * a file may be given as its first bytes only.
  */
+import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 import { DataSet } from './dataset.ts';
 import type { DataSetContext, Element } from './dataset.ts';
-import { inflateRaw, memorySource, unzippedSource } from './byte-source.ts';
-import type { ByteSource } from './byte-source.ts';
+import { inflateRaw, memorySource, unzippedSource } from './dicom-source.ts';
+import type { DicomSource } from './dicom-source.ts';
 import { TAG, representationOf, tagName } from './tags.ts';
 import { EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, transferSyntax } from './transfer-syntax.ts';
 import type { TransferSyntax } from './transfer-syntax.ts';
@@ -17,7 +18,7 @@ import type { TransferSyntax } from './transfer-syntax.ts';
 export interface PixelLocation {
   readonly tag: number;
   readonly vr: string;
-  readonly source: ByteSource;
+  readonly source: DicomSource;
   readonly offset: number;
   readonly length: number;
 }
@@ -307,7 +308,7 @@ function guessSyntax(bytes: Uint8Array, at: number): string | undefined {
  * Parses a file, or the first bytes of one whose whole `size` is given; undefined when more bytes are needed.
  * Throws: FormatError when the bytes are not DICOM, are damaged, or use a transfer syntax this library does not read.
  */
-function parsePrefix(bytes: Uint8Array, source: ByteSource): DicomFile {
+function parsePrefix(bytes: Uint8Array, source: DicomSource): DicomFile {
   const { name: file, size } = source;
   const isAt = (at: number): boolean =>
     bytes.length >= at + 4 &&
@@ -376,7 +377,7 @@ function findMetaEnd(bytes: Uint8Array, start: number, size: number, guess: stri
 
 function parseDeflated(
   bytes: Uint8Array,
-  source: ByteSource,
+  source: DicomSource,
   { metaSet, metaEnd, syntax }: { metaSet: DataSet; metaEnd: number; syntax: TransferSyntax },
 ): DicomFile {
   if (bytes.length < source.size) throw new NeedBytes(source.size);
@@ -386,7 +387,7 @@ function parseDeflated(
 
 function parseBody(
   bytes: Uint8Array,
-  source: ByteSource,
+  source: DicomSource,
   { metaSet, start, syntax }: { metaSet: DataSet; start: number; syntax: TransferSyntax },
 ): DicomFile {
   const parser = new Parser(bytes, source.size, syntax, source.name);
@@ -404,7 +405,7 @@ export function parseDicom(bytes: Uint8Array, name = 'DICOM'): DicomFile {
  * Reads a file's elements, in growing steps up to its pixels, which stay where they are.
  * Throws: FormatError when the bytes are not DICOM or are damaged before the pixels.
  */
-export async function readDicomFile(given: ByteSource): Promise<DicomFile> {
+export async function readDicomFile(given: ByteSource | DicomSource): Promise<DicomFile> {
   const source = await unzippedSource(given);
   let length = Math.min(source.size, FIRST_READ);
   for (;;) {

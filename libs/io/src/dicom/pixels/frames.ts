@@ -1,7 +1,7 @@
 /** Frames of a file: stored values, whatever they were compressed with. Rescaling and colors are the caller's next step. */
 import type { VoxelArray } from '@voxelwise/volume';
 import { FormatError } from '../../errors.ts';
-import { inflateRaw } from '../dataset/byte-source.ts';
+import { inflateRaw } from '../dataset/dicom-source.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG, tagName } from '../dataset/tags.ts';
 import { runCodec } from './codec-modules.ts';

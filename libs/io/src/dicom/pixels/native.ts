@@ -2,7 +2,7 @@
 import type { VoxelArray } from '@voxelwise/volume';
 import { FormatError } from '../../errors.ts';
 import type { DicomFile } from '../dataset/parse.ts';
-import { TAG, tagName } from '../dataset/tags.ts';
+import { tagName } from '../dataset/tags.ts';
 import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
 import { frameArray } from './pixel-format.ts';
 import type { PixelFormat } from './pixel-format.ts';

@@ -1,7 +1,8 @@
 /** A stack of slices becomes a volume: frames decoded one at a time into the memory that is returned. */
 import type { Volume, VoxelArray } from '@voxelwise/volume';
+import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
-import type { ByteSource } from '../dataset/byte-source.ts';
+import type { DicomSource } from '../dataset/dicom-source.ts';
 import { toRgb } from '../pixels/color.ts';
 import { openFrames } from '../pixels/frames.ts';
 import type { FrameReader } from '../pixels/frames.ts';
@@ -285,7 +286,7 @@ export interface ReadDicomOptions extends ReadStackOptions {
  * Throws: FormatError when there is no image, more than one series or orientation, a damaged file, or what `readStack` refuses.
  */
 export async function readDicomVolume(
-  sources: Iterable<ByteSource> | AsyncIterable<ByteSource>,
+  sources: Iterable<ByteSource | DicomSource> | AsyncIterable<ByteSource | DicomSource>,
   options: ReadDicomOptions = {},
 ): Promise<DicomVolume> {
   const scan = await scanDicom(sources, options);

@@ -1,6 +1,7 @@
 /** A heap of files, sorted out: stacks of slices that belong together, objects without pixels, and files that are neither. */
+import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
-import type { ByteSource } from '../dataset/byte-source.ts';
+import type { DicomSource } from '../dataset/dicom-source.ts';
 import { readDicomFile } from '../dataset/parse.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
@@ -52,10 +53,11 @@ interface Loaded {
 }
 
 async function load(
-  source: ByteSource,
+  source: ByteSource | DicomSource,
   { instances, objects, damaged, foreign }: Loaded,
   seen: Set<string>,
 ): Promise<void> {
+  const name = source.name ?? 'DICOM';
   try {
     const file = await readDicomFile(source);
     const { dataset } = file;
@@ -68,8 +70,8 @@ async function load(
     seen.add(series);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    if (error.field === 'DICM prefix' && error.message.includes('not a DICOM file')) foreign.push(source.name);
-    else damaged.push({ name: source.name, error: error.inFile(source.name) });
+    if (error.field === 'DICM prefix' && error.message.includes('not a DICOM file')) foreign.push(name);
+    else damaged.push({ name, error: error.inFile(name) });
   }
 }
 
@@ -164,7 +166,7 @@ function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
  * Files that are not DICOM, or damaged, are listed, not thrown.
  */
 export async function scanDicom(
-  sources: Iterable<ByteSource> | AsyncIterable<ByteSource>,
+  sources: Iterable<ByteSource | DicomSource> | AsyncIterable<ByteSource | DicomSource>,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<DicomScan> {
   const loaded: Loaded = { instances: [], objects: [], damaged: [], foreign: [] };

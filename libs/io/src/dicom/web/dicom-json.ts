@@ -13,7 +13,10 @@ export function jsonTexts(dataset: JsonDataSet, tag: number): readonly string[] 
   const values = dataset[key(tag)]?.Value ?? [];
   return values.flatMap((value) => {
     if (value === null || value === undefined) return [];
-    if (typeof value === 'object') return typeof (value as { Alphabetic?: unknown }).Alphabetic === 'string' ? [(value as { Alphabetic: string }).Alphabetic] : [];
+    if (typeof value === 'object')
+      return typeof (value as { Alphabetic?: unknown }).Alphabetic === 'string'
+        ? [(value as { Alphabetic: string }).Alphabetic]
+        : [];
     return [String(value)];
   });
 }
@@ -32,18 +35,31 @@ export function jsonNumber(dataset: JsonDataSet, tag: number): number | undefine
 
 /** Items of a sequence. */
 export function jsonItems(dataset: JsonDataSet, tag: number): readonly JsonDataSet[] {
-  return (dataset[key(tag)]?.Value ?? []).filter((value): value is JsonDataSet => typeof value === 'object' && value !== null);
+  return (dataset[key(tag)]?.Value ?? []).filter(
+    (value): value is JsonDataSet => typeof value === 'object' && value !== null,
+  );
 }
 
 /** Checks that an answer is a list of data sets. Throws: FormatError. */
 export function jsonDataSets(answer: unknown, name: string): readonly JsonDataSet[] {
-  if (Array.isArray(answer) && answer.every((item) => typeof item === 'object' && item !== null && !Array.isArray(item))) return answer as JsonDataSet[];
-  throw new FormatError(`${name}: expected a list of data sets in DICOM JSON, came ${JSON.stringify(answer)?.slice(0, 80) ?? 'nothing'}.`, { file: name, field: 'DICOM JSON' });
+  if (
+    Array.isArray(answer) &&
+    answer.every((item) => typeof item === 'object' && item !== null && !Array.isArray(item))
+  )
+    return answer as JsonDataSet[];
+  throw new FormatError(
+    `${name}: expected a list of data sets in DICOM JSON, came ${JSON.stringify(answer)?.slice(0, 80) ?? 'nothing'}.`,
+    { file: name, field: 'DICOM JSON' },
+  );
 }
 
 /** A required text. Throws: FormatError when it is missing. */
 export function requiredText(dataset: JsonDataSet, tag: number, name: string): string {
   const text = jsonText(dataset, tag);
-  if (text === undefined) throw new FormatError(`${name}: an entry of the answer lacks ${tagName(tag)}.`, { file: name, field: tagName(tag) });
+  if (text === undefined)
+    throw new FormatError(`${name}: an entry of the answer lacks ${tagName(tag)}.`, {
+      file: name,
+      field: tagName(tag),
+    });
   return text;
 }

@@ -1,7 +1,7 @@
 /** A DICOMweb client (PS3.18): query (QIDO-RS), fetch (WADO-RS), store (STOW-RS), on `fetch` alone. */
 import { FormatError, ServerError } from '../../errors.ts';
-import { memorySource } from '../dataset/byte-source.ts';
-import type { ByteSource } from '../dataset/byte-source.ts';
+import { memorySource } from '../dataset/dicom-source.ts';
+import type { DicomSource } from '../dataset/dicom-source.ts';
 import { TAG } from '../dataset/tags.ts';
 import { jsonDataSets, jsonItems, jsonNumber, jsonText, jsonTexts, requiredText } from './dicom-json.ts';
 import type { JsonDataSet } from './dicom-json.ts';
@@ -58,9 +58,9 @@ export interface DicomWeb {
   /** Instances of a series as DICOM JSON. */
   searchInstances(of: SeriesAddress, query?: Query): Promise<readonly JsonDataSet[]>;
   /** The files of a series, each as it arrives. */
-  retrieveSeries(of: SeriesAddress): AsyncGenerator<ByteSource>;
+  retrieveSeries(of: SeriesAddress): AsyncGenerator<DicomSource>;
   /** One file. */
-  retrieveInstance(of: SeriesAddress & { readonly instance: string }): Promise<ByteSource>;
+  retrieveInstance(of: SeriesAddress & { readonly instance: string }): Promise<DicomSource>;
   /** Sends files, all in one request. Throws: ServerError when the server takes none. */
   store(files: readonly Uint8Array[], options?: { readonly study?: string }): Promise<StoreResult>;
 }
@@ -68,7 +68,9 @@ export interface DicomWeb {
 /** What a server answers may say of UIDs, but paths are built from them: nothing but digits and dots passes. */
 function uid(value: string, what: string): string {
   if (/^[0-9.]{1,64}$/.test(value)) return value;
-  throw new FormatError(`DICOMweb: ${what} "${value.slice(0, 80)}" is not a UID (digits and dots, at most 64).`, { field: what });
+  throw new FormatError(`DICOMweb: ${what} "${value.slice(0, 80)}" is not a UID (digits and dots, at most 64).`, {
+    field: what,
+  });
 }
 
 class Connection {
@@ -79,7 +81,10 @@ class Connection {
     this.options = options;
   }
 
-  async request(path: string, init: { method?: string; headers: Readonly<Record<string, string>>; body?: Uint8Array }): Promise<{ response: Response; url: string }> {
+  async request(
+    path: string,
+    init: { method?: string; headers: Readonly<Record<string, string>>; body?: Uint8Array },
+  ): Promise<{ response: Response; url: string }> {
     const url = `${this.root}/${path}`;
     const { fetch: send = globalThis.fetch, signal } = this.options;
     let response: Response;
@@ -92,7 +97,11 @@ class Connection {
       });
     } catch (error) {
       if (error instanceof Error && error.name === 'AbortError') throw error;
-      throw new ServerError(`DICOMweb: no answer from ${url}: ${error instanceof Error ? error.message : String(error)}. Is the server running, and the address right?`, { url }, { cause: error });
+      throw new ServerError(
+        `DICOMweb: no answer from ${url}: ${error instanceof Error ? error.message : String(error)}. Is the server running, and the address right?`,
+        { url },
+        { cause: error },
+      );
     }
     return { response, url };
   }
@@ -100,7 +109,10 @@ class Connection {
   async refuse(response: Response, url: string): Promise<never> {
     const said = (await response.text().catch(() => '')).slice(0, 300);
     const hint = response.status === 401 || response.status === 403 ? ' Give credentials in `headers`.' : '';
-    throw new ServerError(`DICOMweb: ${url} answered ${response.status} ${response.statusText}${said === '' ? '' : `: ${said}`}.${hint}`, { url, status: response.status, details: { body: said } });
+    throw new ServerError(
+      `DICOMweb: ${url} answered ${response.status} ${response.statusText}${said === '' ? '' : `: ${said}`}.${hint}`,
+      { url, status: response.status, details: { body: said } },
+    );
   }
 
   async search(path: string, query: Query = {}): Promise<{ found: readonly JsonDataSet[]; url: string }> {
@@ -115,18 +127,29 @@ class Connection {
     try {
       answer = JSON.parse(text);
     } catch (error) {
-      throw new ServerError(`DICOMweb: ${url} answered no JSON: ${text.slice(0, 80)}.`, { url, status: response.status }, { cause: error });
+      throw new ServerError(
+        `DICOMweb: ${url} answered no JSON: ${text.slice(0, 80)}.`,
+        { url, status: response.status },
+        { cause: error },
+      );
     }
     return { found: jsonDataSets(answer, url), url };
   }
 
-  async *retrieve(path: string): AsyncGenerator<ByteSource> {
-    const { response, url } = await this.request(path, { headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' } });
+  async *retrieve(path: string): AsyncGenerator<DicomSource> {
+    const { response, url } = await this.request(path, {
+      headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' },
+    });
     if (!response.ok || response.body === null) return this.refuse(response, url);
     const boundary = boundaryOf(response.headers.get('content-type') ?? '');
-    if (boundary === undefined) throw new ServerError(`DICOMweb: ${url} answered ${response.headers.get('content-type') ?? 'no type'}, expected multipart/related with a boundary.`, { url, status: response.status });
+    if (boundary === undefined)
+      throw new ServerError(
+        `DICOMweb: ${url} answered ${response.headers.get('content-type') ?? 'no type'}, expected multipart/related with a boundary.`,
+        { url, status: response.status },
+      );
     let count = 0;
-    for await (const part of readParts(chunksOf(response.body), boundary, url)) yield memorySource(`${url}#${++count}`, part.body);
+    for await (const part of readParts(chunksOf(response.body), boundary, url))
+      yield memorySource(`${url}#${++count}`, part.body);
   }
 }
 
@@ -148,41 +171,60 @@ function storeResult(answer: JsonDataSet): StoreResult {
   const of = (item: JsonDataSet): string => jsonText(item, TAG.ReferencedSOPInstanceUID) ?? '';
   return {
     stored: jsonItems(answer, TAG.ReferencedSOPSequence).map(of),
-    failed: jsonItems(answer, TAG.FailedSOPSequence).map((item) => ({ instance: of(item), reason: jsonNumber(item, TAG.FailureReason) })),
+    failed: jsonItems(answer, TAG.FailedSOPSequence).map((item) => ({
+      instance: of(item),
+      reason: jsonNumber(item, TAG.FailureReason),
+    })),
   };
 }
 
-async function store(connection: Connection, files: readonly Uint8Array[], study: string | undefined): Promise<StoreResult> {
+async function store(
+  connection: Connection,
+  files: readonly Uint8Array[],
+  study: string | undefined,
+): Promise<StoreResult> {
   if (files.length === 0) return { stored: [], failed: [] };
   // A boundary must not occur in what it bounds; this one is too long to.
   const boundary = 'voxelwise-7f1c9a54e0d84b61b6a2c35d90ee8b17';
   const path = study === undefined ? 'studies' : `studies/${uid(study, 'study')}`;
   const { response, url } = await connection.request(path, {
     method: 'POST',
-    headers: { accept: 'application/dicom+json', 'content-type': `multipart/related; type="application/dicom"; boundary=${boundary}` },
+    headers: {
+      accept: 'application/dicom+json',
+      'content-type': `multipart/related; type="application/dicom"; boundary=${boundary}`,
+    },
     body: writeParts(files, boundary),
   });
   // 202 and 409 carry the list of what was refused; everything else than those and 200 carries none.
   if (!response.ok && response.status !== 409) return connection.refuse(response, url);
   const text = await response.text();
-  const result = text.trim().startsWith('{') ? storeResult(JSON.parse(text) as JsonDataSet) : { stored: [], failed: [] };
+  const result = text.trim().startsWith('{')
+    ? storeResult(JSON.parse(text) as JsonDataSet)
+    : { stored: [], failed: [] };
   if (result.stored.length === 0)
-    throw new ServerError(`DICOMweb: ${url} took none of ${files.length} files (${response.status}); reasons: ${result.failed.map((f) => f.reason ?? '?').join(', ') || text.slice(0, 200) || 'none given'}.`, { url, status: response.status, details: { ...result } });
+    throw new ServerError(
+      `DICOMweb: ${url} took none of ${files.length} files (${response.status}); reasons: ${result.failed.map((f) => f.reason ?? '?').join(', ') || text.slice(0, 200) || 'none given'}.`,
+      { url, status: response.status, details: { ...result } },
+    );
   return result;
 }
 
 /** A client for one server. Requests throw ServerError when the server refuses or cannot be reached, FormatError when its answer is damaged. */
 export function dicomWeb(options: DicomWebOptions): DicomWeb {
   const connection = new Connection(options);
-  const at = ({ study, series }: SeriesAddress): string => `studies/${uid(study, 'study')}/series/${uid(series, 'series')}`;
+  const at = ({ study, series }: SeriesAddress): string =>
+    `studies/${uid(study, 'study')}/series/${uid(series, 'series')}`;
   return {
     async searchStudies(query) {
       const { found, url } = await connection.search('studies', query);
       return found.map((json) => ({
         study: requiredText(json, TAG.StudyInstanceUID, url),
-        patientId: jsonText(json, TAG.PatientID), patientName: jsonText(json, TAG.PatientName),
-        date: jsonText(json, TAG.StudyDate), description: jsonText(json, TAG.StudyDescription),
-        modalities: jsonTexts(json, 0x00080061), json,
+        patientId: jsonText(json, TAG.PatientID),
+        patientName: jsonText(json, TAG.PatientName),
+        date: jsonText(json, TAG.StudyDate),
+        description: jsonText(json, TAG.StudyDescription),
+        modalities: jsonTexts(json, 0x00080061),
+        json,
       }));
     },
     async searchSeries(study, query) {
@@ -190,8 +232,11 @@ export function dicomWeb(options: DicomWebOptions): DicomWeb {
       return found.map((json) => ({
         study,
         series: requiredText(json, TAG.SeriesInstanceUID, url),
-        modality: jsonText(json, TAG.Modality), number: jsonNumber(json, TAG.SeriesNumber),
-        description: jsonText(json, TAG.SeriesDescription), instances: jsonNumber(json, 0x00201209), json,
+        modality: jsonText(json, TAG.Modality),
+        number: jsonNumber(json, TAG.SeriesNumber),
+        description: jsonText(json, TAG.SeriesDescription),
+        instances: jsonNumber(json, 0x00201209),
+        json,
       }));
     },
     searchInstances: async (of, query) => (await connection.search(`${at(of)}/instances`, query)).found,

@@ -42,7 +42,11 @@ class Window {
 
 /** Where `pattern` begins in `bytes`, at or after `from`; -1 when it does not. */
 function find(bytes: Uint8Array, pattern: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(pattern[0]!, from); at >= 0 && at + pattern.length <= bytes.length; at = bytes.indexOf(pattern[0]!, at + 1)) {
+  for (
+    let at = bytes.indexOf(pattern[0]!, from);
+    at >= 0 && at + pattern.length <= bytes.length;
+    at = bytes.indexOf(pattern[0]!, at + 1)
+  ) {
     let i = 1;
     while (i < pattern.length && bytes[at + i] === pattern[i]) i++;
     if (i === pattern.length) return at;
@@ -63,7 +67,11 @@ function headersOf(bytes: Uint8Array): Record<string, string> {
  * Splits a body into its parts while it arrives; only the part at hand is in memory.
  * Throws: FormatError when the body ends before its last boundary.
  */
-export async function* readParts(chunks: AsyncIterable<Uint8Array>, boundary: string, name: string): AsyncGenerator<Part> {
+export async function* readParts(
+  chunks: AsyncIterable<Uint8Array>,
+  boundary: string,
+  name: string,
+): AsyncGenerator<Part> {
   const delimiter = ascii.encode(`\r\n--${boundary}`);
   const blank = ascii.encode('\r\n\r\n');
   const window = new Window();
@@ -73,7 +81,8 @@ export async function* readParts(chunks: AsyncIterable<Uint8Array>, boundary: st
   let headers: Record<string, string> = {};
   let searched = 0;
   let received = 0;
-  const fault = (message: string): FormatError => new FormatError(`${name}: ${message}`, { file: name, field: 'multipart', byteOffset: received });
+  const fault = (message: string): FormatError =>
+    new FormatError(`${name}: ${message}`, { file: name, field: 'multipart', byteOffset: received });
   for await (const chunk of chunks) {
     received += chunk.length;
     window.push(chunk);
@@ -104,12 +113,18 @@ export async function* readParts(chunks: AsyncIterable<Uint8Array>, boundary: st
     }
   }
   if (state === 'headers' && window.bytes[0] === 0x2d) return;
-  throw fault(`the answer ends after ${received} bytes, before its last part is complete; the connection may have been cut.`);
+  throw fault(
+    `the answer ends after ${received} bytes, before its last part is complete; the connection may have been cut.`,
+  );
 }
 
 /** A multipart/related body of DICOM files. */
 export function writeParts(files: readonly Uint8Array[], boundary: string): Uint8Array {
-  const pieces = files.flatMap((file) => [ascii.encode(`--${boundary}\r\nContent-Type: application/dicom\r\nContent-Length: ${file.length}\r\n\r\n`), file, ascii.encode('\r\n')]);
+  const pieces = files.flatMap((file) => [
+    ascii.encode(`--${boundary}\r\nContent-Type: application/dicom\r\nContent-Length: ${file.length}\r\n\r\n`),
+    file,
+    ascii.encode('\r\n'),
+  ]);
   pieces.push(ascii.encode(`--${boundary}--\r\n`));
   const out = new Uint8Array(pieces.reduce((sum, p) => sum + p.length, 0));
   let at = 0;

@@ -1,16 +1,17 @@
 /** Where a file's bytes come from: memory, a disk, an HTTP answer. Read in ranges, so that a series never sits in memory twice. */
 import { Gunzip, Inflate } from 'fflate';
+import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 
-/** A named run of bytes that can be read in parts. `read` returns fewer bytes only at the end of the file. */
-export interface ByteSource {
+/** A file's bytes under a name. `read` may answer at once, and returns fewer bytes at the end of the file. */
+export interface DicomSource {
   readonly name: string;
   readonly size: number;
   read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
 }
 
 /** Bytes already in memory, as a source. Ranges are views, not copies. */
-export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+export function memorySource(name: string, bytes: Uint8Array): DicomSource {
   return {
     name,
     size: bytes.length,
@@ -71,8 +72,20 @@ export function inflateRaw(packed: Uint8Array, cap = packed.length * MAX_RATIO, 
   return run(new Inflate() as unknown as Stream, packed, Math.min(cap, packed.length * MAX_RATIO + 64), file);
 }
 
+/** Any source as one whose reads stop at the end of the file instead of failing there. */
+function lenient(source: ByteSource | DicomSource): DicomSource {
+  const { size } = source;
+  return {
+    name: source.name ?? 'DICOM',
+    size,
+    read: (offset, length) =>
+      offset >= size ? new Uint8Array(0) : source.read(offset, Math.min(length, size - offset)),
+  };
+}
+
 /** The file itself, or what is inside when it is gzip-compressed (recognized by its first bytes, not its name). */
-export async function unzippedSource(source: ByteSource): Promise<ByteSource> {
+export async function unzippedSource(given: ByteSource | DicomSource): Promise<DicomSource> {
+  const source = lenient(given);
   const magic = await source.read(0, 2);
   if (magic[0] !== 0x1f || magic[1] !== 0x8b) return source;
   const packed = await source.read(0, source.size);
