@@ -3,9 +3,13 @@ import { convGradient, convInputGradientGradient, convWeightGradientGradient } f
 import { convTransposeGradient } from '../ops/conv-transpose/conv-transpose.gradient.ts';
 import { instanceNormGradientRule } from '../ops/instance-norm/instance-norm.gradient.ts';
 import { copyGradients } from '../ops/copy/copy.gradient.ts';
+import { diceBinaryCrossEntropyRule } from '../ops/dice-binary-cross-entropy/dice-binary-cross-entropy.gradient.ts';
+import { diceCrossEntropyRule } from '../ops/dice-cross-entropy/dice-cross-entropy.gradient.ts';
 import { pointwiseGradients } from '../ops/pointwise/pointwise.gradient.ts';
 import { reduceGradients } from '../ops/reduce/reduce.gradient.ts';
 import { softmaxGradients } from '../ops/softmax/softmax.gradient.ts';
+import { topMeanRule } from '../ops/top-mean/top-mean.gradient.ts';
+import { voxelCrossEntropyRule } from '../ops/voxel-cross-entropy/voxel-cross-entropy.gradient.ts';
 import type { GradientRule } from './gradient.ts';
 
 export const rules: readonly GradientRule[] = [
@@ -18,4 +22,8 @@ export const rules: readonly GradientRule[] = [
   ...copyGradients,
   ...reduceGradients,
   ...softmaxGradients,
+  diceCrossEntropyRule,
+  diceBinaryCrossEntropyRule,
+  voxelCrossEntropyRule,
+  topMeanRule,
 ];

@@ -37,3 +37,8 @@ export { contrast, type ContrastOptions } from './contrast/contrast.ts';
 export { gamma, type GammaOptions } from './gamma/gamma.ts';
 export { lowResolution, type LowResolutionOptions } from './low-resolution/low-resolution.ts';
 export { remapLabels, type RemapLabelsOptions } from './remap-labels/remap-labels.ts';
+export { crossEntropy, diceCrossEntropy, diceCrossEntropyWithSums, softDice, type DiceCrossEntropyInputs } from './dice-cross-entropy/dice-cross-entropy.ts';
+export type { DiceCrossEntropyOptions } from './dice-cross-entropy/options.ts';
+export { diceBinaryCrossEntropy, diceBinaryCrossEntropyWithSums, type DiceBinaryCrossEntropyInputs, type DiceBinaryCrossEntropyOptions } from './dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
+export { voxelCrossEntropy, type VoxelCrossEntropyOptions } from './voxel-cross-entropy/voxel-cross-entropy.ts';
+export { topMean, type TopMeanOptions } from './top-mean/top-mean.ts';

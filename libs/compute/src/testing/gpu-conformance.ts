@@ -3,13 +3,17 @@ import { rules } from '../autograd/rules.ts';
 import type { Device } from '../devices/device.ts';
 import type { AnyOp, Op } from '../op/op.ts';
 import * as ops from '../ops/index.ts';
+import { diceCrossEntropyGradient, diceCrossEntropyWithSums } from '../ops/dice-cross-entropy/dice-cross-entropy.ts';
 import { testOp } from './conformance.ts';
 import { webGpuForTests } from './gpu-for-tests.ts';
 
 /* eslint-disable-next-line @typescript-eslint/no-explicit-any -- operations of every signature are tested */
 type TestedOp = Op<any, any, any>;
 
-export const gpuOps: readonly TestedOp[] = (Object.values(ops) as unknown[]).filter(
+/** Operations that only others call. */
+const inner: readonly unknown[] = [diceCrossEntropyWithSums, diceCrossEntropyGradient];
+
+export const gpuOps: readonly TestedOp[] = [...new Set([...(Object.values(ops) as unknown[]), ...inner])].filter(
   (candidate): candidate is TestedOp => typeof candidate === 'function' && 'kernels' in candidate && (candidate as unknown as AnyOp).kernels.webgpu !== undefined,
 );
 
