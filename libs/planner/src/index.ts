@@ -9,6 +9,7 @@ export {
   type Triple,
   writeFingerprint,
 } from './fingerprint/fingerprint.ts';
+export { referenceSpacing } from './fingerprint/reference-spacing.ts';
 export { takeFingerprint, type TakeFingerprintOptions } from './fingerprint/take-fingerprint.ts';
 export {
   type LabelDeclaration,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readFixtureNifti } from '../../../../tools/testing/nifti.ts';
 import { FingerprintError } from '../errors.ts';
 import { type Fingerprint, readFingerprint, writeFingerprint } from './fingerprint.ts';
+import { referenceSpacing } from './reference-spacing.ts';
 import { takeFingerprint } from './take-fingerprint.ts';
 
 const folder = new URL('../../fixtures/fingerprint/', import.meta.url);
@@ -89,6 +90,18 @@ describe('takeFingerprint', () => {
   ] as [string, Case, RegExp][])('refuses a case with %s', async (_, subject, message) => {
     await expect(takeFingerprint({ caseCount: 1, cases: () => [subject] })).rejects.toThrow(FingerprintError);
     await expect(takeFingerprint({ caseCount: 1, cases: () => [subject] })).rejects.toThrow(message);
+  });
+});
+
+describe('referenceSpacing', () => {
+  it('gives photographs one slice of 999 mm, and leaves others as they are', () => {
+    const subject = (shape: readonly [number, number, number]): Case => {
+      const grid = alignedGrid(shape, [2, 0.5, 0.5]);
+      return { id: 'x', images: { grid, kind: 'intensity', channels: ['a'], voxels: new Float32Array(0) } };
+    };
+    expect(referenceSpacing('.PNG')(subject([1, 4, 4]))).toEqual([999, 1, 1]);
+    expect(referenceSpacing('.tif')(subject([3, 4, 4]))).toEqual([2, 0.5, 0.5]);
+    expect(referenceSpacing('.nii.gz')(subject([1, 4, 4]))).toEqual([2, 0.5, 0.5]);
   });
 });
 

@@ -109,7 +109,11 @@ function targetGrid(fingerprint: Fingerprint, options: PlanExperimentOptions, ex
   const resampled = spacings.map((spacing, i) =>
     target.map((t, axis) => roundHalfEven((spacing[axis]! / t) * shapes[i]![axis]!)),
   );
-  return { spacing: transpose(target, forward), medianShape: transpose(axisMedians(resampled).map(atLeastOneVoxel), forward), forward };
+  return {
+    spacing: transpose(target, forward),
+    medianShape: transpose(axisMedians(resampled).map(atLeastOneVoxel), forward),
+    forward,
+  };
 }
 
 function targetSpacing(fingerprint: Fingerprint, overwrite: readonly number[] | undefined, explain: Explain): number[] {

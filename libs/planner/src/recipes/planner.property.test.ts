@@ -36,7 +36,11 @@ function draw(rng: Philox): Sample {
       foreground_intensity_properties_per_channel: numbered(() => statistics),
       median_relative_size_after_cropping: rng.uniform(),
       shapes_after_crop: Array.from({ length: cases }, () => {
-        const [z, y, x] = size.map((n) => Math.max(1, Math.round(n * log(1 / spread, spread)))) as [number, number, number];
+        const [z, y, x] = size.map((n) => Math.max(1, Math.round(n * log(1 / spread, spread)))) as [
+          number,
+          number,
+          number,
+        ];
         return [flat ? 1 : z, y, x] as const;
       }),
       spacings: Array.from({ length: cases }, () => {
@@ -46,7 +50,9 @@ function draw(rng: Philox): Sample {
     },
     dataset: {
       channel_names: numbered(() => names[rng.integer(0, names.length)]!),
-      labels: Object.fromEntries(Array.from({ length: rng.integer(2, 40) }, (_, i) => [i === 0 ? 'background' : `class ${i}`, i])),
+      labels: Object.fromEntries(
+        Array.from({ length: rng.integer(2, 40) }, (_, i) => [i === 0 ? 'background' : `class ${i}`, i]),
+      ),
       numTraining: cases,
       file_ending: '.nii.gz',
     },
@@ -59,13 +65,22 @@ function draw(rng: Philox): Sample {
 function violation(entry: ConfigurationEntry, { settings, dataset, gpuMemoryTargetGb }: Sample): string | undefined {
   const patch = entry.patch_size!;
   const dimensions = patch.length as 2 | 3;
-  const { n_stages, strides, kernel_sizes, features_per_stage, n_conv_per_stage_decoder } = entry.architecture!.arch_kwargs;
-  const encoder = (entry.architecture!.arch_kwargs.n_conv_per_stage ?? entry.architecture!.arch_kwargs.n_blocks_per_stage) as number[];
+  const { n_stages, strides, kernel_sizes, features_per_stage, n_conv_per_stage_decoder } =
+    entry.architecture!.arch_kwargs;
+  const encoder = (entry.architecture!.arch_kwargs.n_conv_per_stage ??
+    entry.architecture!.arch_kwargs.n_blocks_per_stage) as number[];
   const decoder = n_conv_per_stage_decoder as number[];
   const divisor = patch.map((_, axis) => strides.reduce((d, stride) => d * stride[axis]!, 1));
   const stages = [strides, kernel_sizes, features_per_stage, encoder].map((list) => list.length);
   const values = featureMapValues(
-    { kind: settings.kind, strides, features: features_per_stage, encoder, decoder, outputChannels: Object.keys(dataset.labels).length },
+    {
+      kind: settings.kind,
+      strides,
+      features: features_per_stage,
+      encoder,
+      decoder,
+      outputChannels: Object.keys(dataset.labels).length,
+    },
     patch,
   );
   const limit = (settings.referenceEstimate[dimensions] * gpuMemoryTargetGb) / settings.referenceGb;
@@ -73,11 +88,16 @@ function violation(entry: ConfigurationEntry, { settings, dataset, gpuMemoryTarg
   const rules: Record<string, boolean> = {
     'patch of positive whole numbers': patch.every((n) => Number.isInteger(n) && n >= 1),
     'patch divisible by the strides': patch.every((n, axis) => n % divisor[axis]! === 0),
-    'no feature map below 4 along a halved axis': patch.every((n, axis) => divisor[axis] === 1 || n / divisor[axis]! >= 4),
+    'no feature map below 4 along a halved axis': patch.every(
+      (n, axis) => divisor[axis] === 1 || n / divisor[axis]! >= 4,
+    ),
     'one entry per stage': stages.every((n) => n === n_stages) && decoder.length === n_stages - 1,
     'first stride 1': strides[0]!.every((s) => s === 1),
-    'later strides 1 or 2, one axis at least': strides.slice(1).every((s) => s.includes(2) && s.every((n) => n === 1 || n === 2)),
-    'kernels 1 or 3, 3 at the bottom': kernel_sizes.every((k) => k.every((n) => n === 1 || n === 3)) && kernel_sizes.at(-1)!.every((n) => n === 3),
+    'later strides 1 or 2, one axis at least': strides
+      .slice(1)
+      .every((s) => s.includes(2) && s.every((n) => n === 1 || n === 2)),
+    'kernels 1 or 3, 3 at the bottom':
+      kernel_sizes.every((k) => k.every((n) => n === 1 || n === 3)) && kernel_sizes.at(-1)!.every((n) => n === 3),
     'features capped': features_per_stage.every((f, i) => f === Math.min(32 * 2 ** i, dimensions === 2 ? 512 : 320)),
     'batch of two or more': Number.isInteger(entry.batch_size) && entry.batch_size! >= 2,
     'feature maps within the limit': values * share <= limit,
@@ -101,7 +121,8 @@ describe('planExperiment on random fingerprints', () => {
       for (const [name, entry] of Object.entries(configurations)) {
         seen[name as keyof typeof seen]++;
         const broken = violation(entry, sample);
-        if (broken !== undefined) expect.fail(`fingerprint ${i}, ${name}: not ${broken}: ${JSON.stringify({ sample, entry })}`);
+        if (broken !== undefined)
+          expect.fail(`fingerprint ${i}, ${name}: not ${broken}: ${JSON.stringify({ sample, entry })}`);
       }
       const low = configurations['3d_lowres'];
       expect(cascade === undefined).toBe(low === undefined);

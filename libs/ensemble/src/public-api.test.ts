@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import * as api from './index.ts';
+
+it('exports what it promises: growing this list is a decision', () => {
+  expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
+    [
+      "EnsembleError",
+      "applyPostprocessing",
+      "chooseBest",
+      "determinePostprocessing",
+      "ensembleName",
+      "findBest",
+      "inferenceInformation",
+      "inferenceInstructions",
+      "meanProbabilities",
+      "modelName",
+      "parseModelName",
+      "readInferenceInformation",
+      "readPostprocessing",
+      "segmentProbabilities",
+      "vote",
+      "writeInferenceInformation",
+      "writePostprocessing",
+    ]
+  `);
+});
