@@ -11,6 +11,7 @@ const TWIST = 0x9908b0df;
 /** A stream of 32-bit words from one 32-bit seed. */
 export class MersenneTwister {
   readonly #words = new Uint32Array(SIZE);
+  readonly #output = new Uint32Array(SIZE);
   #next = SIZE;
 
   constructor(seed: number) {
@@ -25,21 +26,40 @@ export class MersenneTwister {
   /** The next word, 0 … 2^32 - 1. */
   word(): number {
     if (this.#next === SIZE) this.#refill();
-    let y = this.#words[this.#next++]!;
-    y ^= y >>> 11;
-    y ^= (y << 7) & 0x9d2c5680;
-    y ^= (y << 15) & 0xefc60000;
-    return (y ^ (y >>> 18)) >>> 0;
+    return this.#output[this.#next++]!;
+  }
+
+  /** The words up to the next refill, at least one: for loops that draw many. All of them count as drawn. */
+  words(): Uint32Array {
+    if (this.#next === SIZE) this.#refill();
+    const words = this.#output.subarray(this.#next);
+    this.#next = SIZE;
+    return words;
+  }
+
+  /** Takes back the last `count` words that `words` handed out. */
+  giveBack(count: number): void {
+    this.#next -= count;
   }
 
   #refill(): void {
     const words = this.#words;
-    for (let i = 0; i < SIZE; i++) {
-      const next = i + 1 < SIZE ? i + 1 : 0;
-      const partner = i + SHIFT < SIZE ? i + SHIFT : i + SHIFT - SIZE;
-      const y = (words[i]! & 0x80000000) | (words[next]! & 0x7fffffff);
-      words[i] = words[partner]! ^ (y >>> 1) ^ (y & 1 ? TWIST : 0);
-    }
+    for (let i = 0; i < SIZE - SHIFT; i++) words[i] = words[i + SHIFT]! ^ twist(words[i]!, words[i + 1]!);
+    for (let i = SIZE - SHIFT; i < SIZE - 1; i++) words[i] = words[i + SHIFT - SIZE]! ^ twist(words[i]!, words[i + 1]!);
+    words[SIZE - 1] = words[SHIFT - 1]! ^ twist(words[SIZE - 1]!, words[0]!);
+    for (let i = 0; i < SIZE; i++) this.#output[i] = temper(words[i]!);
     this.#next = 0;
   }
+}
+
+function twist(upper: number, lower: number): number {
+  const y = (upper & 0x80000000) | (lower & 0x7fffffff);
+  return (y >>> 1) ^ (-(y & 1) & TWIST);
+}
+
+function temper(word: number): number {
+  let y = word ^ (word >>> 11);
+  y ^= (y << 7) & 0x9d2c5680;
+  y ^= (y << 15) & 0xefc60000;
+  return y ^ (y >>> 18);
 }

@@ -37,6 +37,11 @@ describe('NumpyRandomState', () => {
     const expected = new Uint32Array(n);
     for (const index of first24) expected[index]!++;
     expect(counts).toEqual(expected);
+    // Counting leaves the generator where drawing one by one would.
+    const [counted, drawn] = [new NumpyRandomState(seed), new NumpyRandomState(seed)];
+    counted.countChoices(5000, counts);
+    drawn.choiceWithReplacement(n, 5000);
+    expect(counted.word()).toBe(drawn.word());
   });
 
   it.each(golden.choice_without_replacement)(

@@ -67,12 +67,16 @@ export class NumpyRandomState {
     if (max === 0) counts[0]! += draws;
     if (max === 0) return;
     const mask = maskOver(max);
-    const twister = this.#twister;
     for (let left = draws; left > 0;) {
-      const value = (twister.word() & mask) >>> 0;
-      if (value > max) continue;
-      counts[value]!++;
-      left--;
+      const words = this.#twister.words();
+      let used = 0;
+      while (used < words.length && left > 0) {
+        const value = (words[used++]! & mask) >>> 0;
+        if (value > max) continue;
+        counts[value]!++;
+        left--;
+      }
+      this.#twister.giveBack(words.length - used);
     }
   }
 

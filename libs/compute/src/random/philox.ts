@@ -9,8 +9,10 @@ import { inverseNormal } from './inverse-normal.ts';
 import type { Rng } from './rng.ts';
 
 const ROUNDS = 10;
-const MULTIPLIER = [0xd2511f53, 0xcd9e8d57] as const;
-const WEYL = [0x9e3779b9, 0xbb67ae85] as const;
+const M0 = 0xd2511f53;
+const M1 = 0xcd9e8d57;
+const W0 = 0x9e3779b9;
+const W1 = 0xbb67ae85;
 /** Third counter word of the blocks that make keys, so that they never meet the blocks that make numbers. */
 const SPLIT_BY = { number: 1, string: 2 } as const;
 const TWO_32 = 2 ** 32;
@@ -56,7 +58,7 @@ export class Philox implements Rng {
   word(): number {
     const index = Math.floor(this.#position / 4);
     if (index !== this.#blockIndex) this.#load(index);
-    return this.#block[this.#position++ % 4]!;
+    return this.#block[this.#position++ - 4 * index]!;
   }
 
   /** A number in [low, high), 53 random bits. */
@@ -100,24 +102,39 @@ export class Philox implements Rng {
   }
 
   #load(index: number): void {
-    this.#block.set([index >>> 0, Math.floor(index / TWO_32), 0, 0]);
-    philox(this.#block, this.#key);
+    const block = this.#block;
+    block[0] = index;
+    block[1] = index < TWO_32 ? 0 : Math.floor(index / TWO_32);
+    block[2] = 0;
+    block[3] = 0;
+    philox(block, this.#key);
     this.#blockIndex = index;
   }
 }
 
 /** Ten rounds over a block of four words, in place. */
 export function philox(block: Uint32Array, key: readonly [number, number]): void {
-  let [k0, k1] = key;
+  let k0 = key[0];
+  let k1 = key[1];
+  let c0 = block[0]!;
+  let c1 = block[1]!;
+  let c2 = block[2]!;
+  let c3 = block[3]!;
   for (let round = 0; round < ROUNDS; round++) {
-    const [c0, c1, c2, c3] = block as unknown as [number, number, number, number];
-    block[0] = multiplyHigh(MULTIPLIER[1], c2) ^ c1 ^ k0;
-    block[1] = Math.imul(MULTIPLIER[1], c2);
-    block[2] = multiplyHigh(MULTIPLIER[0], c0) ^ c3 ^ k1;
-    block[3] = Math.imul(MULTIPLIER[0], c0);
-    k0 = (k0 + WEYL[0]) >>> 0;
-    k1 = (k1 + WEYL[1]) >>> 0;
+    const high0 = multiplyHigh(M0, c0);
+    const high1 = multiplyHigh(M1, c2);
+    const low0 = Math.imul(M0, c0);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = Math.imul(M1, c2);
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + W0) | 0;
+    k1 = (k1 + W1) | 0;
   }
+  block[0] = c0;
+  block[1] = c1;
+  block[2] = c2;
+  block[3] = c3;
 }
 
 /** The upper 32 bits of the 64-bit product of two unsigned words. */
@@ -126,9 +143,10 @@ function multiplyHigh(a: number, b: number): number {
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const carry = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) >>> 0;
+  const middle = (Math.imul(aHigh, bLow) >>> 0) + (Math.imul(aLow, bLow) >>> 16);
+  // Both sums stay below 2^32: (2^16 - 1)^2 + 2^16 - 1.
+  const carry = (Math.imul(aLow, bHigh) >>> 0) + (middle & 0xffff);
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
 function halves(value: number, what: string): readonly [number, number] {

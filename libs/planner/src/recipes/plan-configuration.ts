@@ -143,7 +143,7 @@ function fitPatch(
   first: readonly number[],
   reference: number,
 ): Fitted {
-  const { spacing, medianShape } = input;
+  const { spacing } = input;
   const { settings, labelEntries } = around;
   const dimensions = spacing.length as 2 | 3;
   const estimateOf = (topology: Topology): number =>
