@@ -31,7 +31,43 @@ function rim(from: usize, z: i32, y: i32, x: i32, uz: f32, uy: f32, ux: f32, nz:
   return sum;
 }
 
-/** args: x, displacement or 0, y, C, nz, ny, nx, mz, my, mx, matrix f64[12], linear, padding, fill. */
+/** Weight j of four at fraction u; an axis of one voxel has only itself. */
+// @ts-ignore: decorator
+@inline
+function weight(j: i32, u: f64, n: i32): f64 {
+  if (n == 1) return j == 1 ? 1 : 0;
+  const v = 1 - u;
+  return j == 0 ? (v * v * v) / 6 : j == 1 ? (4 - 6 * u * u + 3 * u * u * u) / 6 : j == 2 ? (4 - 6 * v * v + 3 * v * v * v) / 6 : (u * u * u) / 6;
+}
+
+/** Cubic B-spline with coefficients clamped at the edges. */
+function sixtyFour(from: usize, p0: f64, p1: f64, p2: f64, nz: i32, ny: i32, nx: i32): f32 {
+  const z = <i32>floor(p0);
+  const y = <i32>floor(p1);
+  const x = <i32>floor(p2);
+  const ux = p2 - floor(p2);
+  const w0 = weight(0, ux, nx);
+  const w1 = weight(1, ux, nx);
+  const w2 = weight(2, ux, nx);
+  const w3 = weight(3, ux, nx);
+  const x0 = <usize>min(nx - 1, max(0, x - 1)) << 2;
+  const x1 = <usize>min(nx - 1, max(0, x)) << 2;
+  const x2 = <usize>min(nx - 1, max(0, x + 1)) << 2;
+  const x3 = <usize>min(nx - 1, max(0, x + 2)) << 2;
+  let sum: f64 = 0;
+  for (let i = 0; i < 4; i++) {
+    const wz = weight(i, p0 - floor(p0), nz);
+    const plane = min(nz - 1, max(0, z - 1 + i)) * ny;
+    for (let j = 0; j < 4; j++) {
+      const row = from + (<usize>((plane + min(ny - 1, max(0, y - 1 + j))) * nx) << 2);
+      const line = w0 * <f64>load<f32>(row + x0) + w1 * <f64>load<f32>(row + x1) + w2 * <f64>load<f32>(row + x2) + w3 * <f64>load<f32>(row + x3);
+      sum += wz * weight(j, p1 - floor(p1), ny) * line;
+    }
+  }
+  return <f32>sum;
+}
+
+/** args: x, displacement or 0, y, C, nz, ny, nx, mz, my, mx, matrix f64[12], interpolation (0 nearest, 1 linear, 2 cubic), padding, fill. */
 export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
   const from = <usize>load<u32>(args);
   const field = <usize>load<u32>(args, 4);
@@ -45,6 +81,7 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
   const mx = load<i32>(args, 36);
   const m = <usize>load<u32>(args, 40);
   const linear = load<i32>(args, 44) != 0;
+  const cubic = load<i32>(args, 44) == 2;
   const padding = load<i32>(args, 48);
   const fill = load<f32>(args, 52);
   const a00 = load<f64>(m);
@@ -94,6 +131,12 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
         const y = <i32>Math.floor(nearest(p1));
         const k = <i32>Math.floor(nearest(p2));
         for (let c = 0; c < channels; c++) store<f32>(to + <usize>c * outVolume + at, tap(from + <usize>c * volume, z, y, k, nz, ny, nx, fill));
+        continue;
+      }
+      if (cubic) {
+        const inside = p0 >= 0 && p1 >= 0 && p2 >= 0 && p0 <= <f64>(nz - 1) && p1 <= <f64>(ny - 1) && p2 <= <f64>(nx - 1);
+        for (let c = 0; c < channels; c++)
+          store<f32>(to + <usize>c * outVolume + at, padding == 0 && !inside ? fill : sixtyFour(from + <usize>c * volume, p0, p1, p2, nz, ny, nx));
         continue;
       }
       const f0 = floor(p0);
@@ -156,6 +199,24 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
   const padding = load<i32>(args, 48);
   const fill = load<i32>(args, 52);
   const bounds = <usize>load<u32>(args, 56);
+  const a00 = load<f64>(m);
+  const a01 = load<f64>(m, 8);
+  const a02 = load<f64>(m, 16);
+  const t0 = load<f64>(m, 24);
+  const a10 = load<f64>(m, 32);
+  const a11 = load<f64>(m, 40);
+  const a12 = load<f64>(m, 48);
+  const t1 = load<f64>(m, 56);
+  const a20 = load<f64>(m, 64);
+  const a21 = load<f64>(m, 72);
+  const a22 = load<f64>(m, 80);
+  const t2 = load<f64>(m, 88);
+  const low0 = load<f64>(bounds);
+  const low1 = load<f64>(bounds, 8);
+  const low2 = load<f64>(bounds, 16);
+  const high0 = load<f64>(bounds, 24);
+  const high1 = load<f64>(bounds, 32);
+  const high2 = load<f64>(bounds, 40);
   const outVolume = <usize>mz * <usize>(my * mx) << 2;
   const rows = mz * my;
   for (let row = <i32>(<i64>rows * part / parts), stop = <i32>(<i64>rows * (part + 1) / parts); row < stop; row++) {
@@ -169,9 +230,9 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
         oy += <f64>load<f32>(field + outVolume + at);
         ox += <f64>load<f32>(field + 2 * outVolume + at);
       }
-      let p0 = load<f64>(m) * oz + load<f64>(m, 8) * oy + load<f64>(m, 24) + load<f64>(m, 16) * ox;
-      let p1 = load<f64>(m, 32) * oz + load<f64>(m, 40) * oy + load<f64>(m, 56) + load<f64>(m, 48) * ox;
-      let p2 = load<f64>(m, 64) * oz + load<f64>(m, 72) * oy + load<f64>(m, 88) + load<f64>(m, 80) * ox;
+      let p0 = a00 * oz + a01 * oy + t0 + a02 * ox;
+      let p1 = a10 * oz + a11 * oy + t1 + a12 * ox;
+      let p2 = a20 * oz + a21 * oy + t2 + a22 * ox;
       p0 = settle(p0, nz, padding);
       p1 = settle(p1, ny, padding);
       p2 = settle(p2, nx, padding);
@@ -180,7 +241,7 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
       let k = 0;
       let inside = false;
       if (linear) {
-        inside = p0 >= load<f64>(bounds) && p1 >= load<f64>(bounds, 8) && p2 >= load<f64>(bounds, 16) && p0 <= load<f64>(bounds, 24) && p1 <= load<f64>(bounds, 32) && p2 <= load<f64>(bounds, 40);
+        inside = p0 >= low0 && p1 >= low1 && p2 >= low2 && p0 <= high0 && p1 <= high1 && p2 <= high2;
         inside = inside || padding != 0;
         p0 = settle(p0, nz, 1);
         p1 = settle(p1, ny, 1);

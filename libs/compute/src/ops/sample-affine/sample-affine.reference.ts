@@ -44,10 +44,27 @@ function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>
     const at = (index: readonly number[]): number =>
       index.some((k, axis) => !(k >= 0 && k < space[axis]!)) ? fill : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
     if (interpolation === 'nearest') return at(p.map(roundHalfEven));
+    if (interpolation === 'cubic') return cubic(p, space, padding === 'zeros', fill, at);
     let sum = 0;
     eachNeighbor(p, (index, weight) => (sum += weight === 0 ? 0 : weight * at(index)));
     return sum;
   };
+}
+
+/** Four taps per axis. Beyond the outermost centers: `fill` with zeros; coefficients outside are those of the edge. */
+function cubic(p: readonly number[], space: readonly number[], zeros: boolean, fill: number, at: (index: readonly number[]) => number): number {
+  if (zeros && p.some((k, axis) => !(k >= 0 && k <= space[axis]! - 1))) return fill;
+  const taps = p.map((k, axis) => {
+    const n = space[axis]!;
+    const low = Math.floor(k);
+    const u = k - low;
+    const v = 1 - u;
+    const weights = n === 1 ? [0, 1, 0, 0] : [(v * v * v) / 6, (4 - 6 * u * u + 3 * u * u * u) / 6, (4 - 6 * v * v + 3 * v * v * v) / 6, (u * u * u) / 6];
+    return weights.map((weight, j) => ({ weight, index: Math.min(n - 1, Math.max(0, low - 1 + j)) }));
+  });
+  let sum = 0;
+  for (const a of taps[0]!) for (const b of taps[1]!) for (const c of taps[2]!) sum += a.weight * b.weight * c.weight * at([a.index, b.index, c.index]);
+  return sum;
 }
 
 function labelSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { padding, fill, bounds }: SampleAffineOptions): Sampler {

@@ -5,7 +5,7 @@
  * Shape: x f32 or i32 [C, z, y, x], displacement f32 [3, ...shape] -> [C, ...shape].
  * `linear` on i32 gives the label of the greatest linear weight (weights in steps of half precision of 1000, the lowest label
  * of equals: nnU-Net's rule). `zeros` blends with `fill` beyond the outermost voxel centers; on i32 a position beyond them
- * gives `fill`. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5. `nearest` rounds half to even.
+ * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5. `nearest` rounds half to even.
  * Source: the conventions of PyTorch's grid_sample without aligned corners.
  */
 import { defineOp } from '../../op/op.ts';
@@ -19,13 +19,14 @@ export interface SampleAffineOptions {
   readonly shape: Space;
   /** Twelve numbers, row-major 3x4. */
   readonly matrix: readonly number[];
-  readonly interpolation: 'nearest' | 'linear';
+  readonly interpolation: 'nearest' | 'linear' | 'cubic';
   readonly padding: 'zeros' | 'border' | 'reflect';
   readonly fill: number;
   /** Labels with linear weights and zeros: positions [low z, y, x, high z, y, x] that count as inside; null: the outermost centers. */
   readonly bounds: readonly number[] | null;
 }
 
+const INTERPOLATIONS = ['nearest', 'linear', 'cubic'] as const;
 const PADDINGS = ['zeros', 'border', 'reflect'] as const;
 
 const wasm: WasmKernel<SampleAffineOptions> = {
@@ -39,7 +40,7 @@ const wasm: WasmKernel<SampleAffineOptions> = {
         ...x!.shape.map(int),
         ...shape.map(int),
         doubles(matrix),
-        int(interpolation === 'linear' ? 1 : 0),
+        int(INTERPOLATIONS.indexOf(interpolation)),
         int(PADDINGS.indexOf(padding)),
         x!.dtype === 'f32' ? float(fill) : int(fill),
         doubles(bounds ?? [0, 0, 0, ...x!.shape.slice(1).map((n) => n - 1)]),
@@ -59,8 +60,8 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
     const space = expectSpace('sampleAffine', 'shape', shape);
     if (matrix.length !== 12 || !matrix.every(Number.isFinite))
       throw new ShapeError(`sampleAffine: matrix is twelve finite numbers, row-major 3x4, came [${matrix.join(', ')}].`, { matrix });
-    if (!PADDINGS.includes(padding) || !['nearest', 'linear'].includes(interpolation))
-      throw new ShapeError(`sampleAffine: interpolation is nearest or linear and padding zeros, border or reflect; came ${interpolation} and ${padding}.`, { interpolation, padding });
+    if (!PADDINGS.includes(padding) || !INTERPOLATIONS.includes(interpolation) || (interpolation === 'cubic' && x.dtype !== 'f32'))
+      throw new ShapeError(`sampleAffine: interpolation is nearest, linear or (f32 only) cubic, and padding zeros, border or reflect; came ${interpolation} and ${padding} for ${x.dtype}.`, { interpolation, padding });
     if (displacement) {
       const field = expectVolume('sampleAffine', 'displacement', displacement, 'f32');
       if (displacement.shape[0] !== 3 || field.some((n, axis) => n !== space[axis]))
@@ -75,6 +76,7 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
       { name: `nearest, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined }, options: options({ padding, interpolation: 'nearest' as const }), gradient: false },
       { name: `labels, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' as const, fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ padding, fill: -1 }), gradient: false },
     ]),
+    ...(['zeros', 'border'] as const).map((padding) => ({ name: `cubic, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined }, options: options({ padding, interpolation: 'cubic' as const }), gradient: false })),
     { name: 'nearest labels', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ interpolation: 'nearest', fill: -1 }), gradient: false },
     { name: 'labels within bounds', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ fill: -1, bounds: [-0.3, 0.2, 0.1, 4.3, 4.8, 6.1] }), gradient: false },
     { name: 'displaced', inputs: { x: { shape: [1, 5, 6, 7] }, displacement: { shape: [3, 6, 7, 9] } }, options: options({ fill: 0.5 }), gradient: false },
