@@ -7,59 +7,85 @@ import { address, draw, word } from '../../devices/wasm/simd.as';
 import { conv_gather_row } from './direct.as';
 import { conv_outer_tile } from './tile.as';
 
+/** Output voxels per product: a panel of x and one of dy stay in the first-level cache. */
+const PANEL: i32 = 384;
+
 /**
  * Sums per (block of rows, input block, output block): [tap][8 in][8 out].
  * args: 0 x (blocked), 1 dy (blocked), 2 sums, 3 counter, 4 samples, 5 input blocks, 6 output blocks, 7 8 9 input size,
- * 10 11 12 output size, 13 14 15 kernel, 16 17 18 stride, 19 20 21 padding, 22 row blocks.
+ * 10 11 12 output size, 13 14 15 kernel, 16 17 18 stride, 19 20 21 padding, 22 row blocks, 23 scratch, 24 scratch bytes per thread.
  */
 export function conv_weight_gradient(args: usize, part: i32, parts: i32): void {
   const inputBlocks = word(args, 5), outputBlocks = word(args, 6);
-  const pairs = inputBlocks * outputBlocks;
-  const pieces = pairs * word(args, 22);
-  const taps = word(args, 13) * word(args, 14) * word(args, 15);
+  const pieces = inputBlocks * word(args, 22);
+  const bytes = <usize>(outputBlocks * word(args, 13) * word(args, 14) * word(args, 15)) << 8;
+  const panel = address(args, 23) + <usize>part * <usize>word(args, 24);
   for (let piece = draw(address(args, 3)); piece < pieces; piece = draw(address(args, 3))) {
-    const pair = piece % pairs;
-    const sums = address(args, 2) + (<usize>piece * <usize>taps << 8);
-    memory.fill(sums, 0, <usize>taps << 8);
-    rowBlock(args, piece / pairs, pair / outputBlocks, pair % outputBlocks, sums);
+    const sums = address(args, 2) + <usize>piece * bytes;
+    memory.fill(sums, 0, bytes);
+    rowBlock(args, piece / inputBlocks, piece % inputBlocks, sums, panel);
   }
 }
 
-function rowBlock(args: usize, rowBlock: i32, inputBlock: i32, outputBlock: i32, sums: usize): void {
+/** One block of rows, one block of input channels: per tap, what the tap reads is gathered into a panel and multiplied with dy. */
+function rowBlock(args: usize, rowBlock: i32, inputBlock: i32, sums: usize, panel: usize): void {
+  const outputBlocks = word(args, 6);
   const depth = word(args, 7), height = word(args, 8), width = word(args, 9);
-  const outDepth = word(args, 10), outHeight = word(args, 11), outWidth = word(args, 12);
+  const outHeight = word(args, 11), outWidth = word(args, 12);
   const kernelZ = word(args, 13), kernelY = word(args, 14), kernelX = word(args, 15);
-  const strideX = word(args, 18), paddingX = word(args, 21);
-  const rows = word(args, 4) * outDepth * outHeight;
-  const begin = <i32>(<i64>rows * rowBlock / word(args, 22));
+  const strideZ = word(args, 16), strideY = word(args, 17), strideX = word(args, 18);
+  const taps = kernelZ * kernelY * kernelX;
+  const rowsPerSample = word(args, 10) * outHeight;
+  const rows = word(args, 4) * rowsPerSample;
   const end = <i32>(<i64>rows * (rowBlock + 1) / word(args, 22));
-  const step = <usize>strideX << 5;
-  for (let row = begin; row < end; row++) {
-    const oy = row % outHeight;
-    const oz = (row / outHeight) % outDepth;
-    const sample = row / (outHeight * outDepth);
-    const dy = address(args, 1) + (<usize>(((sample * word(args, 6) + outputBlock) * outDepth + oz) * outHeight + oy) * <usize>outWidth << 5);
-    for (let kz = 0; kz < kernelZ; kz++) {
-      const iz = oz * word(args, 16) + kz - word(args, 19);
-      if (iz < 0 || iz >= depth) continue;
-      for (let ky = 0; ky < kernelY; ky++) {
-        const iy = oy * word(args, 17) + ky - word(args, 20);
-        if (iy < 0 || iy >= height) continue;
-        const x = address(args, 0) + (<usize>(((sample * word(args, 5) + inputBlock) * depth + iz) * height + iy) * <usize>width << 5);
-        for (let kx = 0; kx < kernelX; kx++) {
-          const shift = kx - paddingX;
-          // ox with 0 <= ox * stride + shift < width
-          const first = shift < 0 ? (strideX - 1 - shift) / strideX : 0;
-          const past = min(outWidth, width > shift ? (width - 1 - shift) / strideX + 1 : 0);
-          if (first >= past) continue;
-          const from = x + (<usize>(first * strideX + shift) << 5);
-          const at = dy + (<usize>first << 5);
-          const sum = sums + (<usize>((kz * kernelY + ky) * kernelX + kx) << 8);
-          conv_outer_tile(from, step, at, 32, past - first, sum, true);
-          conv_outer_tile(from + 16, step, at, 32, past - first, sum + 128, true);
+  const most = max(1, PANEL / outWidth);
+  // A 1×1×1 kernel reads x as it lies.
+  const inPlace = taps == 1 && (strideZ | strideY | strideX) == 1 && (word(args, 19) | word(args, 20) | word(args, 21)) == 0;
+  for (let row = <i32>(<i64>rows * rowBlock / word(args, 22)); row < end; ) {
+    const sample = row / rowsPerSample;
+    const first = row % rowsPerSample;
+    const count = min(min(most, end - row), rowsPerSample - first);
+    const x = address(args, 0) + (<usize>(sample * word(args, 5) + inputBlock) * <usize>(depth * height * width) << 5);
+    const dy = address(args, 1) + (<usize>((sample * outputBlocks) * rowsPerSample + first) * <usize>outWidth << 5);
+    for (let tap = 0; tap < taps; tap++) {
+      let from = panel;
+      if (inPlace) from = x + (<usize>(first * outWidth) << 5);
+      else {
+        const kx = tap % kernelX - word(args, 21), ky = (tap / kernelX) % kernelY - word(args, 20), kz = tap / (kernelX * kernelY) - word(args, 19);
+        let to = panel;
+        for (let r = first; r < first + count; r++) {
+          const iz = r / outHeight * strideZ + kz, iy = r % outHeight * strideY + ky;
+          if (iz < 0 || iz >= depth || iy < 0 || iy >= height) memory.fill(to, 0, <usize>outWidth << 5);
+          else gatherVoxels(x + (<usize>((iz * height + iy) * width) << 5), width, kx, strideX, outWidth, to);
+          to += <usize>outWidth << 5;
         }
       }
+      for (let block = 0; block < outputBlocks; block++) {
+        const at = dy + (<usize>(block * rowsPerSample * outWidth) << 5);
+        const sum = sums + (<usize>(block * taps + tap) << 8);
+        conv_outer_tile(from, 32, at, 32, count * outWidth, sum, true);
+        conv_outer_tile(from + 16, 32, at, 32, count * outWidth, sum + 128, true);
+      }
     }
+    row += count;
+  }
+}
+
+/** Voxels x0, x0 + step, … of a row of `width`; zeros outside. */
+function gatherVoxels(row: usize, width: i32, x0: i32, step: i32, count: i32, to: usize): void {
+  const zero = f32x4.splat(0);
+  let x = x0;
+  for (let k = 0; k < count; k++) {
+    if (<u32>x < <u32>width) {
+      const from = row + (<usize>x << 5);
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+    } else {
+      v128.store(to, zero);
+      v128.store(to, zero, 16);
+    }
+    x += step;
+    to += 32;
   }
 }
 

@@ -5,6 +5,8 @@ import { product, type ConvGeometry } from './geometry.ts';
 
 /** Blocks of rows there should be, for threads to share; a constant, so that sums do not depend on the threads. */
 const LEAST_PIECES = 32;
+/** Output voxels per product: as in the kernel. */
+const PANEL = 384;
 /** Output voxels per piece where the input has few channels. */
 const COLUMN_VOXELS = 1024;
 
@@ -16,14 +18,18 @@ export function lowerDirectWeightGradient(context: LoweringContext<unknown>, g: 
   const inputBlocks = blocksOf(g.inputs);
   const sizes = [g.samples, few ? g.inputs : inputBlocks, blocks, ...g.input, ...g.output, ...g.kernel, ...g.stride, ...g.padding];
   if (!few) {
-    const pairs = inputBlocks * blocks;
-    const rowBlocks = Math.min(g.samples * g.output[0] * g.output[1], Math.ceil(LEAST_PIECES / pairs));
-    const sums = context.scratch(pairs * rowBlocks * taps * 256);
+    const rowBlocks = Math.min(g.samples * g.output[0] * g.output[1], Math.ceil(LEAST_PIECES / inputBlocks));
+    const sums = context.scratch(inputBlocks * rowBlocks * blocks * taps * 256);
+    const perThread = Math.max(PANEL, g.output[2]) * 32;
+    const scratch = context.scratch(perThread * context.threads);
     const strides = [taps * 256, blocks * taps * 256, 32, 256];
     return [
       begin.call,
-      { kernel: 'conv_weight_gradient', args: [pointer(x), pointer(dy), scratchPointer(sums), scratchPointer(begin.counters), ...sizes.map(int), int(rowBlocks)] },
-      { kernel: 'conv_weight_gradient_finish', args: [scratchPointer(sums), pointer(dw), ...[rowBlocks, pairs * taps * 256, g.outputs, g.inputs, taps, ...strides].map(int)] },
+      {
+        kernel: 'conv_weight_gradient',
+        args: [pointer(x), pointer(dy), scratchPointer(sums), scratchPointer(begin.counters), ...sizes.map(int), int(rowBlocks), scratchPointer(scratch), int(perThread)],
+      },
+      { kernel: 'conv_weight_gradient_finish', args: [scratchPointer(sums), pointer(dw), ...[rowBlocks, inputBlocks * blocks * taps * 256, g.outputs, g.inputs, taps, ...strides].map(int)] },
     ];
   }
   const rows = Math.max(1, Math.min(g.output[1], Math.floor(COLUMN_VOXELS / g.output[2])));

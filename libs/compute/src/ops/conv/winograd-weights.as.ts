@@ -80,30 +80,33 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
   }
 }
 
-/** Entry (i, j) of G. */
-@inline function entry(m: i32, i: i32, j: i32): f32 {
+/** Row j of Gᵀ applied to the m + 2 vectors u0…u5 (F2: u0…u3). */
+@inline function contract(m: i32, j: i32, u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u5: v128): v128 {
   if (m == 4) {
-    if (i == 0) return j == 0 ? 0.25 : 0;
-    if (i == 5) return j == 2 ? 1 : 0;
-    if (i < 3) return (i == 2 && j == 1 ? 1 : -1) / <f32>6;
-    return (j == 0 ? 1 : j == 1 ? (i == 3 ? 2 : -2) : 4) / <f32>24;
+    const sixth = f32x4.splat(-1 / <f32>6);
+    if (j == 0) return madd(u0, f32x4.splat(0.25), madd(f32x4.add(u1, u2), sixth, f32x4.mul(f32x4.add(u3, u4), f32x4.splat(1 / <f32>24))));
+    if (j == 1) return madd(f32x4.sub(u1, u2), sixth, f32x4.mul(f32x4.sub(u3, u4), f32x4.splat(1 / <f32>12)));
+    return f32x4.add(u5, f32x4.mul(f32x4.sub(f32x4.add(u1, u2), f32x4.add(u3, u4)), sixth));
   }
-  if (i == 0) return j == 0 ? 1 : 0;
-  if (i == 3) return j == 2 ? 1 : 0;
-  return i == 2 && j == 1 ? -0.5 : 0.5;
+  const half = f32x4.splat(0.5);
+  if (j == 0) return madd(f32x4.add(u1, u2), half, u0);
+  if (j == 1) return f32x4.mul(f32x4.sub(u1, u2), half);
+  return madd(f32x4.add(u1, u2), half, u3);
 }
 
 /**
  * Gᵀ u G into the plain gradient [out][in][kz][3][3].
- * args: 0 transformed sums, 1 gradient, 2 outputs, 3 inputs, 4 padded inputs, 5 depth taps, 6 m, 7 bytes from position to position.
+ * args: 0 transformed sums, 1 gradient, 2 outputs, 3 inputs, 4 padded inputs, 5 depth taps, 6 m, 7 bytes from position to position,
+ * 8 scratch of 288 bytes per thread.
  */
 export function winograd_weight_gradient(args: usize, part: i32, parts: i32): void {
   const sums = address(args, 0), gradient = address(args, 1);
   const outputs = word(args, 2), inputs = word(args, 3), padded = word(args, 4), depth = word(args, 5), m = word(args, 6);
   const stride = <usize>word(args, 7);
   const side = m + 2;
+  const row = stride * <usize>side;
+  const scratch = address(args, 8) + <usize>(part * 288);
   const pieces = ((outputs + 7) >> 3) * depth * inputs;
-  const zero = f32x4.splat(0);
   for (let piece = part; piece < pieces; piece += parts) {
     const i = piece % inputs;
     const kd = (piece / inputs) % depth;
@@ -112,15 +115,27 @@ export function winograd_weight_gradient(args: usize, part: i32, parts: i32): vo
       const o = (block << 3) + (half << 2);
       if (o >= outputs) continue;
       const from = sums + (<usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
-      for (let ky = 0; ky < 3; ky++) {
-        let a = zero, b = zero, c = zero;
-        for (let column = 0; column < side; column++) {
-          let sum = zero;
-          for (let row = 0; row < side; row++) sum = madd(v128.load(from + <usize>(row * side + column) * stride), f32x4.splat(entry(m, row, ky)), sum);
-          a = madd(sum, f32x4.splat(entry(m, column, 0)), a);
-          b = madd(sum, f32x4.splat(entry(m, column, 1)), b);
-          c = madd(sum, f32x4.splat(entry(m, column, 2)), c);
+      // Down the columns of the tile: three vectors each, into the thread's scratch.
+      for (let column = 0; column < side; column++) {
+        let at = from + <usize>column * stride;
+        const u0 = v128.load(at); at += row;
+        const u1 = v128.load(at); at += row;
+        const u2 = v128.load(at); at += row;
+        const u3 = v128.load(at); at += row;
+        let u4 = u3, u5 = u3;
+        if (m == 4) {
+          u4 = v128.load(at);
+          u5 = v128.load(at + row);
         }
+        const to = scratch + (<usize>column << 4);
+        v128.store(to, contract(m, 0, u0, u1, u2, u3, u4, u5));
+        v128.store(to, contract(m, 1, u0, u1, u2, u3, u4, u5), 96);
+        v128.store(to, contract(m, 2, u0, u1, u2, u3, u4, u5), 192);
+      }
+      for (let ky = 0; ky < 3; ky++) {
+        const at = scratch + <usize>(ky * 96);
+        const u0 = v128.load(at), u1 = v128.load(at, 16), u2 = v128.load(at, 32), u3 = v128.load(at, 48), u4 = v128.load(at, 64), u5 = v128.load(at, 80);
+        const a = contract(m, 0, u0, u1, u2, u3, u4, u5), b = contract(m, 1, u0, u1, u2, u3, u4, u5), c = contract(m, 2, u0, u1, u2, u3, u4, u5);
         const to = gradient + (<usize>(((o * inputs + i) * depth + kd) * 9 + ky * 3) << 2);
         const step = <usize>(inputs * depth * 9) << 2;
         store3(to, f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0));

@@ -7,12 +7,12 @@ import type { ConvGeometry, Triple } from './geometry.ts';
 export type TileSize = 2 | 4;
 
 /** Bytes of transformed input per piece of work, and of products per round: together they stay in a core's second-level cache. */
-const V_BYTES = 512 * 1024;
+const V_BYTES = 1024 * 1024;
 const M_BYTES = 256 * 1024;
 /** Pieces of work there should be, for threads to share; a constant, so that results do not depend on the threads. */
 const LEAST_PIECES = 8;
 /** Bytes of transformed input and gradient that all threads share per chunk of a weight gradient. */
-const GRADIENT_BYTES = 4 * 1024 * 1024;
+const GRADIENT_BYTES = 8 * 1024 * 1024;
 /** As in the kernels: 36 vectors and 36 voxels; then the bias of zero and the offsets of the depth taps. */
 const TILE_SCRATCH = 576 + 1152;
 
@@ -32,15 +32,24 @@ interface Work {
   readonly slices: number;
 }
 
-/** The box of tile rows and slices whose transformed input, with the slices that depth taps add, stays below `bytes`. */
+/**
+ * The box of tile rows and slices whose transformed input, with the slices that depth taps add, stays below `bytes`, that
+ * transforms the fewest tiles in all; of equals the smaller, which leaves more pieces to share.
+ */
 function boxWithin(bytes: number, bytesPerTile: number, tiles: readonly [number, number], depth: number, taps: number): Work {
-  let rows = tiles[0];
-  let slices = depth;
-  const size = (): number => rows * tiles[1] * (slices + taps - 1) * bytesPerTile;
-  // Slices are worth more than rows: each box transforms taps - 1 slices again.
-  while (size() > bytes && rows > 1 && (slices <= 4 * taps || rows > 2)) rows = Math.ceil(rows / 2);
-  while (size() > bytes && slices > 1) slices = Math.ceil(slices / 2);
-  return { rows, slices };
+  let best: Work = { rows: 1, slices: 1 };
+  let least = Infinity;
+  for (let slices = 1; slices <= depth; slices++) {
+    const rows = Math.min(tiles[0], Math.floor(bytes / (bytesPerTile * tiles[1] * (slices + taps - 1))));
+    if (rows < 1) break;
+    const even = Math.ceil(tiles[0] / Math.ceil(tiles[0] / rows));
+    const transformed = depth + Math.ceil(depth / slices) * (taps - 1);
+    if (transformed < least) {
+      least = transformed;
+      best = { rows: even, slices: Math.ceil(depth / Math.ceil(depth / slices)) };
+    }
+  }
+  return best;
 }
 
 export function lowerWinograd(context: LoweringContext<unknown>, { geometry: g, transposed, from, weight, bias, to }: ConvProduct, m: TileSize): KernelCall[] {
@@ -56,7 +65,7 @@ export function lowerWinograd(context: LoweringContext<unknown>, { geometry: g, 
   const positions = (m + 2) ** 2;
   const tiles = [Math.ceil(output[1] / m), Math.ceil(output[2] / m)] as const;
 
-  let { rows, slices } = boxWithin(V_BYTES, positions * padded * 4, tiles, output[0], taps);
+  let { rows, slices } = boxWithinV_BYTES, positions * padded * 4, tiles, output[0], taps);
   let group = outputBlocks;
   const pieces = (): number => g.samples * Math.ceil(output[0] / slices) * Math.ceil(tiles[0] / rows) * Math.ceil(outputBlocks / group);
   while (pieces() < LEAST_PIECES && rows > 1 && rows * tiles[1] * slices >= 64) rows = Math.ceil(rows / 2);
@@ -95,7 +104,7 @@ export function lowerWinogradWeightGradient(context: LoweringContext<unknown>, g
   const outputBlocks = blocksOf(g.outputs);
   const positions = (m + 2) ** 2;
   const tiles = [Math.ceil(g.output[1] / m), Math.ceil(g.output[2] / m)] as const;
-  const { rows, slices } = boxWithin(GRADIENT_BYTES, positions * (inputBlocks + outputBlocks) * 32, tiles, g.output[0], taps);
+  const { rows, slices } = boxWithinGRADIENT_BYTES, positions * (inputBlocks + outputBlocks) * 32, tiles, g.output[0], taps);
   const most = rows * tiles[1];
   const strideV = oddLines(most * (slices + taps - 1) * inputBlocks * 32);
   const strideZ = oddLines(most * slices * outputBlocks * 32);
@@ -121,6 +130,6 @@ export function lowerWinogradWeightGradient(context: LoweringContext<unknown>, g
     const counts = [positions, inputBlocks, outputBlocks, taps, height * tiles[1], depth, strideV, strideZ, strideSums, k > 0 ? 1 : 0];
     calls.push({ kernel: 'winograd_gradient_sums', args: [v, z, sums, scratchPointer(begin.counters, 8 * k + 4), ...counts.map(int)] });
   });
-  calls.push({ kernel: 'winograd_weight_gradient', args: [sums, pointer(dw), ...[g.outputs, g.inputs, inputBlocks * 8, taps, m, strideSums].map(int)] });
+  calls.push({ kernel: 'winograd_weight_gradient', args: [sums, pointer(dw), ...[g.outputs, g.inputs, inputBlocks * 8, taps, m, strideSums].map(int), scratch] });
   return calls;
 }
