@@ -5,8 +5,11 @@ import { instanceNormGradientRule } from '../ops/instance-norm/instance-norm.gra
 import { copyGradients } from '../ops/copy/copy.gradient.ts';
 import { diceBinaryCrossEntropyRule } from '../ops/dice-binary-cross-entropy/dice-binary-cross-entropy.gradient.ts';
 import { diceCrossEntropyRule } from '../ops/dice-cross-entropy/dice-cross-entropy.gradient.ts';
+import { matmulGradient } from '../ops/matmul/matmul.gradient.ts';
 import { pointwiseGradients } from '../ops/pointwise/pointwise.gradient.ts';
+import { poolGradients } from '../ops/pool/pool.gradient.ts';
 import { reduceGradients } from '../ops/reduce/reduce.gradient.ts';
+import { resizeGradients } from '../ops/resize/resize.gradient.ts';
 import { softmaxGradients } from '../ops/softmax/softmax.gradient.ts';
 import { topMeanRule } from '../ops/top-mean/top-mean.gradient.ts';
 import { voxelCrossEntropyRule } from '../ops/voxel-cross-entropy/voxel-cross-entropy.gradient.ts';
@@ -26,4 +29,7 @@ export const rules: readonly GradientRule[] = [
   diceBinaryCrossEntropyRule,
   voxelCrossEntropyRule,
   topMeanRule,
+  ...resizeGradients,
+  ...poolGradients,
+  matmulGradient,
 ];

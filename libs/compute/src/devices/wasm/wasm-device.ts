@@ -67,10 +67,12 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   readonly #memory: WebAssembly.Memory;
   readonly #heap: Heap;
   readonly #names = new Map<string, number>();
-  readonly #modules = new Set<string>();
+  /** Kernels per module; '' is our own. */
+  readonly #exports = new Map<string, ReadonlySet<string>>();
   #arena = { address: 0, bytes: 0 };
 
-  constructor(memory: WebAssembly.Memory, runner: Runner, build: 'simd' | 'relaxed', options: WasmOptions) {
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, runner: Runner, build: 'simd' | 'relaxed', options: WasmOptions) {
+    this.#exports.set('', exportsOf(module));
     this.#memory = memory;
     this.runner = runner;
     this.build = build;
@@ -96,15 +98,12 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
 
   compile(graph: Graph): LoadedProgram {
     const program = compile(graph, { threads: this.runner.threads, build: this.build, deterministic: this.deterministic });
+    for (const call of program.calls) this.#prepareKernel(call);
     const address = this.#heap.allocate(program.words.byteLength, 'the arguments of a program');
     const newNames: string[] = [];
     const kernels = new Int32Array(program.calls.length);
     const args = new Uint32Array(program.calls.length);
     program.calls.forEach((call, k) => {
-      if (call.module !== undefined && !this.#modules.has(call.module.name)) {
-        this.#modules.add(call.module.name);
-        this.runner.addModule(call.module.name, new WebAssembly.Module(call.module.bytes));
-      }
       const name = kernelName(call.kernel, call.module);
       let index = this.#names.get(name);
       if (index === undefined) {
@@ -116,6 +115,21 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       args[k] = address + call.argumentWord * 4;
     });
     return { program, address, kernels, args, newNames };
+  }
+
+  /**
+   * Brings the kernel's module to the threads and checks that the kernel is there: before any thread runs, since one that
+   * misses a kernel would leave the others at the barrier.
+   */
+  #prepareKernel({ kernel, module, label }: WasmProgram['calls'][number]): void {
+    const name = module?.name ?? '';
+    if (module !== undefined && !this.#exports.has(name)) {
+      const compiled = new WebAssembly.Module(module.bytes);
+      this.#exports.set(name, exportsOf(compiled));
+      this.runner.addModule(name, compiled);
+    }
+    if (!this.#exports.get(name)!.has(kernel))
+      throw new DeviceError(`${label}: its lowering calls kernel ${kernel}, which ${module ? `module ${name}` : 'the kernel build'} does not export.`, { op: label, kernel });
   }
 
   async execute(loaded: LoadedProgram, externals: readonly WasmBuffer[]): Promise<WasmBuffer[]> {
@@ -205,8 +219,12 @@ export async function createWasmDevice(options: WasmOptions = {}): Promise<WasmD
     inline.profiling = options.profile ?? false;
     runner = inline;
   }
-  const backend = new WasmBackend(memory, runner, relaxed ? 'relaxed' : 'simd', options);
+  const backend = new WasmBackend(module, memory, runner, relaxed ? 'relaxed' : 'simd', options);
   return Object.assign(new RecordingDevice(backend), { threads, build: backend.build, profile: backend.profile });
+}
+
+function exportsOf(module: WebAssembly.Module): ReadonlySet<string> {
+  return new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {

@@ -1,0 +1,4 @@
+import { testOp } from '../../testing/conformance.ts';
+import { matmul } from './matmul.ts';
+
+testOp(matmul);

@@ -1,0 +1,4 @@
+import { testOp } from '../../testing/conformance.ts';
+import { oneHot } from './one-hot.ts';
+
+testOp(oneHot);
