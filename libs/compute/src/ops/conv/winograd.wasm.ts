@@ -65,7 +65,7 @@ export function lowerWinograd(context: LoweringContext<unknown>, { geometry: g, 
   const positions = (m + 2) ** 2;
   const tiles = [Math.ceil(output[1] / m), Math.ceil(output[2] / m)] as const;
 
-  let { rows, slices } = boxWithinV_BYTES, positions * padded * 4, tiles, output[0], taps);
+  let { rows, slices } = boxWithin(V_BYTES, positions * padded * 4, tiles, output[0], taps);
   let group = outputBlocks;
   const pieces = (): number => g.samples * Math.ceil(output[0] / slices) * Math.ceil(tiles[0] / rows) * Math.ceil(outputBlocks / group);
   while (pieces() < LEAST_PIECES && rows > 1 && rows * tiles[1] * slices >= 64) rows = Math.ceil(rows / 2);
@@ -104,7 +104,7 @@ export function lowerWinogradWeightGradient(context: LoweringContext<unknown>, g
   const outputBlocks = blocksOf(g.outputs);
   const positions = (m + 2) ** 2;
   const tiles = [Math.ceil(g.output[1] / m), Math.ceil(g.output[2] / m)] as const;
-  const { rows, slices } = boxWithinGRADIENT_BYTES, positions * (inputBlocks + outputBlocks) * 32, tiles, g.output[0], taps);
+  const { rows, slices } = boxWithin(GRADIENT_BYTES, positions * (inputBlocks + outputBlocks) * 32, tiles, g.output[0], taps);
   const most = rows * tiles[1];
   const strideV = oddLines(most * (slices + taps - 1) * inputBlocks * 32);
   const strideZ = oddLines(most * slices * outputBlocks * 32);
