@@ -35,7 +35,7 @@ function tileFor(channels: number): Tile {
   if (channels > 32) return { GX: 16, GY: 8, TM: 8, TN: 8, TILE_K: 8 };
   if (channels > 16) return { GX: 32, GY: 4, TM: 8, TN: 8, TILE_K: 8 };
   if (channels > 4) return { GX: 32, GY: 4, TM: 4, TN: 4, TILE_K: 8 };
-  return { GX: 128, GY: 1, TM: 4, TN: 4, TILE_K: 8 };
+  return { GX: 64, GY: 1, TM: 4, TN: 4, TILE_K: 8 };
 }
 
 /** Positions that share their taps: destination = position * step + offset. */

@@ -8,7 +8,7 @@ struct Sizes {
   first: u32,
   ignored: i32,
   batchDice: u32,
-  smooth: f32,
+  smoothing: f32,
   diceWeight: f32,
   crossEntropyWeight: f32,
   unused0: u32,
@@ -55,9 +55,9 @@ fn slopes(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let groups = select(f32(sizes.samples), 1.0, sizes.batchDice == 1u);
   let scale = -sizes.diceWeight * dy[0] / (f32(sizes.classes - sizes.first) * groups);
-  let mass = columnTotal(sizes.classes + class_, sample) + columnTotal(2u * sizes.classes + class_, sample) + sizes.smooth;
+  let mass = columnTotal(sizes.classes + class_, sample) + columnTotal(2u * sizes.classes + class_, sample) + sizes.smoothing;
   let bound = max(mass, 1e-8);
-  let through = select(0.0, (2.0 * columnTotal(class_, sample) + sizes.smooth) / (bound * bound), mass > 1e-8);
+  let through = select(0.0, (2.0 * columnTotal(class_, sample) + sizes.smoothing) / (bound * bound), mass > 1e-8);
   madeTable[k] = select(vec2<f32>(scale * 2.0 / bound, -scale * through), vec2<f32>(mass), isNotNumber(mass));
 }
 

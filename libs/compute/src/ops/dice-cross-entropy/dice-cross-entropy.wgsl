@@ -9,7 +9,7 @@ struct Sizes {
   ignored: i32,
   first: u32,      // first class of Dice
   batchDice: u32,
-  smooth: f32,
+  smoothing: f32,
   diceWeight: f32,
   crossEntropyWeight: f32,
   unused0: u32,
@@ -131,7 +131,7 @@ fn finish(@builtin(local_invocation_index) local: u32) {
     let sample = k / counted;
     let class_ = sizes.first + k - sample * counted;
     let mass = columnTotal(sizes.classes + class_, sample) + columnTotal(2u * sizes.classes + class_, sample);
-    let ratio = (2.0 * columnTotal(class_, sample) + sizes.smooth) / max(mass + sizes.smooth, 1e-8);
+    let ratio = (2.0 * columnTotal(class_, sample) + sizes.smoothing) / max(mass + sizes.smoothing, 1e-8);
     dice += select(ratio, mass, isNotNumber(mass));
   }
   var entropy = vec2<f32>(0.0);
