@@ -42,7 +42,8 @@ function formatOf(head: Uint8Array, name: string, file: string | undefined): Vol
     throw new FormatError(`${file ?? 'bytes'}: is a git-lfs pointer, not the image itself; run "git lfs pull" and try again.`, place);
   if (/^\s*(<!doctype html|<html|<\?xml)/i.test(text))
     throw new FormatError(`${file ?? 'bytes'}: is a web page, not an image; the download has failed. Fetch the file again.`, place);
-  const found = FORMATS.find((format) => format.recognises(head, name));
+  // the bytes decide; the name is asked when no magic number speaks, so that the error fits the file
+  const found = FORMATS.find((format) => format.recognises(head, '')) ?? FORMATS.find((format) => format.recognises(head, name));
   if (found) return found;
   throw new FormatError(`${file ?? 'bytes'}: starts with [${[...head.subarray(0, 8)].join(', ')}], which no known format does (${FORMATS.map((f) => f.name).join(', ')}).`, place);
 }

@@ -52,6 +52,20 @@ export class ByteStream {
     for (let left = length; left > 0; left -= scratch.length) await this.fillAll(scratch.subarray(0, Math.min(left, scratch.length)), field);
   }
 
+  /** What is left, chunk by chunk. */
+  async *rest(): AsyncGenerator<Uint8Array> {
+    try {
+      while (this.#used < this.#chunk.length || (await this.#next())) {
+        const part = this.#chunk.subarray(this.#used);
+        this.#used = this.#chunk.length;
+        this.position += part.length;
+        yield part;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
   /** Reads to the end, so that checksums behind the last voxel are verified; gives up quietly after `limit` bytes. */
   async drain(limit: number): Promise<number> {
     const scratch = new Uint8Array(1 << 16);

@@ -23,6 +23,15 @@ export interface VolumeSource {
   readonly slope: number;
   readonly inter: number;
   readonly warnings: readonly FormatWarning[];
+  /** Names of the labels, where the file carries them (seg.nrrd). */
+  readonly segments?: readonly Segment[];
+}
+
+/** A named label value in a segmentation file. `channel`: the layer it lies in, for overlapping segments. */
+export interface Segment {
+  readonly name: string;
+  readonly value: number;
+  readonly channel: number;
 }
 
 /** A volume that knows where it came from. */
@@ -70,6 +79,8 @@ export interface EncodeOptions {
   readonly compress?: boolean;
   /** 1 (fast) to 9 (small). Default 1. */
   readonly level?: number;
+  /** Names of the label values, for formats that carry them (seg.nrrd). */
+  readonly segments?: readonly Omit<Segment, 'channel'>[];
   /** Base name for formats of two files, without an ending. */
   readonly name?: string;
 }

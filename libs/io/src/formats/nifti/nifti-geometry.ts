@@ -1,8 +1,9 @@
 /** From a NIfTI header to a grid: sform before qform before voxel sizes, units to millimetres, axes to array order. */
-import { affineFrom, determinant3, linearPart, orthogonalize, shear } from '@voxelwise/volume';
+import { affineFrom, determinant3, linearPart, orthogonalize } from '@voxelwise/volume';
 import type { Grid, Matrix3, PerAxis, WorldPoint } from '@voxelwise/volume';
 import { FormatError } from '../../errors.ts';
 import type { FormatWarning } from '../format.ts';
+import { straighten } from '../place-grid.ts';
 import type { NiftiHeader } from './nifti-header.ts';
 
 /** xyzt_units: spatial code to millimetres. 0 (unknown) is taken as millimetres, as every tool does. */
@@ -43,7 +44,8 @@ export function niftiGeometry(header: NiftiHeader, { file, shear: onShear = 'kee
   const shape: PerAxis = [header.sizes[2] ?? 1, header.sizes[1] ?? 1, header.sizes[0]!];
   const [xx, yx, zx, xy, yy, zy, xz, yz, zz] = scaled; // row-major: rows R, A, S; columns x, y, z
   const affine = affineFrom([zx, yx, xx, zy, yy, xy, zz, yz, xz], placement.origin.map((v) => v * units) as unknown as WorldPoint);
-  return { grid: straighten({ shape, affine }), warnings };
+  const straight = straighten({ shape, affine }, { file, shear: onShear, field: 'srow_x', byteOffset: wide ? 400 : 280 });
+  return { grid: straight.grid, warnings: [...warnings, ...straight.warnings] };
 
   function pick(): Placement {
     if (header.sformCode > 0) {
@@ -110,18 +112,6 @@ export function niftiGeometry(header: NiftiHeader, { file, shear: onShear = 'kee
     const useAsked = asked.some((v) => v !== 0) && asked.every((v, axis) => v > -sizes[axis]! && v < 2 * sizes[axis]!);
     const center = sizes.map((n, axis) => (useAsked ? asked[axis]! - 1 : (n - 1) / 2));
     return { linear: [-dx, 0, 0, 0, dy, 0, 0, 0, dz], origin: [center[0]! * dx, -center[1]! * dy, -center[2]! * dz] };
-  }
-
-  function straighten(grid: Grid): Grid {
-    const deviation = shear(grid);
-    if (deviation <= 1e-5) return grid;
-    if (deviation <= 2e-3) {
-      warn('direction', 'srow_x', `the axes were ${deviation.toPrecision(2)} from right angles (rounding); they are made orthogonal.`);
-      return orthogonalize(grid).grid;
-    }
-    if (onShear === 'refuse') return fail('srow_x', wide ? 400 : 280, `the axes are sheared (${deviation.toPrecision(3)} from right angles, at most 0.002 counts as rounding); resample the image onto a grid with right angles.`);
-    warn('shear', 'srow_x', `the axes are sheared: ${deviation.toPrecision(3)} from right angles; distances along them are not spacings.`);
-    return grid;
   }
 }
 
