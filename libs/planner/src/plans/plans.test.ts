@@ -5,6 +5,7 @@ import type { DatasetJson } from '../dataset/dataset-json.ts';
 import { PlanError } from '../errors.ts';
 import type { Fingerprint } from '../fingerprint/fingerprint.ts';
 import { explainPlans, explanationText } from '../recipes/explain-plans.ts';
+import { planExperiment } from '../recipes/plan-experiment.ts';
 import { configurationPlan } from './configuration-plan.ts';
 import { diffPlans, setPlanValue } from './edit.ts';
 import { resolveConfiguration } from './inheritance.ts';
@@ -164,14 +165,34 @@ describe('explainPlans', () => {
     );
   });
 
-  it('explains values that are the plan’s', () => {
-    const explained = explainPlans(plans, spleen.fingerprint, spleen.dataset_json);
-    for (const { path, value } of explained.filter(({ path }) =>
-      /\.(patch_size|batch_size|batch_dice|strides|kernel_sizes)$/.test(path),
-    )) {
-      const stored = path.split('.').reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], plans);
+  it('explains each value of the plans once, also those added by hand', () => {
+    const leaves = (node: unknown, path: string): string[] =>
+      typeof node !== 'object' || node === null || Array.isArray(node)
+        ? [path]
+        : Object.entries(node).flatMap(([key, value]) => leaves(value, path === '' ? key : `${path}.${key}`));
+    const added = setPlanValue(plans, 'configurations.mine={"inherits_from": "3d_fullres", "batch_size": 9}');
+    const explained = explainPlans(added, spleen.fingerprint, spleen.dataset_json);
+    expect(explained.map(({ path }) => path)).toEqual(leaves(added, ''));
+    for (const { path, value, rule } of explained) {
+      const stored = path.split('.').reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], added);
       expect(stored, path).toEqual(value);
+      expect(rule.length).toBeGreaterThan(10);
+      expect(rule === 'added to the file, not by the planner').toBe(path.startsWith('configurations.mine.'));
     }
     expect(writePythonJson(explained)).not.toContain('NaN');
+  });
+
+  it('keeps what a user added to plans written before, and says so', () => {
+    const existing = setPlanValue(plans, 'configurations.mine={"inherits_from": "3d_fullres", "batch_size": 9}');
+    const again = planExperiment(spleen.fingerprint, spleen.dataset_json, {
+      datasetName: plans.dataset_name,
+      existing,
+    });
+    expect(again.plans).toEqual(existing);
+    const kept = again.explanations.filter(({ rule }) => rule === 'kept from the plans written before');
+    expect(kept.map(({ path }) => path)).toEqual([
+      'configurations.mine.inherits_from',
+      'configurations.mine.batch_size',
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import type { DatasetJson } from '../dataset/dataset-json.ts';
 import type { Fingerprint } from '../fingerprint/fingerprint.ts';
 import { diffPlans } from '../plans/edit.ts';
 import type { PlansFile } from '../plans/plans-file.ts';
-import type { Explanation } from './explanation.ts';
+import { type Explanation, explainValues } from './explanation.ts';
 import { planExperiment, type PlanExperimentOptions } from './plan-experiment.ts';
 
 export type ExplainPlansOptions = Pick<
@@ -28,14 +28,17 @@ export function explainPlans(
     plansName: plans.plans_name,
     imageReaderWriter: plans.image_reader_writer,
   });
-  const edits = diffPlans(planned.plans, plans).map(({ path, before, after }) => ({
-    path,
-    value: after,
-    rule: before === undefined ? 'added to the file, not by the planner' : 'changed in the file',
-    from: before === undefined ? {} : { planner_says: before },
-  }));
-  const edited = new Set(edits.map((edit) => edit.path));
-  return [...planned.explanations.filter(({ path }) => !edited.has(path)), ...edits];
+  const rules = new Map(planned.explanations.map(({ path, rule, from }) => [path, { rule, from }]));
+  const edits = new Map(diffPlans(planned.plans, plans).map((edit) => [edit.path, edit]));
+  return explainValues(plans, rules).map((explanation) => {
+    const path = [...edits.keys()].find(
+      (edited) => explanation.path === edited || explanation.path.startsWith(`${edited}.`),
+    );
+    if (path === undefined) return explanation;
+    const before = edits.get(path)!.before;
+    const rule = before === undefined ? 'added to the file, not by the planner' : 'changed in the file';
+    return { ...explanation, rule, from: before === undefined ? {} : { planner_says: before } };
+  });
 }
 
 /** One explanation as text of several lines. */

@@ -1,4 +1,5 @@
 /** Why a plan says what it says: one record per value, with the rule and what went into it. */
+import type { PlansFile } from '../plans/plans-file.ts';
 
 export interface Explanation {
   /** Where the value stands in the plans file, steps joined by dots: "configurations.3d_fullres.patch_size". */
@@ -9,14 +10,51 @@ export interface Explanation {
   readonly from: Readonly<Record<string, unknown>>;
 }
 
-/** Takes one explanation. */
-export type Explain = (path: string, value: unknown, rule: string, from?: Readonly<Record<string, unknown>>) => void;
+/** Gives the rule behind the value at a path, and the rule's inputs. A later rule for the same path replaces the earlier. */
+export type Explain = (path: string, rule: string, from?: Readonly<Record<string, unknown>>) => void;
 
-/** A list and the function that writes to it. A later explanation of the same path replaces the earlier one. */
-export function explanations(): { readonly list: () => Explanation[]; readonly explain: Explain } {
-  const byPath = new Map<string, Explanation>();
-  return {
-    list: () => [...byPath.values()],
-    explain: (path, value, rule, from = {}) => byPath.set(path, { path, value, rule, from }),
-  };
+/** Rules by path, as the planner states them. */
+export type Rules = ReadonlyMap<string, Pick<Explanation, 'rule' | 'from'>>;
+
+/** A map of rules and the function that writes to it. */
+export function collectRules(): { readonly rules: Rules; readonly explain: Explain } {
+  const rules = new Map<string, Pick<Explanation, 'rule' | 'from'>>();
+  return { rules, explain: (path, rule, from = {}) => rules.set(path, { rule, from }) };
+}
+
+const RESAMPLING =
+  'images by cubic splines, labels and probabilities linearly, a coarse axis apart by nearest neighbor; the same in all plans';
+const METHOD = 'fixed by the method, the same in all plans';
+const CASCADE = 'the cascade: the full resolution, with the segmentation of the low resolution as further input';
+
+/** Rules for values that do not depend on the data, by the first pattern that matches their path. */
+const FIXED: readonly (readonly [RegExp, string])[] = [
+  [/^dataset_name$/, 'the name given to the data set'],
+  [/^plans_name$/, 'given, or else the planner’s own'],
+  [/^experiment_planner_used$/, 'the planner that was asked for'],
+  [/^foreground_intensity_properties_per_channel\./, 'copied from the fingerprint'],
+  [
+    /\.data_identifier$/,
+    'plans name and configuration; the ResEnc planners share the data of the default planner where it is the same',
+  ],
+  [/\.preprocessor_name$/, 'given, or else the default'],
+  [/\.resampling_fn_/, RESAMPLING],
+  [/\.network_class_name$/, 'the planner’s network'],
+  [/\.n_stages$/, 'as many as there are strides'],
+  [/\.(conv_op|norm_op)$/, 'for the number of axes of the configuration'],
+  [/\.n_(conv|blocks)_per_stage(_decoder)?$/, 'the planner’s depths: convolutions, or residual blocks, per stage'],
+  [/\.(inherits_from|previous_stage|next_stage)$/, CASCADE],
+];
+
+/** One explanation for every value of the plans: the planner's rule for it, or the fixed one. Lists count as one value. */
+export function explainValues(plans: PlansFile, rules: Rules): Explanation[] {
+  return leaves(plans, '').map(([path, value]) => {
+    const fixed = (): string => FIXED.find(([pattern]) => pattern.test(path))?.[1] ?? METHOD;
+    return { path, value, ...(rules.get(path) ?? { rule: fixed(), from: {} }) };
+  });
+}
+
+function leaves(node: unknown, path: string): [string, unknown][] {
+  if (typeof node !== 'object' || node === null || Array.isArray(node)) return [[path, node]];
+  return Object.entries(node).flatMap(([key, value]) => leaves(value, path === '' ? key : `${path}.${key}`));
 }

@@ -25,6 +25,8 @@ export interface Surroundings {
   readonly labelEntries: number;
   readonly normalizationSchemes: readonly string[];
   readonly useMaskForNorm: readonly boolean[];
+  readonly channelNames: readonly string[];
+  readonly medianRelativeSize: number;
   readonly preprocessorName: string;
 }
 
@@ -58,11 +60,9 @@ export function planConfiguration(
   const batch = Math.max(Math.min(byMemory, byDataset), SMALLEST_BATCH);
 
   const memory = { gpu_memory_target_gb: around.gpuMemoryTargetGb, feature_map_limit: reference };
-  explain('spacing', spacing, 'target spacing of this configuration, in transposed order (mm)');
-  explain('median_image_size_in_voxels', medianShape, 'median over cases of the size at this spacing');
+  explain('median_image_size_in_voxels', 'median over cases of the size at this spacing', { spacing });
   explain(
     'patch_size',
-    topology.patch,
     'isotropic box in mm, limited to the median size, padded to the divisor; the axis largest relative to the median shrinks until the feature maps fit',
     {
       first_patch: first,
@@ -73,7 +73,7 @@ export function planConfiguration(
       ...memory,
     },
   );
-  explain('batch_size', batch, 'what fits in memory, at most the allowed share of the data set, at least 2', {
+  explain('batch_size', 'what fits in memory, at most the allowed share of the data set, at least 2', {
     fits_in_memory: byMemory,
     dataset_limit: byDataset,
     dataset_share: settings.datasetShare,
@@ -81,26 +81,27 @@ export function planConfiguration(
     feature_maps: estimate,
     ...memory,
   });
+  explain('normalization_schemes', 'by channel name; z-score for a name without a scheme of its own', {
+    channel_names: around.channelNames,
+  });
+  explain('use_mask_for_norm', 'z-score inside the non-zero mask if cropping leaves less than 0.75 of the voxels', {
+    median_relative_size_after_cropping: around.medianRelativeSize,
+  });
   const from = { spacing, patch_size: topology.patch };
   explain(
     'architecture.arch_kwargs.strides',
-    topology.strides,
     'halve every axis of 8 or more voxels whose spacing is below twice the finest such axis',
     from,
   );
   explain(
     'architecture.arch_kwargs.kernel_sizes',
-    topology.kernels,
     'kernel 3 along an axis once its spacing is below twice the finest, 1 before; the last stage always 3',
     from,
   );
   explain(
     'architecture.arch_kwargs.features_per_stage',
-    features(topology, dimensions),
     `${FIRST_FEATURES} features, doubled per stage up to ${MOST_FEATURES[dimensions]}`,
-    {
-      stages: topology.strides.length,
-    },
+    { stages: topology.strides.length },
   );
 
   return {
