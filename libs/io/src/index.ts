@@ -1,5 +1,5 @@
 /** Bytes to volumes, weights and data sets, and back. */
-export { DatasetError, FormatError } from './errors.ts';
+export { DatasetError, FormatError, ServerError } from './errors.ts';
 export type { FormatErrorPlace } from './errors.ts';
 export { blobSource, bytesSource } from './bytes/byte-source.ts';
 export type { ByteSource } from './bytes/byte-source.ts';

@@ -5,3 +5,4 @@ export { openVolume, readVolume, writeVolume } from './node/volume-path.ts';
 export type { OpenVolume } from './node/volume-path.ts';
 export { folderTree, openDataset, resolveDataset } from './node/dataset-path.ts';
 export type { DatasetRoots, ResolvedDataset } from './node/dataset-path.ts';
+export { dicomFile, dicomFolder } from './dicom/node-files.ts';

@@ -7,7 +7,7 @@ import type { DicomSource } from './dataset/dicom-source.ts';
  * A file on disk, opened for each read and closed after it: a series of thousands of slices must not hold thousands of handles.
  * Reads are synchronous: slices are small, and a thread pool round trip costs more than the read.
  */
-export function fileSource(path: string): DicomSource {
+export function dicomFile(path: string): DicomSource {
   const { size } = statSync(path);
   return {
     name: path,
@@ -32,13 +32,13 @@ export function fileSource(path: string): DicomSource {
 }
 
 /** Every file under a folder, deepest last, sorted by name; or the one file. Hidden files are passed over. */
-export function folderSources(path: string): DicomSource[] {
-  if (!statSync(path).isDirectory()) return [fileSource(path)];
+export function dicomFolder(path: string): DicomSource[] {
+  if (!statSync(path).isDirectory()) return [dicomFile(path)];
   return readdirSync(path, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       if (entry.name.startsWith('.')) return [];
       const child = join(path, entry.name);
-      return entry.isDirectory() ? folderSources(child) : entry.isFile() ? [fileSource(child)] : [];
+      return entry.isDirectory() ? dicomFolder(child) : entry.isFile() ? [dicomFile(child)] : [];
     });
 }

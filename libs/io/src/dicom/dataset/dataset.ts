@@ -45,6 +45,8 @@ export class DataSet {
   readonly depth: number;
   /** Set when the file ended inside this data set: the first byte that is missing. */
   truncatedAt: number | undefined;
+  /** One past the last element that was read. */
+  end = 0;
   private readonly context: DataSetContext;
   private readonly parent: DataSet | undefined;
   constructor(context: DataSetContext, depth: number, parent?: DataSet) {
@@ -181,7 +183,8 @@ export class DataSet {
     return new FormatError(`${this.file === undefined ? '' : `${this.file}: `}${message}`, {
       ...(this.file === undefined ? {} : { file: this.file }),
       field: tagName(tag),
-      ...(e === undefined ? {} : { byteOffset: e.offset }),
+      // What is missing was noticed where the elements ended.
+      byteOffset: e?.offset ?? this.end,
       details,
     });
   }

@@ -145,13 +145,13 @@ class Parser {
       }
       const { tag, vr, offset, length } = header;
       if (tag === ITEM_END && delimited) {
-        this.next = offset;
+        dataset.end = this.next = offset;
         return dataset;
       }
       if (++this.count > MAX_ELEMENTS) throw this.fault(`more than ${MAX_ELEMENTS} elements.`, at, tagName(tag));
       if (depth === 0 && isPixelTag(tag)) {
         this.pixels = { tag, vr, offset, length: length === UNDEFINED ? -1 : length };
-        this.next = offset;
+        dataset.end = this.next = offset;
         return dataset;
       }
       if (tag === ITEM || tag === ITEM_END || tag === SEQUENCE_END) {
@@ -189,7 +189,7 @@ class Parser {
       at = stop;
     }
     if (delimited) throw this.fault(`an item of undefined length is not closed before byte ${end}.`, end, 'item');
-    this.next = at;
+    dataset.end = this.next = at;
     return dataset;
   }
 

@@ -4,32 +4,22 @@ import { FormatError } from '../../errors.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { tagName } from '../dataset/tags.ts';
 import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
-import { frameArray } from './pixel-format.ts';
+import { bitsPerFrame, frameArray, pixelShortage } from './pixel-format.ts';
 import type { PixelFormat } from './pixel-format.ts';
 
 const hostIsLittle = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** YBR_FULL_422 without compression stores Y Y Cb Cr for two pixels: two bytes per pixel instead of three. */
-const halved = (format: PixelFormat): boolean => format.samples === 3 && format.photometric === 'YBR_FULL_422';
-
-const bitsPerFrame = ({ rows, columns, samples, bitsAllocated, photometric }: PixelFormat): number =>
-  rows * columns * (samples === 3 && photometric === 'YBR_FULL_422' ? 2 : samples) * bitsAllocated;
+const halved = ({ samples, photometric }: PixelFormat): boolean => samples === 3 && photometric === 'YBR_FULL_422';
 
 /** Reads one uncompressed frame. Throws: FormatError when the file is too short for it. */
 export async function nativeFrame(file: DicomFile, format: PixelFormat, index: number): Promise<VoxelArray> {
   const pixels = file.pixels!;
   const bits = bitsPerFrame(format);
-  const needed = Math.ceil((bits * format.frames) / 8);
-  const available = Math.min(pixels.length, pixels.source.size - pixels.offset);
-  if (available < needed)
+  const shortage = pixelShortage(file, format);
+  if (shortage !== undefined)
     throw new FormatError(
-      `${file.name}: ${format.frames} frame(s) of ${format.columns} × ${format.rows} need ${needed} bytes of pixel data, ${available} are there; the file is truncated.`,
-      {
-        file: file.name,
-        field: tagName(pixels.tag),
-        byteOffset: pixels.offset + available,
-        details: { expected: needed, found: available },
-      },
+      `${file.name}: ${format.frames} frame(s) of ${format.columns} × ${format.rows} need ${shortage.expected} bytes of pixel data, ${shortage.found} are there; the file is truncated.`,
+      { file: file.name, field: tagName(pixels.tag), byteOffset: pixels.offset + shortage.found, details: shortage },
     );
   const firstBit = bits * index;
   const firstByte = Math.floor(firstBit / 8);

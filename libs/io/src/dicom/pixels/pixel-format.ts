@@ -68,7 +68,7 @@ export function pixelFormat(file: DicomFile): PixelFormat {
     ? bitsAllocated - 1
     : whole(TAG.HighBit, d.number(TAG.HighBit) ?? bitsStored - 1, bitsStored - 1, bitsAllocated - 1);
   const frames = whole(TAG.NumberOfFrames, d.number(TAG.NumberOfFrames) ?? 1, 0, 1_000_000) || 1;
-  return {
+  const format: PixelFormat = {
     rows,
     columns,
     samples,
@@ -81,4 +81,49 @@ export function pixelFormat(file: DicomFile): PixelFormat {
     planar: samples > 1 && d.number(TAG.PlanarConfiguration) === 1,
     signed: d.number(TAG.PixelRepresentation) === 1,
   };
+  checkRoom(file, format);
+  return format;
+}
+
+/** Bits of one uncompressed frame. YBR_FULL_422 stores Y Y Cb Cr for two pixels: two samples per pixel instead of three. */
+export function bitsPerFrame({ rows, columns, samples, bitsAllocated, photometric }: PixelFormat): number {
+  return rows * columns * (samples === 3 && photometric === 'YBR_FULL_422' ? 2 : samples) * bitsAllocated;
+}
+
+/** Bytes of uncompressed pixel data that are needed and those that are there, when the latter are fewer; undefined when all is there. */
+export function pixelShortage(
+  { pixels }: DicomFile,
+  format: PixelFormat,
+): { readonly expected: number; readonly found: number } | undefined {
+  if (pixels === undefined || pixels.length < 0) return undefined;
+  const expected = Math.ceil((bitsPerFrame(format) * format.frames) / 8);
+  const found = Math.max(0, Math.min(pixels.length, pixels.source.size - pixels.offset));
+  return found < expected ? { expected, found } : undefined;
+}
+
+/** Pixels one byte of a compressed stream may stand for: deflate packs 1-bit pixels by up to 8256, the others less. */
+const PIXELS_PER_BYTE = 8300;
+/** A black picture of this size may come from next to nothing. */
+const FREE_PIXELS = 2048 * 2048;
+
+/** Refuses sizes and frame counts that the file's bytes cannot hold, before anything is allocated for them. */
+function checkRoom(file: DicomFile, format: PixelFormat): void {
+  const { rows, columns, samples, frames } = format;
+  const pixels = file.pixels!;
+  const shortage = pixelShortage(file, format);
+  // A single short slice is told of when its series is put together, with all other faults.
+  if (shortage !== undefined && frames > 1)
+    throw file.dataset.fault(
+      TAG.NumberOfFrames,
+      `${frames} frames of ${columns} × ${rows} need ${shortage.expected} bytes of pixel data, ${shortage.found} are there; the file is truncated or damaged.`,
+      shortage,
+    );
+  const available = Math.max(0, pixels.source.size - pixels.offset);
+  const values = rows * columns * samples * frames;
+  if (pixels.length < 0 && (frames > available / 8 || values > available * PIXELS_PER_BYTE + FREE_PIXELS))
+    throw file.dataset.fault(
+      TAG.Rows,
+      `${frames} frame(s) of ${columns} × ${rows} cannot come out of ${available} compressed bytes; the header is damaged.`,
+      { frames, rows, columns, available },
+    );
 }

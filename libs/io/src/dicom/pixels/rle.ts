@@ -48,6 +48,9 @@ export function decodeRle(
       { expected: samples * bytesPerSample, found: segments },
     );
   const starts = Array.from({ length: segments }, (_, i) => view.getUint32(4 + i * 4, true));
+  // Two bytes make at most 128.
+  if (pixels * segments > packed.length * 64)
+    throw fault(`${packed.length} bytes cannot unpack to ${pixels * segments}.`, 0);
   const out = new Uint8Array(pixels * samples * bytesPerSample);
   for (let s = 0; s < segments; s++) {
     const start = starts[s]!;

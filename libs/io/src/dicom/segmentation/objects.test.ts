@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Volume } from '@voxelwise/volume';
 import { parseDicom } from '../dataset/parse.ts';
-import { folderSources } from '../node-files.ts';
+import { dicomFolder } from '../node-files.ts';
 import { readStack } from '../series/read-volume.ts';
 import { scanDicom } from '../series/scan.ts';
 import type { DicomStack } from '../series/scan.ts';
@@ -93,7 +93,7 @@ for (const corpus of corpora) {
 describe('a label map as SEG and RTSTRUCT', () => {
   let stack: DicomStack;
   beforeAll(async () => {
-    stack = (await scanDicom(folderSources(join(fixtures.folder, 'hippo_case/image')))).stacks[0]!;
+    stack = (await scanDicom(dicomFolder(join(fixtures.folder, 'hippo_case/image')))).stacks[0]!;
   });
   const expected = JSON.parse(new TextDecoder().decode(bytesOf(fixtures, 'hippo_case/expected.json'))) as {
     sha256_label_u8_ifastest: string;

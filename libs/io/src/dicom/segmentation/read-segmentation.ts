@@ -1,6 +1,7 @@
 /** DICOM segmentations onto the grid of the images they belong to. */
-import { FormatError } from '../../errors.ts';
+import type { DataSet } from '../dataset/dataset.ts';
 import type { DicomFile } from '../dataset/parse.ts';
+import { TAG } from '../dataset/tags.ts';
 import type { Lattice } from '../series/arrange.ts';
 import { gridOf } from '../series/arrange.ts';
 import type { Plane } from '../series/instance.ts';
@@ -41,7 +42,7 @@ function landing(plane: Plane, target: MaskTarget): Landing {
 function onVoxels(
   { first, right, down }: Landing,
   { rows, columns }: { rows: number; columns: number },
-  where: { file: string; frame: number },
+  where: { dataset: DataSet; frame: number },
 ): Landing {
   const whole = (v: Vector): Vector => [Math.round(v[0]), Math.round(v[1]), Math.round(v[2])];
   const exact = { first: whole(first), right: whole(right), down: whole(down) };
@@ -62,18 +63,15 @@ function onVoxels(
     (v) => v.filter((c) => c !== 0).length === 1 && v.every((c) => Math.abs(c) <= 1),
   );
   if (worst <= OFFSET_TOLERANCE && steps && dot(exact.right, exact.down) === 0) return exact;
-  throw new FormatError(
-    `${where.file}: frame ${where.frame + 1} does not lie on the voxels of the images (a corner is ${worst.toFixed(2)} voxels off): the segmentation was made on another grid. Read it on its own grid and resample it, or give the series it was made on.`,
-    {
-      file: where.file,
-      field: '(5200,9230) PerFrameFunctionalGroupsSequence',
-      details: { kind: 'grid-mismatch', frame: where.frame, offVoxels: worst },
-    },
+  throw where.dataset.fault(
+    TAG.PerFrameFunctionalGroupsSequence,
+    `frame ${where.frame + 1} does not lie on the voxels of the images (a corner is ${worst.toFixed(2)} voxels off): the segmentation was made on another grid. Read it on its own grid and resample it, or give the series it was made on.`,
+    { kind: 'grid-mismatch', frame: where.frame, offVoxels: worst },
   );
 }
 
 function placeOf(object: SegmentationObject, frame: SegmentFrame, target: MaskTarget): Landing {
-  const where = { file: object.file.name, frame: frame.index };
+  const where = { dataset: object.file.dataset, frame: frame.index };
   if (frame.plane !== undefined) return onVoxels(landing(frame.plane, target), object.format, where);
   const slices = new Set(frame.sources.flatMap((uid) => target.sliceOf.get(uid) ?? []));
   const sameSize = object.format.rows === target.lattice.rows && object.format.columns === target.lattice.columns;
@@ -84,9 +82,10 @@ function placeOf(object: SegmentationObject, frame: SegmentFrame, target: MaskTa
         ? 0
         : undefined;
   if (only !== undefined && sameSize) return { first: [0, 0, only], right: [1, 0, 0], down: [0, 1, 0] };
-  throw new FormatError(
-    `${where.file}: frame ${frame.index + 1} states no position in the patient and names no image of this series; it cannot be placed (slide and projection segmentations are not read).`,
-    { file: where.file, field: '(0020,9113) PlanePositionSequence' },
+  throw where.dataset.fault(
+    TAG.PerFrameFunctionalGroupsSequence,
+    `frame ${frame.index + 1} states no position in the patient and names no image of this series; it cannot be placed (slide and projection segmentations are not read).`,
+    { kind: 'no-geometry', frame: frame.index },
   );
 }
 
@@ -157,12 +156,12 @@ function masksOf(object: SegmentationObject, target: MaskTarget, threshold: numb
 function ownTarget(object: SegmentationObject): MaskTarget {
   const planes = object.frames.flatMap((f) => f.plane ?? []);
   const first = planes[0];
-  const { name } = object.file;
+  const { dataset } = object.file;
   if (first === undefined)
-    throw new FormatError(`${name}: its frames have no place in the patient; give the series it belongs to.`, {
-      file: name,
-      field: '(0020,9113) PlanePositionSequence',
-    });
+    throw dataset.fault(
+      TAG.PerFrameFunctionalGroupsSequence,
+      'its frames have no place in the patient; give the series it belongs to.',
+    );
   const normal = unit(cross(first.row, first.column));
   const heights = [...new Set(planes.map((p) => Number(dot(p.position, normal).toFixed(4))))].sort((a, b) => a - b);
   const gaps = heights.slice(1).map((h, i) => h - heights[i]!);
@@ -174,11 +173,10 @@ function ownTarget(object: SegmentationObject): MaskTarget {
           ...(object.sliceSpacing !== undefined && object.sliceSpacing > 0.01 ? [object.sliceSpacing] : []),
         );
   const slices = Math.round((heights.at(-1)! - heights[0]!) / step) + 1;
-  if (!(step > 0) || slices > 65536)
-    throw new FormatError(`${name}: its frames make no regular stack.`, {
-      file: name,
-      field: '(0020,9113) PlanePositionSequence',
-    });
+  const voxels = slices * object.format.rows * object.format.columns;
+  // A lattice much larger than the frames on it comes of a damaged position.
+  if (!(step > 0) || !(voxels <= 2 ** 24 + 512 * object.frames.length * object.format.rows * object.format.columns))
+    throw dataset.fault(TAG.PerFrameFunctionalGroupsSequence, 'its frames make no regular stack.');
   const lowest = planes.reduce((a, b) => (dot(b.position, normal) < dot(a.position, normal) ? b : a));
   const exact = gaps.length === 0 ? step : (heights.at(-1)! - heights[0]!) / (slices - 1);
   const lattice: Lattice = {
@@ -213,9 +211,9 @@ export async function readSegmentation(file: DicomFile, options: SegmentationOpt
     object.frameOfReference !== undefined &&
     target.frameOfReference !== object.frameOfReference
   )
-    throw new FormatError(
-      `${file.name}: its frame of reference ${object.frameOfReference} is not that of the images, ${target.frameOfReference}: their coordinates do not share an origin.`,
-      { file: file.name, field: '(0020,0052) FrameOfReferenceUID' },
+    throw file.dataset.fault(
+      TAG.FrameOfReferenceUID,
+      `its frame of reference ${object.frameOfReference} is not that of the images, ${target.frameOfReference}: their coordinates do not share an origin.`,
     );
   if (
     target.series !== undefined &&

@@ -4,7 +4,7 @@ import { FormatError } from '../../errors.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
 import { openFrames } from '../pixels/frames.ts';
-import { pixelFormat } from '../pixels/pixel-format.ts';
+import { pixelFormat, pixelShortage } from '../pixels/pixel-format.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
 import { imageInstance } from '../series/instance.ts';
 import type { Plane } from '../series/instance.ts';
@@ -66,6 +66,13 @@ export async function openSegmentation(file: DicomFile): Promise<SegmentationObj
   if (d.truncatedAt !== undefined)
     throw d.fault(TAG.PixelData, `the file ends at byte ${d.truncatedAt}, before its pixel data.`);
   const format = pixelFormat(file);
+  const shortage = pixelShortage(file, format);
+  if (shortage !== undefined)
+    throw d.fault(
+      TAG.PixelData,
+      `${shortage.expected} bytes of pixel data are needed, ${shortage.found} are there.`,
+      shortage,
+    );
   if (format.samples !== 1)
     throw d.fault(TAG.SamplesPerPixel, `a segmentation has one sample per pixel, came ${format.samples}.`);
   const segments = segmentsOf(file);

@@ -246,7 +246,7 @@ function withoutGeometry(frames: readonly FrameInfo[], homeless: readonly FrameI
         'refuse',
         'no-geometry',
         `${files.length} file(s) with ${homeless.length} frame(s) have no ${missing}: their order and place are unknown.`,
-        { files },
+        { files, details: { byteOffset: homeless[0]!.instance.file.pixels!.offset } },
       ),
     );
     return { order: [], channelNames: [], lattice: undefined, tiltDegrees: 0, steps: [], issues };

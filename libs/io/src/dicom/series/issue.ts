@@ -46,9 +46,11 @@ export function refusal(what: string, issues: readonly Issue[]): FormatError {
     .join(' ');
   const more = issues.length > 8 ? ` And ${issues.length - 8} more.` : '';
   const file = issues[0]?.files[0];
+  const byteOffset = issues[0]?.details['byteOffset'];
   return new FormatError(`${what} is not one volume: ${listed}${more}`, {
     ...(file === undefined ? {} : { file }),
     field: issues[0]?.code ?? 'geometry',
+    ...(typeof byteOffset === 'number' ? { byteOffset } : {}),
     details: { kind: issues[0]?.code, issues },
   });
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { VoxelArray } from '@voxelwise/volume';
 import { FormatError } from '../../errors.ts';
 import { memorySource } from '../dataset/dicom-source.ts';
-import { folderSources } from '../node-files.ts';
+import { dicomFolder } from '../node-files.ts';
 import { corpora, expectations } from '../testing/corpus.ts';
 import { syntheticSeries } from '../testing/synthetic-series.ts';
 import { encodeFile } from '../write/encode.ts';
@@ -56,7 +56,7 @@ for (const corpus of corpora) {
   describe(`series: ${corpus.name}`, () => {
     for (const [name, wanted] of Object.entries(expectations<ExpectedSeries>(corpus, 'expected-geometry.json'))) {
       it(`${name}: ${wanted.expect}`, async () => {
-        const { stacks } = await scanDicom(folderSources(join(corpus.folder, 'series', name)));
+        const { stacks } = await scanDicom(dicomFolder(join(corpus.folder, 'series', name)));
         const refuse = refused[wanted.expect];
         if (refuse !== undefined) {
           const error = await readStack(stacks[0]!).then(

@@ -13,7 +13,7 @@ import type { DicomInstance, FrameInfo } from './instance.ts';
 import { issue, refusal } from './issue.ts';
 import type { Issue } from './issue.ts';
 import { scanDicom } from './scan.ts';
-import type { DicomStack } from './scan.ts';
+import type { DicomScan, DicomStack } from './scan.ts';
 import { shearing } from './tilt.ts';
 import type { Shearing } from './tilt.ts';
 
@@ -290,19 +290,7 @@ export async function readDicomVolume(
   options: ReadDicomOptions = {},
 ): Promise<DicomVolume> {
   const scan = await scanDicom(sources, options);
-  if (scan.damaged.length > 0 && options.onDamaged !== 'skip')
-    throw new FormatError(
-      `${scan.damaged.length} DICOM file(s) cannot be read, and each may be a slice: ${scan.damaged
-        .slice(0, 5)
-        .map((d) => d.error.message)
-        .join(' ')}`,
-      {
-        file: scan.damaged[0]!.name,
-        field: scan.damaged[0]!.error.field ?? 'file',
-        details: { kind: 'damaged-file', files: scan.damaged.map((d) => d.name) },
-      },
-      { cause: scan.damaged[0]!.error },
-    );
+  if (scan.damaged.length > 0 && options.onDamaged !== 'skip') throw damagedFiles(scan);
   const stacks = scan.stacks.filter(
     (s) =>
       (options.series === undefined || s.series === options.series) &&
@@ -312,16 +300,44 @@ export async function readDicomVolume(
   const listed = (stacks.length === 0 ? scan.stacks : stacks).map(
     (s) => `${s.series} part ${s.part} (${s.modality} "${s.description}", ${s.frames.length} frames)`,
   );
-  throw new FormatError(
-    stacks.length === 0
-      ? `no DICOM image${options.series === undefined ? '' : ` of series ${options.series}`} among the files; found: ${listed.join('; ') || 'none'}.`
-      : `the files hold ${stacks.length} stacks: ${listed.join('; ')}. Name one by series and part.`,
-    {
-      field: 'series',
-      details: {
-        kind: 'split',
-        stacks: stacks.map((s) => ({ series: s.series, part: s.part, frames: s.frames.length })),
+  if (stacks.length > 0)
+    throw new FormatError(
+      `the files hold ${stacks.length} stacks: ${listed.join('; ')}. Name one by series and part.`,
+      {
+        file: stacks[0]!.instances[0]!.name,
+        field: '(0020,000e) SeriesInstanceUID',
+        details: {
+          kind: 'split',
+          stacks: stacks.map((s) => ({ series: s.series, part: s.part, frames: s.frames.length })),
+        },
       },
+    );
+  const others = [
+    ...scan.foreign.map((name) => `${name} (not DICOM)`),
+    ...scan.objects.map((o) => `${o.name} (no image)`),
+  ];
+  const what = options.series === undefined ? '' : ` of series ${options.series}`;
+  throw new FormatError(
+    `no DICOM image${what} among the files; found: ${[...listed, ...others.slice(0, 5)].join('; ') || 'none'}.`,
+    {
+      ...(others.length > 0 ? { file: scan.foreign[0] ?? scan.objects[0]!.name, byteOffset: 0 } : {}),
+      field: '(0020,000e) SeriesInstanceUID',
+      details: { kind: 'none', foreign: scan.foreign.length, objects: scan.objects.length },
     },
+  );
+}
+
+function damagedFiles({ damaged }: DicomScan): FormatError {
+  const { name, error } = damaged[0]!;
+  const told = damaged.slice(0, 5).map((d) => d.error.message);
+  return new FormatError(
+    `${damaged.length} DICOM file(s) cannot be read, and each may be a slice: ${told.join(' ')}`,
+    {
+      file: name,
+      field: error.field ?? 'file',
+      ...(error.byteOffset === undefined ? {} : { byteOffset: error.byteOffset }),
+      details: { kind: 'damaged-file', files: damaged.map((d) => d.name) },
+    },
+    { cause: error },
   );
 }

@@ -5,6 +5,7 @@ import type { DicomSource } from '../dataset/dicom-source.ts';
 import { readDicomFile } from '../dataset/parse.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
+import { pixelShortage } from '../pixels/pixel-format.ts';
 import { arrange } from './arrange.ts';
 import type { Arrangement } from './arrange.ts';
 import { imageInstance } from './instance.ts';
@@ -113,19 +114,15 @@ function withoutCopies(instances: readonly DicomInstance[]): { kept: DicomInstan
 
 function pixelIssues(instances: readonly DicomInstance[]): Issue[] {
   return instances.flatMap(({ name, file, format }) => {
-    const pixels = file.pixels!;
-    if (pixels.length < 0) return [];
-    const samples = format.photometric === 'YBR_FULL_422' ? 2 : format.samples;
-    const needed = Math.ceil((format.rows * format.columns * samples * format.bitsAllocated * format.frames) / 8);
-    const found = Math.min(pixels.length, pixels.source.size - pixels.offset);
-    return found < needed
-      ? [
-          issue('refuse', 'truncated-file', `${name} has ${found} bytes of pixel data, ${needed} are needed.`, {
-            files: [name],
-            details: { expected: needed, found },
-          }),
-        ]
-      : [];
+    const shortage = pixelShortage(file, format);
+    if (shortage === undefined) return [];
+    const message = `${name} has ${shortage.found} bytes of pixel data, ${shortage.expected} are needed.`;
+    return [
+      issue('refuse', 'truncated-file', message, {
+        files: [name],
+        details: { ...shortage, byteOffset: file.pixels!.offset + shortage.found },
+      }),
+    ];
   });
 }
 

@@ -38,8 +38,8 @@ function placeContour({ type, points, images }: Contour, target: MaskTarget): Pl
   const named = images.length === 1 ? target.sliceOf.get(images[0]!) : undefined;
   const middle = (low + high) / 2;
   const slice = named !== undefined && Math.abs(named - middle) <= 0.5 ? named : Math.round(middle);
-  if (high - low > SLICE_TOLERANCE) return 'not parallel to the slices';
-  if (slice < 0 || slice >= target.lattice.slices) return 'above or below the images';
+  if (!(high - low <= SLICE_TOLERANCE)) return 'not parallel to the slices';
+  if (!(slice >= 0 && slice < target.lattice.slices)) return 'above or below the images';
   if (Math.abs(middle - slice) > SLICE_TOLERANCE && named === undefined) return 'between two slices';
   return { slice, polygon };
 }
