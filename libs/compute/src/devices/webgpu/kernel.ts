@@ -100,5 +100,5 @@ export function linearGroups(count: number, size: number): readonly [number, num
 
 /** Length of a uniform table for `entries`: few lengths, so that shaders that differ in nothing else share a pipeline. */
 export function tableLength(entries: number): number {
-  return Math.max(16, 4 ** Math.ceil(Math.log(entries) / Math.log(4)));
+  return entries <= 64 ? 64 : 4 ** Math.ceil(Math.log(entries) / Math.log(4));
 }

@@ -5,6 +5,10 @@ struct Sizes {
   parts: u32,
   channels: u32,
   voxels: u32,
+  hasBias: u32,
+  unused0: u32,
+  unused1: u32,
+  unused2: u32,
 }
 
 @group(0) @binding(0) var<storage, read> parts: array<f32>;
@@ -18,6 +22,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (k >= sizes.count) { return; }
   var sum = 0.0;
   for (var part = 0u; part < sizes.parts; part++) { sum += parts[part * sizes.count + k]; }
-  let channel = select(0u, (k / sizes.voxels) % sizes.channels, HAS_BIAS);
-  y[k] = Y(sum + select(0.0, bias[channel], HAS_BIAS));
+  if (sizes.hasBias == 1u) { sum += bias[(k / sizes.voxels) % sizes.channels]; }
+  y[k] = Y(sum);
 }

@@ -20,7 +20,7 @@ struct Sizes {
   partSize: u32,      // elements of one part
   tilesY: u32,
   phases: u32,
-  source: vec4<u32>,  // z, y, x of the input
+  source: vec4<u32>,  // z, y, x of the input; 1 if there is a bias
   target_: vec4<u32>, // z, y, x of the output
   stride: vec4<u32>,
   step: vec4<u32>,
@@ -134,7 +134,8 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
       for (var i = 0u; i < TM; i++) {
         let channel = firstTarget + ((i / 4u) * GY + ty) * 4u + i % 4u;
         if (channel < sizes.targets) {
-          let total = sums[i * N4 + j][e] + select(0.0, bias[select(0u, channel, HAS_BIAS)], HAS_BIAS);
+          var total = sums[i * N4 + j][e];
+          if (sizes.source.w == 1u) { total += bias[channel]; }
           y[start + channel * targetVoxels] = Y(total);
         }
       }

@@ -108,11 +108,12 @@ export function lowerGpuProduct(context: GpuLoweringContext<unknown>, { geometry
     {
       shader: productShader,
       types: { X: from.storage, Y: parts === undefined ? to.storage : 'f32' },
-      constants: { ...tile, ALIGNED: sources % tile.TILE_K === 0, HAS_BIAS: hasBias, TABLE: tableLength(table.length / 4) },
+      constants: { ...tile, ALIGNED: sources % tile.TILE_K === 0, TABLE: tableLength(table.length / 4) },
       bindings: [from, packed, hasBias ? bias : packed, parts ?? to],
       uniforms: [
         ...[sources, targets, g.samples, splits, splitRows, size, tilesY, phases.length].map(u32),
-        ...[source, target, transposed ? ([1, 1, 1] as const) : g.stride, transposed ? g.stride : ([1, 1, 1] as const)].flatMap(vector),
+        ...[source, target].flatMap((size, k) => vector(size, k === 0 && hasBias ? 1 : 0)),
+        ...[transposed ? ([1, 1, 1] as const) : g.stride, transposed ? g.stride : ([1, 1, 1] as const)].flatMap((triple) => vector(triple)),
         ...filled(table),
       ],
       workgroups: [x, Math.ceil(tilesX / x) * tilesY, phases.length * splits],
@@ -122,9 +123,8 @@ export function lowerGpuProduct(context: GpuLoweringContext<unknown>, { geometry
     dispatches.push({
       shader: partsShader,
       types: { Y: to.storage },
-      constants: { HAS_BIAS: bias !== undefined },
       bindings: [parts, bias ?? parts, to],
-      uniforms: [u32(size), u32(splits), u32(targets), u32(product(target))],
+      uniforms: [u32(size), u32(splits), u32(targets), u32(product(target)), u32(bias !== undefined ? 1 : 0), u32(0), u32(0), u32(0)],
       workgroups: linearGroups(size, 64),
     });
   return dispatches;
@@ -156,7 +156,8 @@ export function filled(words: readonly GpuWord[]): GpuWord[] {
   return [...words, ...new Array<GpuWord>(tableLength(words.length / 4) * 4 - words.length).fill(u32(0))];
 }
 
-export function vector([z, y, x]: Triple): GpuWord[] {
-  return [u32(z), u32(y), u32(x), u32(0)];
+/** A triple as a vec4, with something in its fourth place. */
+export function vector([z, y, x]: Triple, rest = 0): GpuWord[] {
+  return [u32(z), u32(y), u32(x), u32(rest)];
 }
 

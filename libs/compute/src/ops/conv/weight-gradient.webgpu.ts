@@ -36,7 +36,7 @@ export function lowerGpuWeightGradient(context: GpuLoweringContext<unknown>, g: 
       types: { X: x.storage, DY: dy.storage },
       constants: { ...tile, TABLE: tableLength(taps.length) },
       bindings: [x, dy, parts],
-      uniforms: [...[g.inputs, g.outputs, g.samples, taps.length, partVoxels, 0, 0, 0].map(u32), ...[g.input, g.output, g.stride].flatMap(vector), ...filled(taps.flatMap((tap) => [...tap.map(i32), i32(0)]))],
+      uniforms: [...[g.inputs, g.outputs, g.samples, taps.length, partVoxels, 0, 0, 0].map(u32), ...[g.input, g.output, g.stride].flatMap((triple) => vector(triple)), ...filled(taps.flatMap((tap) => [...tap.map(i32), i32(0)]))],
       workgroups: [tilesX, tilesY, partCount],
     },
     {
