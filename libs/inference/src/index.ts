@@ -1,3 +1,14 @@
 /** A case in, a segmentation out: model folders, sliding windows, restoration. */
-export type { Fold, Model, ModelFolder } from './model/model.ts';
+export { ModelError, PredictionError } from './errors.ts';
+export { patchOf, type Fold, type Model } from './model/model.ts';
+export { loadModel, type LoadModelOptions } from './model/load-model.ts';
+export { memoryFolder, type ModelFolder } from './model/model-folder.ts';
+export { preprocessSettings } from './model/preprocess-settings.ts';
+export { openPredictor, predict, type Predictor } from './predict.ts';
 export type { PredictOptions, Prediction } from './predict-options.ts';
+export { oneHotLabels } from './segmentation/one-hot.ts';
+export { probabilitiesOf } from './segmentation/probabilities.ts';
+export { gaussianWeights } from './window/gaussian.ts';
+export { padding, windowStarts } from './window/placement.ts';
+export { placements, slidingWindow, subsets, type WindowSettings } from './window/sliding-window.ts';
+export { addWindow, cutWindow, type HostImage, type Placement } from './window/voxel-box.ts';

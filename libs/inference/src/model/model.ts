@@ -1,6 +1,6 @@
-/** A model: what to do with a case (from plans.json and dataset.json) and the weights of its folds. */
-import type { LabelScheme } from '@voxelwise/planner';
-import type { NetworkConfig, Weights } from '@voxelwise/nets';
+/** A model: what to do with a case (a configuration's plan) and the weights of its folds. */
+import type { ConfigurationPlan } from '@voxelwise/planner';
+import type { Weights } from '@voxelwise/nets';
 import type { PerAxis } from '@voxelwise/volume';
 
 /** One trained fold. */
@@ -10,27 +10,15 @@ export interface Fold {
   readonly weights: Weights;
 }
 
-export interface Model<P = unknown> {
-  /** `3d_fullres`. */
-  readonly configuration: string;
-  /** What preprocessing needs to know, as the planner wrote it. */
-  readonly plan: P;
-  readonly channels: readonly string[];
-  readonly labels: LabelScheme;
-  readonly network: NetworkConfig;
-  /** [z, y, x], in the order of the preprocessed image; a 2D network's patch is one slice. */
-  readonly patch: PerAxis;
-  /** Axes of the preprocessed image that may be mirrored. */
+export interface Model {
+  readonly plan: ConfigurationPlan;
+  /** Axes of the preprocessed image [z, y, x] that may be mirrored; a flat patch has no axis 0. */
   readonly mirrorAxes: readonly number[];
-  /** Whether the segmentation of this configuration is an input (cascade). */
-  readonly previousStage?: string;
   readonly folds: readonly Fold[];
 }
 
-/** A folder of files, wherever it is: on a disk, in a zip, behind a URL. Paths use `/`. */
-export interface ModelFolder {
-  readonly name: string;
-  /** All paths of files below. */
-  list(): Promise<readonly string[]>;
-  read(path: string): Promise<Uint8Array>;
+/** The patch as [z, y, x]; a 2D plan's patch is one slice. */
+export function patchOf(plan: Pick<ConfigurationPlan, 'patchSize'>): PerAxis {
+  const { patchSize } = plan;
+  return (patchSize.length === 2 ? [1, ...patchSize] : patchSize) as unknown as PerAxis;
 }

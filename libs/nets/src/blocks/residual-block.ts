@@ -28,7 +28,7 @@ export class ResidualBlock {
   forward(x: Tensor): Tensor {
     const path = this.conv2.norm.forward(this.conv2.conv.forward(this.conv1.forward(x)));
     let beside = x;
-    if (this.#stride.some((s) => s > 1)) beside = avgPool({ x: beside }, { kernel: this.#stride, stride: this.#stride });
+    if (this.#stride.some((s) => s > 1)) beside = avgPool({ x: beside }, { kernel: this.#stride, stride: this.#stride, padding: this.#stride.map(() => 0) });
     if (this.shortcut) beside = this.shortcut.norm.forward(this.shortcut.conv.forward(beside));
     return leakyRelu({ x: add({ a: path, b: beside }) }, { slope: this.#slope });
   }

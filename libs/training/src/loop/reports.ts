@@ -29,3 +29,12 @@ export interface EpochReport {
   /** Why the number of steps was changed in this epoch, if it was. */
   readonly note?: string;
 }
+
+/** What a whole training came to. */
+export interface TrainResult {
+  readonly steps: number;
+  readonly history: readonly EpochReport[];
+  readonly bestEmaDice: number | null;
+  /** Whether an earlier training was found finished, or gone on with. */
+  readonly resumed: boolean;
+}

@@ -12,6 +12,8 @@ import type { StepReport } from './reports.ts';
 
 export interface TrainOptions {
   readonly device: Device;
+  /** Where patches are augmented. Default: `device`; a WASM device of one thread lets both work at once. */
+  readonly augmentOn?: Device;
   readonly network: NetworkConfig;
   /** Final patch [z, y, x]; a 2D network's patch is one slice: [1, y, x]. */
   readonly patch: PerAxis;

@@ -29,8 +29,8 @@ export interface TrainingSettings {
   readonly deepSupervision: boolean;
   /** Name in the catalogue of losses. */
   readonly loss: string;
-  /** Which chance to apply to patches; `mirroring` axes are those of `mirrorAxes`. */
-  readonly augmentation: 'nnunet' | 'light' | 'mirror' | 'none';
+  /** All of nnU-Net's chance on patches, mirroring alone, or none. */
+  readonly augmentation: 'nnunet' | 'mirror' | 'none';
   /** Axes to mirror in training, and so allowed to be mirrored when predicting. */
   readonly mirrorAxes: readonly number[];
   /** Running average of the weights, w' = decay · w' + (1 - decay) · w; it is what predicts. */

@@ -1,0 +1,35 @@
+/** nnU-Net v2's `checkpoint_*.pth`: weights, and what it says about itself. Parsed, never executed. */
+import { decodeTorch, torchArrays, Tuple, type PickleValue } from '@voxelwise/io';
+import { weightsFromStateDict, type NamedArray, type NetworkConfig, type Weights } from '@voxelwise/nets';
+
+export interface TorchModel {
+  /** Of `init_args`, where the file has it. */
+  readonly configuration: string | undefined;
+  /** As the file counts them: over the patch's own axes. Undefined if the file does not say. */
+  readonly mirrorAxes: readonly number[] | undefined;
+  weights(config: NetworkConfig): Weights;
+}
+
+/** Throws: FormatError for files that are no checkpoint, or whose weights would need code to be run. */
+export async function readTorchWeights(bytes: Uint8Array, file: string): Promise<TorchModel> {
+  const checkpoint = await decodeTorch(bytes, { file });
+  const top = checkpoint.value instanceof Map ? checkpoint.value : new Map<PickleValue, PickleValue>();
+  const init = top.get('init_args');
+  const configuration = init instanceof Map ? init.get('configuration') : undefined;
+  return {
+    configuration: typeof configuration === 'string' ? configuration : undefined,
+    mirrorAxes: axesOf(top.get('inference_allowed_mirroring_axes')),
+    weights: (config) => {
+      const arrays = new Map(Array.from(torchArrays(checkpoint), ([name, { shape, data }]): [string, NamedArray] => [name, { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) }]));
+      return weightsFromStateDict(config, arrays);
+    },
+  };
+}
+
+/** None means that mirroring is not allowed; an absent key, that the file is older than the key. */
+function axesOf(value: PickleValue | undefined): readonly number[] | undefined {
+  if (value === undefined) return undefined;
+  if (value === null) return [];
+  const items = value instanceof Tuple ? value.items : Array.isArray(value) ? value : [];
+  return items.map(Number);
+}

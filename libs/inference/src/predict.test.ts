@@ -1,0 +1,67 @@
+import { createWasmDevice, type Device } from '@voxelwise/compute';
+import { readVolume } from '@voxelwise/io/node';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadModel } from './model/load-model.ts';
+import { directoryFolder } from './node/directory-folder.ts';
+import { openPredictor } from './predict.ts';
+import { readNpy } from './testing/npy.ts';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../fixtures/predict/', import.meta.url));
+let device: Device;
+beforeAll(async () => {
+  device = await createWasmDevice({ threads: 1 });
+});
+afterAll(() => device.dispose());
+
+interface Meta {
+  readonly configuration: string;
+  readonly folds: readonly number[];
+  readonly mirroring: boolean;
+  readonly tile_step_size: number;
+  readonly cases: readonly { readonly case: string }[];
+}
+
+/** Golden cases: a model of nnU-Net's own, and what its predictor made of a file. */
+const GOLDENS = readdirSync(root).filter((name) => name !== 'inputs' && name !== 'models' && name !== 'README.md');
+
+describe.each(GOLDENS)('%s', (name) => {
+  const meta = JSON.parse(readFileSync(`${root}${name}/meta.json`, 'utf8')) as Meta;
+  const files = readdirSync(root + name);
+
+  it('gives the labels of the reference', async () => {
+    const model = await loadModel(directoryFolder(`${root}models/${name}`), { configuration: meta.configuration, folds: meta.folds });
+    const predictor = openPredictor(model, device);
+    try {
+      for (const { case: id } of meta.cases) {
+        const channels = await Promise.all(model.plan.channels.map((_, c) => readVolume(`${root}inputs/${id}_${String(c).padStart(4, '0')}.nii.gz`)));
+        const first = channels[0]!;
+        const size = first.voxels.length;
+        const voxels = new Float32Array(size * channels.length);
+        channels.forEach((channel, c) => voxels.set(channel.voxels, c * size));
+        const images = { ...first, kind: 'intensity' as const, channels: model.plan.channels.map((channel) => channel.name), voxels };
+        const previous = model.plan.previousStage === undefined ? {} : { previousStage: await readVolume(`${root}Hippo6_cascade_lowres/${id}.nii.gz`) };
+        const options = { mirroring: meta.mirroring, stepSize: meta.tile_step_size, probabilities: true, ...previous };
+        const { segmentation, probabilities } = await predictor.predict({ id, images }, options);
+
+        const truth = await readVolume(`${root}${name}/${id}.nii.gz`);
+        expect(segmentation.grid.shape).toEqual(truth.grid.shape);
+        expect([...segmentation.grid.affine]).toEqual([...images.grid.affine]);
+        let same = 0;
+        segmentation.voxels.forEach((label, k) => label === truth.voxels[k] && same++);
+        expect(same / truth.voxels.length).toBeGreaterThanOrEqual(0.999);
+
+        const golden = files.find((file) => file.startsWith(`${id}_probabilities`));
+        if (golden === undefined) continue;
+        const expected = readNpy(`${root}${name}/${golden}`).data;
+        expect(probabilities!.voxels.length).toBe(expected.length);
+        let sum = 0;
+        expected.forEach((p, k) => (sum += Math.abs(p - probabilities!.voxels[k]!)));
+        expect(sum / expected.length).toBeLessThan(0.005);
+      }
+    } finally {
+      predictor.dispose();
+    }
+  });
+});

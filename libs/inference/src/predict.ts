@@ -1,0 +1,130 @@
+/** A case in, a segmentation out. */
+import { tensor, type Device, type Tensor } from '@voxelwise/compute';
+import { buildNetwork, disposeWeights, loadWeights, type Module } from '@voxelwise/nets';
+import { preprocess, restoreLogits, restoreSegmentation, restoreVoxels, type PreprocessProperties } from '@voxelwise/transforms';
+import { voxelCount, type Case, type Volume } from '@voxelwise/volume';
+import { PredictionError } from './errors.ts';
+import { patchOf, type Model } from './model/model.ts';
+import { preprocessSettings } from './model/preprocess-settings.ts';
+import type { PredictOptions, Prediction } from './predict-options.ts';
+import { probabilitiesOf } from './segmentation/probabilities.ts';
+import { oneHotLabels } from './segmentation/one-hot.ts';
+import { slidingWindow } from './window/sliding-window.ts';
+import type { HostImage } from './window/voxel-box.ts';
+
+/** A model whose weights are on a device: predicts one case after another. */
+export interface Predictor {
+  readonly model: Model;
+  predict(subject: Case, options?: Omit<PredictOptions, 'device'>): Promise<Prediction>;
+  /** Logits [K, z, y, x] of an image that is preprocessed already. */
+  logits(image: HostImage, options?: Omit<PredictOptions, 'device'>): Promise<HostImage>;
+  /** Logits on the preprocessed grid → the segmentation, and probabilities if asked for, on the file's grid. */
+  restore(logits: HostImage, subject: Case, properties: PreprocessProperties, options?: Pick<PredictOptions, 'probabilities'>): Promise<Prediction>;
+  dispose(): void;
+}
+
+/** Uploads a model's weights. Throws: WeightsError if they are not of the plan's network. */
+export function openPredictor(model: Model, device: Device): Predictor {
+  const { plan, folds } = model;
+  const patch = patchOf(plan);
+  const settings = preprocessSettings(plan);
+  const networks: readonly Module[] = folds.map(({ weights }) => {
+    const network = buildNetwork(plan.network);
+    loadWeights(network, device, weights);
+    return network;
+  });
+
+  const predictor: Predictor = {
+    model,
+    async predict(subject, options = {}) {
+      checkCase(subject, model, options.previousStage);
+      const staged: Case = options.previousStage ? { ...subject, labels: options.previousStage } : { id: subject.id, images: subject.images };
+      const { case: prepared, properties } = await preprocess(staged, settings, device);
+      const image = await hostImage(prepared, model, options.previousStage !== undefined);
+      const logits = await predictor.logits(image, options);
+      return predictor.restore(logits, subject, properties, options);
+    },
+    logits(image, options = {}) {
+      return slidingWindow(networks, image, {
+        ...options,
+        device,
+        patch,
+        flat: plan.dimensions === 2,
+        outputChannels: plan.network.outputChannels,
+        mirrorAxes: (options.mirroring ?? true) ? model.mirrorAxes : [],
+      });
+    },
+    async restore(logits, subject, properties, options = {}) {
+      const { labels } = plan;
+      const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
+      const decided = restoreSegmentation(uploaded, properties, settings, { regions: labels.hasRegions ? labels.regionsClassOrder! : null });
+      const found = (await decided.read()) as Int32Array;
+      decided.dispose();
+      const segmentation = labelVolume(found, subject.images);
+      const probabilities = options.probabilities ? await probabilityVolume(uploaded, subject.images, properties, model) : undefined;
+      uploaded.dispose();
+      return { segmentation, ...(probabilities ? { probabilities } : {}) };
+    },
+    dispose() {
+      for (const network of networks) disposeWeights(network);
+    },
+  };
+  return predictor;
+
+  async function probabilityVolume(uploaded: Tensor, images: Volume, properties: PreprocessProperties, { plan: { labels } }: Model): Promise<Volume> {
+    const cropped = restoreLogits(uploaded, properties, settings);
+    const numbers = probabilitiesOf((await cropped.read()) as Float32Array, cropped.shape[0]!, labels.hasRegions);
+    const shared = tensor(device, numbers, cropped.shape);
+    const restored = restoreVoxels(shared, properties, 0);
+    const inside = tensor(device, new Float32Array(voxelCount(properties.shapeAfterCropping)).fill(1), [1, ...properties.shapeAfterCropping]);
+    const box = restoreVoxels(inside, properties, 0);
+    const [voxels, mask] = (await Promise.all([restored.read(), box.read()])) as [Float32Array, Float32Array];
+    // Outside the box nothing was seen: that is background for certain, and no region.
+    if (!labels.hasRegions) mask.forEach((seen, v) => seen === 0 && (voxels[v] = 1));
+    for (const made of new Set([cropped, shared, restored, inside, box])) if (made !== uploaded) made.dispose();
+    const names = labels.hasRegions ? labels.foregroundNames : ['background', ...labels.foregroundNames];
+    return { grid: images.grid, kind: 'intensity', channels: names, voxels };
+  }
+}
+
+/** Predicts one case. For several, `openPredictor` uploads the weights once. */
+export async function predict(model: Model, subject: Case, options: PredictOptions): Promise<Prediction> {
+  const predictor = openPredictor(model, options.device);
+  try {
+    return await predictor.predict(subject, options);
+  } finally {
+    predictor.dispose();
+  }
+}
+
+/** Copies a preprocessed case to the host, the previous stage's labels appended as one channel each; frees its tensors. */
+async function hostImage(prepared: Case<Tensor>, { plan }: Model, staged: boolean): Promise<HostImage> {
+  const { images, labels } = prepared;
+  const data = (await images.voxels.read()) as Float32Array;
+  const shape = images.grid.shape;
+  const extra = staged ? oneHotLabels((await labels!.voxels.read()) as Int32Array, plan.labels.foregroundLabels) : new Float32Array(0);
+  images.voxels.dispose();
+  labels?.voxels.dispose();
+  const voxels = voxelCount(shape);
+  if (extra.length === 0) return { channels: data.length / voxels, shape, data };
+  const all = new Float32Array(data.length + extra.length);
+  all.set(data);
+  all.set(extra, data.length);
+  return { channels: all.length / voxels, shape, data: all };
+}
+
+function checkCase(subject: Case, { plan }: Model, previousStage: Volume | undefined): void {
+  const came = subject.images.channels.length;
+  if (came !== plan.channels.length)
+    throw new PredictionError(`predict: ${subject.id} has ${came} channel(s), the model was trained with ${plan.channels.length}: ${plan.channels.map((channel) => channel.name).join(', ')}.`, { case: subject.id, expected: plan.channels.length, came });
+  if (plan.previousStage !== undefined && previousStage === undefined)
+    throw new PredictionError(`predict: ${plan.name} refines the segmentation of ${plan.previousStage}; predict ${subject.id} with that first and pass it as previousStage.`, { case: subject.id, previousStage: plan.previousStage });
+  if (previousStage && previousStage.grid.shape.join() !== subject.images.grid.shape.join())
+    throw new PredictionError(`predict: the previous stage's segmentation of ${subject.id} has ${previousStage.grid.shape.join('×')} voxels, the image ${subject.images.grid.shape.join('×')}.`, { case: subject.id });
+}
+
+function labelVolume(found: Int32Array, images: Volume): Volume {
+  const most = found.reduce((a, b) => Math.max(a, b), 0);
+  const voxels = most < 255 ? Uint8Array.from(found) : Uint16Array.from(found);
+  return { grid: images.grid, kind: 'labels', channels: ['labels'], voxels };
+}

@@ -1,0 +1,91 @@
+/**
+ * A network over an image larger than its patch: overlapping windows, each perhaps also mirrored, blended with a Gaussian.
+ * Source: nnU-Net v2's predictor; sums are kept in float32, where the reference keeps float16.
+ */
+import { tensor, scope, type Device } from '@voxelwise/compute';
+import type { Module } from '@voxelwise/nets';
+import type { PerAxis } from '@voxelwise/volume';
+import { gaussianWeights } from './gaussian.ts';
+import { padding, windowStarts } from './placement.ts';
+import { addWindow, cutWindow, type HostImage, type Placement } from './voxel-box.ts';
+
+export interface WindowSettings {
+  readonly device: Device;
+  /** [z, y, x]; with z = 1 the network is fed slices [N, C, y, x]. */
+  readonly patch: PerAxis;
+  /** Whether the network has two spatial axes. */
+  readonly flat: boolean;
+  readonly outputChannels: number;
+  /** Distance of windows as a share of the patch. Default 0.5. */
+  readonly stepSize?: number;
+  /** Every combination of these axes is mirrored, and the logits averaged. */
+  readonly mirrorAxes?: readonly number[];
+  /** Windows per pass. Default 1; slices: 8. */
+  readonly batch?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Logits [K, z, y, x] of an image [C, z, y, x], averaged over the networks (folds). */
+export async function slidingWindow(networks: readonly Module[], image: HostImage, settings: WindowSettings): Promise<HostImage> {
+  const { patch, outputChannels, device, onProgress, signal } = settings;
+  const { stepSize = 0.5, mirrorAxes = [], flat, batch = flat ? 8 : 1 } = settings;
+  const weights = Float32Array.from(gaussianWeights(flat ? patch.slice(1) : patch));
+  const sum: HostImage = { channels: outputChannels, shape: image.shape, data: new Float32Array(outputChannels * voxels(image.shape)) };
+  const total: HostImage = { channels: 1, shape: image.shape, data: new Float32Array(voxels(image.shape)) };
+  const starts = placements(image.shape, patch, stepSize);
+  const ones = new Float32Array(weights.length).fill(1);
+  for (const start of starts) addWindow(total, ones, 0, weights, { start, patch, mirrored: [] });
+
+  const passes = starts.flatMap((start) => subsets(mirrorAxes).map((mirrored): Placement => ({ start, patch, mirrored })));
+  const all = passes.length * networks.length;
+  let done = 0;
+  for (let first = 0; first < passes.length; first += batch) {
+    const group = passes.slice(first, first + batch);
+    for (const network of networks) {
+      signal?.throwIfAborted();
+      const logits = await runPatches(network, image, group, { device, patch, flat });
+      group.forEach((placement, k) => addWindow(sum, logits, k * outputChannels * weights.length, weights, placement));
+      done += group.length;
+      onProgress?.(done, all);
+    }
+  }
+  const copies = 2 ** mirrorAxes.length * networks.length;
+  const size = total.data.length;
+  for (let c = 0; c < outputChannels; c++) for (let v = 0; v < size; v++) sum.data[c * size + v]! /= total.data[v]! * copies;
+  return sum;
+}
+
+async function runPatches(network: Module, image: HostImage, group: readonly Placement[], { device, patch, flat }: Pick<WindowSettings, 'device' | 'patch' | 'flat'>): Promise<Float32Array> {
+  const size = image.channels * voxels(patch);
+  const input = new Float32Array(group.length * size);
+  group.forEach((placement, k) => cutWindow(image, placement, input, k * size));
+  const logits = scope(() => {
+    const x = tensor(device, input, [group.length, image.channels, ...(flat ? patch.slice(1) : patch)]);
+    const found = network.forward(x);
+    return Array.isArray(found) ? (found[0] as ReturnType<typeof tensor>) : (found as ReturnType<typeof tensor>);
+  });
+  const numbers = (await logits.read()) as Float32Array;
+  logits.dispose();
+  return numbers;
+}
+
+/** First voxel of every window, negative where the image is smaller than the patch. */
+export function placements(shape: PerAxis, patch: PerAxis, stepSize: number): readonly PerAxis[] {
+  const [zs, ys, xs] = shape.map((extent, axis) => {
+    // Slices do not overlap: a flat patch visits each once.
+    if (axis === 0 && patch[0] === 1) return Array.from({ length: extent }, (_, z) => z);
+    const [before, after] = padding(extent, patch[axis]!);
+    return windowStarts(extent + before + after, patch[axis]!, stepSize).map((start) => start - before);
+  }) as unknown as readonly [readonly number[], readonly number[], readonly number[]];
+  return zs.flatMap((z) => ys.flatMap((y) => xs.map((x): PerAxis => [z, y, x])));
+}
+
+/** All combinations of axes, none first. */
+export function subsets(axes: readonly number[]): readonly (readonly number[])[] {
+  return axes.reduce<readonly (readonly number[])[]>((found, axis) => [...found, ...found.map((set) => [...set, axis])], [[]]);
+}
+
+function voxels(shape: PerAxis): number {
+  return shape[0] * shape[1] * shape[2];
+}

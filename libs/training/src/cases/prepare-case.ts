@@ -1,0 +1,30 @@
+/** From a case as it was read to one that can be learned from. */
+import type { Device } from '@voxelwise/compute';
+import { preprocessSettings } from '@voxelwise/inference';
+import type { ConfigurationPlan } from '@voxelwise/planner';
+import { preprocess } from '@voxelwise/transforms';
+import type { Case, PerAxis } from '@voxelwise/volume';
+import { TrainingError } from '../errors.ts';
+import type { CaseArrays } from './memory-case.ts';
+
+export interface PrepareOptions {
+  /** Millimetres per voxel where the affine does not tell, array order of the file. */
+  readonly spacing?: PerAxis;
+}
+
+/**
+ * Preprocesses a case after a plan and copies it to the host.
+ *
+ * Throws: TrainingError if the case has no labels or another number of channels; TransformError.
+ */
+export async function prepareCase(subject: Case, plan: ConfigurationPlan, device: Device, options: PrepareOptions = {}): Promise<CaseArrays> {
+  const came = subject.images.channels.length;
+  if (subject.labels === undefined) throw new TrainingError(`prepareCase: ${subject.id} has no labels to learn from.`, { case: subject.id });
+  if (came !== plan.channels.length)
+    throw new TrainingError(`prepareCase: ${subject.id} has ${came} channel(s), the plan ${plan.channels.length}: ${plan.channels.map((channel) => channel.name).join(', ')}.`, { case: subject.id, expected: plan.channels.length, came });
+  const { case: prepared, properties, classLocations } = await preprocess(subject, preprocessSettings(plan), device, options);
+  const [image, labels] = await Promise.all([prepared.images.voxels.read(), prepared.labels!.voxels.read()]);
+  prepared.images.voxels.dispose();
+  prepared.labels!.voxels.dispose();
+  return { id: subject.id, shape: properties.shape, image: image as Float32Array, labels: Int16Array.from(labels), locations: classLocations! };
+}

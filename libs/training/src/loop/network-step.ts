@@ -1,0 +1,85 @@
+/** One step of learning, recorded as one program: forward, loss of every resolution, backward, clip, update. */
+import { add, mul, scope, tensor, valueAndGradients, type Device, type Tensor } from '@voxelwise/compute';
+import type { Module, NetworkConfig } from '@voxelwise/nets';
+import type { LabelScheme } from '@voxelwise/planner';
+import type { Loss } from '../losses/loss.ts';
+import { outputShapes, outputWeights, shrinkLabels, targetsOf } from '../losses/targets.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
+import type { Batch } from '../sampling/batch.ts';
+
+export interface StepParts {
+  readonly device: Device;
+  readonly config: NetworkConfig;
+  readonly network: Module;
+  readonly labels: LabelScheme;
+  readonly loss: Loss;
+  readonly settings: Pick<TrainingSettings, 'deepSupervision' | 'clipNorm'>;
+}
+
+/** [N, C, z, y, x] for the network: a 2D network's patch loses its single slice. */
+export function spatial(config: NetworkConfig, patch: readonly number[]): readonly number[] {
+  return config.kernelSizes[0]!.length === 2 ? patch.slice(1) : patch;
+}
+
+/** Uploads a batch's image. */
+export function uploadImage({ device, config }: Pick<StepParts, 'device' | 'config'>, batch: Batch): Tensor {
+  return tensor(device, batch.image, [batch.samples, batch.channels, ...spatial(config, batch.patch)]);
+}
+
+/** Targets of every output that counts, full resolution first. */
+export function uploadTargets({ device, config, labels, settings }: Omit<StepParts, 'network' | 'loss'>, batch: Batch): readonly Tensor[] {
+  const shape = spatial(config, batch.patch);
+  const shapes = outputShapes(shape, config.strides, settings.deepSupervision);
+  const weights = outputWeights(shapes.length);
+  return shapes.flatMap((to, k) => {
+    if (weights[k] === 0) return [];
+    const { channels, data } = targetsOf(shrinkLabels(batch.labels, shape, to), batch.samples, labels);
+    return [tensor(device, data, [batch.samples, channels, ...to])];
+  });
+}
+
+/** Loss of all outputs, weighted. */
+export function supervisedLoss(parts: StepParts, logits: readonly Tensor[], targets: readonly Tensor[]): Tensor {
+  const weights = outputWeights(outputShapes(targets[0]!.shape.slice(2), parts.config.strides, parts.settings.deepSupervision).length);
+  const terms = targets.map((target, k) => {
+    const loss = parts.loss.apply(logits[k]!, target);
+    return weights[k] === 1 ? loss : mul({ a: loss, b: tensor(parts.device, [weights[k]!], []) });
+  });
+  return terms.reduce((sum, term) => add({ a: sum, b: term }));
+}
+
+/** Loss before the step and the gradient's norm before clipping, not yet computed: read them. */
+export function learn(parts: StepParts, batch: Batch, optimizer: Optimizer, parameters: readonly Tensor[], rate: number, step: number): { readonly loss: Tensor; readonly norm: Tensor } {
+  return scope(() => learnFrom(parts, uploadImage(parts, batch), uploadTargets(parts, batch), optimizer, parameters, rate, step));
+}
+
+/** The same, from tensors: `targets` belong to the outputs that count. `step` counts from 1. */
+export function learnFrom(
+  parts: StepParts,
+  image: Tensor,
+  targets: readonly Tensor[],
+  optimizer: Optimizer,
+  parameters: readonly Tensor[],
+  rate: number,
+  step: number,
+): { readonly loss: Tensor; readonly norm: Tensor } {
+  return scope(() => {
+    const { value, gradients } = valueAndGradients(() => {
+      const outputs = parts.network.forward(image, { deepSupervision: parts.settings.deepSupervision });
+      return supervisedLoss(parts, Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor], targets);
+    }, parameters);
+    const norm = optimizer.apply(gradients, { rate, step, clipNorm: parts.settings.clipNorm });
+    return { loss: value, norm };
+  });
+}
+
+/** Loss of a batch without learning from it, and the full resolution's logits: read and dispose both. */
+export function measure(parts: StepParts, batch: Batch): { readonly loss: Tensor; readonly logits: Tensor } {
+  return scope(() => {
+    const targets = uploadTargets(parts, batch);
+    const outputs = parts.network.forward(uploadImage(parts, batch), { deepSupervision: parts.settings.deepSupervision });
+    const logits = Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor];
+    return { loss: supervisedLoss(parts, logits, targets), logits: logits[0]! };
+  });
+}

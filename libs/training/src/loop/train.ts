@@ -1,0 +1,100 @@
+/** The training loop. It prints nothing and stops when its caller stops asking; what it has learned is saved as it goes. */
+import { decodeCheckpoint, type Checkpoint } from '../experiment/checkpoint.ts';
+import { CHECKPOINT, PROGRESS, type StateStore } from '../experiment/state-store.ts';
+import { TrainingError } from '../errors.ts';
+import type { EpochReport, TrainResult } from './reports.ts';
+import type { TrainOptions } from './train-options.ts';
+import { TrainingRun } from './training-run.ts';
+
+/** Steps between saves inside a long epoch. */
+const SAVE_EVERY = 100;
+
+/**
+ * Trains one fold, a report per epoch. With a `store`, it goes on from the last saved state, and the final checkpoint holds
+ * the same bytes whether it was interrupted or not (same seed, same device).
+ *
+ * Throws: TrainingError if the saved state is of another plan; DivergenceError; the signal's reason when aborted.
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, TrainResult> {
+  const { store, signal, settings, secondsLeft } = options;
+  checkSettings(options);
+  const saved = store && (await lastState(store, options));
+  const run = new TrainingRun(options, saved);
+  try {
+    if (saved && run.finished) return resultOf(run, true);
+    let left = secondsLeft?.();
+    let measuredFrom = run.position.step;
+    while (!run.finished) {
+      if (signal?.aborted) {
+        await store?.write(CHECKPOINT.latest, await run.save());
+        signal.throwIfAborted();
+      }
+      const done = await run.step();
+      options.onStep?.(done);
+      if (!run.epochEnded) {
+        if (run.position.step % SAVE_EVERY === 0) await store?.write(CHECKPOINT.latest, await run.save());
+        continue;
+      }
+      const note = secondsLeft && left !== undefined ? fitIntoTime(run, left, secondsLeft(), run.position.step - measuredFrom) : undefined;
+      const report = await run.endEpoch(note);
+      if (store) await saveEpoch(store, run, report);
+      left = secondsLeft?.();
+      measuredFrom = run.position.step;
+      yield report;
+    }
+    return resultOf(run, saved !== undefined);
+  } finally {
+    run.dispose();
+  }
+
+  function checkSettings({ train: ids }: TrainOptions): void {
+    if (ids.length === 0) throw new TrainingError('train: there is no case to train on; check the splits.');
+    if (!(settings.steps >= 1 && settings.stepsPerEpoch >= 1 && settings.batchSize >= 1))
+      throw new TrainingError(`train: steps, steps per epoch and batch size are at least 1, came ${settings.steps}, ${settings.stepsPerEpoch}, ${settings.batchSize}.`, { settings });
+  }
+}
+
+/** The state to go on from: the final one, else the latest. */
+async function lastState(store: StateStore, options: TrainOptions): Promise<Checkpoint | undefined> {
+  for (const name of [CHECKPOINT.final, CHECKPOINT.latest]) {
+    const bytes = await store.read(name);
+    if (bytes === undefined) continue;
+    const saved = decodeCheckpoint(bytes, name);
+    const differing = differences(saved, options);
+    if (differing.length > 0)
+      throw new TrainingError(`train: ${name} was trained with other settings (${differing.join(', ')}). Train into another folder, or remove it to start again.`, { file: name, differing });
+    return saved;
+  }
+  return undefined;
+}
+
+function differences(saved: Checkpoint, { settings, seed, identity = {} }: TrainOptions): string[] {
+  const rows = (checkpoint: Pick<Checkpoint, 'settings' | 'seed' | 'identity'>): [string, unknown][] => [...Object.entries({ ...checkpoint.settings, steps: undefined, seed: checkpoint.seed }), ...Object.entries(checkpoint.identity)];
+  const before = new Map(rows(saved));
+  const now = new Map(rows({ settings, seed, identity }));
+  return [...new Set([...before.keys(), ...now.keys()])].filter((key) => JSON.stringify(before.get(key)) !== JSON.stringify(now.get(key)));
+}
+
+/** Drops steps that would end after the time is up. A tenth of slack either way is noise and left alone. */
+function fitIntoTime(run: TrainingRun, before: number, now: number, steps: number): string | undefined {
+  const secondsPerStep = (before - now) / Math.max(1, steps);
+  const { step, steps: planned } = run.position;
+  const fit = step + Math.max(0, Math.floor(now / Math.max(1e-9, secondsPerStep)));
+  if (fit >= planned) return undefined;
+  run.shorten(fit);
+  return `${planned - fit} of ${planned} steps were dropped: a step takes ${secondsPerStep.toFixed(2)} s and ${Math.max(0, now).toFixed(0)} s are left.`;
+}
+
+async function saveEpoch(store: StateStore, run: TrainingRun, report: EpochReport): Promise<void> {
+  const state = await run.save();
+  if (report.best) await store.write(CHECKPOINT.best, state);
+  await store.write(PROGRESS, new TextEncoder().encode(`${JSON.stringify({ steps: run.position.steps, history: run.position.history }, null, 2)}\n`));
+  await store.write(run.finished ? CHECKPOINT.final : CHECKPOINT.latest, state);
+  if (run.finished) await store.remove(CHECKPOINT.latest);
+}
+
+function resultOf(run: TrainingRun, resumed: boolean): TrainResult {
+  const { history, step } = run.position;
+  const emas = history.map((report) => report.emaDice).filter((ema) => ema !== null);
+  return { steps: step, history, resumed, bestEmaDice: emas.length === 0 ? null : Math.max(...emas) };
+}

@@ -1,0 +1,199 @@
+/** A training under way: the network, its optimizer and running average on the device, and the position in the experiment. */
+import { Philox, type Tensor } from '@voxelwise/compute';
+import { buildNetwork, disposeWeights, initialize, loadWeights, parametersOf, type Module, type Weights } from '@voxelwise/nets';
+import { encodeCheckpoint, tensorsOf, type Checkpoint, type Position } from '../experiment/checkpoint.ts';
+import { DivergenceError, TrainingError } from '../errors.ts';
+import { lossNamed } from '../losses/catalogue.ts';
+import { PseudoDice } from '../losses/pseudo-dice.ts';
+import { targetsOf } from '../losses/targets.ts';
+import { WeightAverage } from '../optimizers/weight-average.ts';
+import { makeOptimizer, type Optimizer } from '../optimizers/optimizer.ts';
+import type { Augmentation } from '../sampling/augmentation.ts';
+import { drawBatch, type Batch } from '../sampling/batch.ts';
+import { noAugmentation } from '../sampling/mirroring.ts';
+import { learningRate } from '../schedules/learning-rate.ts';
+import { learn, measure, spatial, type StepParts } from './network-step.ts';
+import type { EpochReport, StepReport } from './reports.ts';
+import type { TrainOptions } from './train-options.ts';
+import { augmentationNamed } from '../sampling/catalogue.ts';
+
+export class TrainingRun {
+  readonly #options: TrainOptions;
+  readonly #network: Module;
+  readonly #parts: StepParts;
+  /** Parameters that learn, in order. */
+  readonly #learned: ReadonlyMap<string, Tensor>;
+  readonly #optimizer: Optimizer;
+  readonly #average: WeightAverage | undefined;
+  readonly #random: Philox;
+  #position: Position;
+  readonly #augmentation: Augmentation;
+  #next: { readonly step: number; readonly batch: Promise<Batch> } | undefined;
+
+  constructor(options: TrainOptions, saved: Checkpoint | undefined) {
+    const { device, network: config, labels, settings } = options;
+    this.#options = options;
+    this.#network = (options.build ?? buildNetwork)(config);
+    if (saved) loadWeights(this.#network, device, tensorsOf(saved, 'weights') as Weights);
+    else this.#start();
+    const frozen = options.pretrained?.freeze;
+    const all = new Map(Array.from(parametersOf(this.#network), ([name, parameter]) => [name, parameter.value]));
+    this.#learned = new Map([...all].filter(([name]) => !frozen?.(name)));
+    this.#optimizer = makeOptimizer(device, settings.optimizer, this.#learned, saved);
+    this.#average = settings.average && new WeightAverage(device, settings.average, all, saved);
+    this.#parts = { device, config, network: this.#network, labels, settings, loss: options.loss ?? lossNamed(settings.loss, labels, settings) };
+    this.#random = new Philox(options.seed).split('training');
+    this.#augmentation = options.augmentation ?? augmentationNamed(settings, options.patch, options.augmentOn ?? device);
+    this.#position = saved?.position ?? { step: 0, steps: settings.steps, lossSum: 0, history: [] };
+    if (saved && saved.settings.steps !== settings.steps) this.#position = { ...this.#position, steps: settings.steps };
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  get finished(): boolean {
+    return this.#position.step >= this.#position.steps;
+  }
+
+  /** Does one step. Throws: DivergenceError when the loss is no number. */
+  async step(): Promise<StepReport> {
+    const { settings } = this.#options;
+    const { step, steps } = this.#position;
+    const batch = await this.#batch(step);
+    const rate = learningRate({ ...settings, steps }, step);
+    const { loss, norm } = learn(this.#parts, batch, this.#optimizer, [...this.#learned.values()], rate, step + 1);
+    this.#average?.update(step);
+    const reading = Promise.all([loss.read(), norm.read()]);
+    // While the device computes, this thread cuts and augments the next batch.
+    if (step + 1 < steps) void this.#batch(step + 1).catch(() => undefined);
+    const [[value], [length]] = (await reading) as unknown as [[number], [number]];
+    loss.dispose();
+    norm.dispose();
+    if (!Number.isFinite(value) || !Number.isFinite(length)) await this.#diverged(step, batch, value);
+    this.#position = { ...this.#position, step: step + 1, lossSum: this.#position.lossSum + value };
+    return { epoch: Math.floor(step / settings.stepsPerEpoch), step: step + 1, steps, loss: value, learningRate: rate };
+  }
+
+  /** Whether an epoch has just ended. */
+  get epochEnded(): boolean {
+    return this.finished || this.#position.step % this.#options.settings.stepsPerEpoch === 0;
+  }
+
+  /** Measures on validation patches and writes the epoch into the history. */
+  async endEpoch(note?: string): Promise<EpochReport> {
+    const { settings } = this.#options;
+    const { step, steps, lossSum, history } = this.#position;
+    const epoch = history.length;
+    const stepsDone = step - Math.min(step, epoch * settings.stepsPerEpoch) || settings.stepsPerEpoch;
+    const { loss, dice, mean } = await this.#validate(epoch);
+    const before = history.at(-1)?.emaDice ?? null;
+    const ema = mean === null ? before : before === null ? mean : 0.9 * before + 0.1 * mean;
+    const bestBefore = Math.max(-1, ...history.map((report) => report.emaDice ?? -1));
+    const report: EpochReport = {
+      epoch,
+      epochs: Math.ceil(steps / settings.stepsPerEpoch),
+      step,
+      steps,
+      trainLoss: lossSum / stepsDone,
+      validationLoss: loss,
+      dice,
+      meanDice: mean,
+      emaDice: ema,
+      best: ema !== null && ema > bestBefore,
+      learningRate: learningRate({ ...settings, steps }, Math.max(0, step - 1)),
+      ...(note === undefined ? {} : { note }),
+    };
+    this.#position = { ...this.#position, lossSum: 0, history: [...history, report] };
+    return report;
+  }
+
+  /** Does fewer steps than planned; the schedule ends with them. */
+  shorten(steps: number): void {
+    this.#position = { ...this.#position, steps: Math.max(this.#position.step, steps) };
+  }
+
+  /** The whole state as bytes. */
+  async save(): Promise<Uint8Array> {
+    const { settings, seed, identity = {} } = this.#options;
+    const groups: [string, ReadonlyMap<string, Tensor>][] = [
+      ['weights.', new Map(Array.from(parametersOf(this.#network), ([name, parameter]) => [name, parameter.value]))],
+      ['', this.#optimizer.state],
+      ['average.', this.#average?.tensors ?? new Map<string, Tensor>()],
+    ];
+    const named = groups.flatMap(([prefix, tensors]) => Array.from(tensors, ([name, tensor]) => [prefix + name, tensor] as const));
+    const arrays = await Promise.all(named.map(async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.read() }] as const));
+    return encodeCheckpoint({ position: this.#position, seed, settings, identity, tensors: new Map(arrays) });
+  }
+
+  dispose(): void {
+    disposeWeights(this.#network);
+    for (const tensor of this.#optimizer.state.values()) tensor.dispose();
+    for (const tensor of this.#average?.tensors.values() ?? []) tensor.dispose();
+  }
+
+  #start(): void {
+    const { device, seed, pretrained } = this.#options;
+    initialize(this.#network, device, { seed });
+    if (!pretrained) return;
+    const parameters = parametersOf(this.#network);
+    for (const [name, array] of pretrained.weights) {
+      const parameter = parameters.get(name);
+      if (parameter === undefined) throw new TrainingError(`train: the pretrained weights hold ${name}, which the network does not have.`, { name });
+      parameter.value.dispose();
+      const single = new Map([[name, array]]);
+      loadWeights({ [name]: parameter }, device, single);
+    }
+  }
+
+  #batch(step: number): Promise<Batch> {
+    if (this.#next?.step === step) return this.#next.batch;
+    const { cases, train, patch, settings } = this.#options;
+    const batch = drawBatch({
+      cases,
+      ids: train,
+      patch,
+      batchSize: settings.batchSize,
+      foregroundShare: settings.foregroundShare,
+      augmentation: this.#augmentation,
+      random: this.#random.split(step),
+    });
+    this.#next = { step, batch };
+    return batch;
+  }
+
+  async #validate(epoch: number): Promise<{ loss: number | null; dice: readonly (number | null)[]; mean: number | null }> {
+    const { validation, validationSteps, ...request } = { ...this.#options, ...this.#options.settings };
+    const score = new PseudoDice(this.#options.labels);
+    if (validation.length === 0 || validationSteps === 0) return { loss: null, dice: score.dice(), mean: null };
+    const restore = this.#average?.lend(this.#network);
+    let sum = 0;
+    try {
+      for (let k = 0; k < validationSteps; k++) {
+        const random = new Philox(request.seed).split('validation').split(epoch).split(k);
+        const batch = await drawBatch({ ...request, ids: validation, augmentation: noAugmentation, random });
+        const { loss, logits } = measure(this.#parts, batch);
+        const [[value], numbers] = await Promise.all([loss.read(), logits.read()]);
+        loss.dispose();
+        logits.dispose();
+        sum += value!;
+        score.add(numbers as Float32Array, targetsOf(batch.labels, batch.samples, this.#options.labels), batch.samples);
+      }
+    } finally {
+      restore?.();
+    }
+    return { loss: sum / validationSteps, dice: score.dice(), mean: score.mean() };
+  }
+
+  /** Says where the numbers broke. */
+  async #diverged(step: number, batch: Batch, loss: number): Promise<never> {
+    const broken: string[] = [];
+    for (const [name, tensor] of this.#learned) if (!((await tensor.read()) as Float32Array).every(Number.isFinite)) broken.push(name);
+    const origins = batch.origins.map(({ id, start }) => `${id} from voxel [${start.join(', ')}]`);
+    const bad = batch.image.every(Number.isFinite) ? '' : ' The image itself holds NaN or infinity there.';
+    throw new DivergenceError(
+      `train: the loss is ${loss} at step ${step + 1}${broken.length > 0 ? `, the weights ${broken[0]} are no longer numbers` : ''}. The batch came from ${origins.join('; ')} (patch ${spatial(this.#options.network, batch.patch).join('×')}).${bad} Lower the learning rate, or look at these cases.`,
+      { step: step + 1, loss, layers: broken, patches: batch.origins },
+    );
+  }
+}

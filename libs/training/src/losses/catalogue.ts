@@ -1,0 +1,50 @@
+/** The losses that settings can name. Regions take the binary form of each; ignored voxels count in none. */
+import { add, crossEntropy, diceBinaryCrossEntropy, diceCrossEntropy, softDice, topMean, voxelCrossEntropy, type Tensor } from '@voxelwise/compute';
+import type { LabelScheme } from '@voxelwise/planner';
+import { TrainingError } from '../errors.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
+import type { Loss } from './loss.ts';
+
+interface LossContext {
+  readonly batchDice: boolean;
+  /** What an ignored voxel is in a label map; null if nothing is ignored. */
+  readonly ignoreLabel: number | null;
+}
+
+type Apply = (logits: Tensor, target: Tensor) => Tensor;
+
+const SMOOTH = 1e-5;
+/** TopK keeps the worst tenth of the voxels, as the reference does. */
+const TOP = 0.1;
+
+const labelLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
+  'dice+ce': (options) => (logits, target) => diceCrossEntropy({ logits, target }, { ...options, smooth: SMOOTH }),
+  ce: ({ ignoreLabel }) => (logits, target) => crossEntropy({ logits, target }, { ignoreLabel }),
+  dice: (options) => (logits, target) => softDice({ logits, target }, { ...options, smooth: SMOOTH }),
+  topk: ({ ignoreLabel }) => (logits, target) => topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel }) }, { fraction: TOP }),
+  'dice+topk': (options) => (logits, target) =>
+    add({
+      a: softDice({ logits, target }, { ...options, smooth: SMOOTH }),
+      b: topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel: options.ignoreLabel }) }, { fraction: TOP }),
+    }),
+};
+
+const regionLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
+  'dice+ce': ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH }),
+  ce: ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, diceWeight: 0 }),
+  dice: ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, crossEntropyWeight: 0 }),
+};
+
+/** Names there are for a data set's labels. */
+export function lossNames(labels: LabelScheme): readonly string[] {
+  return Object.keys(labels.hasRegions ? regionLosses : labelLosses);
+}
+
+/** Throws: TrainingError for an unknown name, listing the known ones. */
+export function lossNamed(name: string, labels: LabelScheme, { batchDice }: Pick<TrainingSettings, 'batchDice'>): Loss {
+  const catalogue = labels.hasRegions ? regionLosses : labelLosses;
+  const make = Object.hasOwn(catalogue, name) ? catalogue[name] : undefined;
+  if (make === undefined)
+    throw new TrainingError(`There is no loss called ${name} for ${labels.hasRegions ? 'regions' : 'labels'}; known are ${lossNames(labels).join(', ')}.`, { loss: name, known: lossNames(labels) });
+  return { name, apply: make({ batchDice, ignoreLabel: labels.ignoreLabel === undefined ? null : -1 }) };
+}

@@ -1,0 +1,63 @@
+/**
+ * Batches: cases drawn with replacement, patches drawn from them, augmented. Everything random is a function of (seed, step,
+ * sample), so that any step can be made again alone.
+ */
+import { Philox } from '@voxelwise/compute';
+import { voxelCount, type PerAxis } from '@voxelwise/volume';
+import type { CaseSource, Crop } from '../cases/prepared-case.ts';
+import { TrainingError } from '../errors.ts';
+import type { Augmentation } from './augmentation.ts';
+import { drawPatchStart, isForced } from './patch-box.ts';
+
+export interface BatchRequest {
+  readonly cases: CaseSource;
+  readonly ids: readonly string[];
+  readonly patch: PerAxis;
+  readonly batchSize: number;
+  readonly foregroundShare: number;
+  readonly augmentation: Augmentation;
+  /** The stream of this step. */
+  readonly random: Philox;
+}
+
+export interface Batch {
+  readonly samples: number;
+  readonly channels: number;
+  readonly patch: PerAxis;
+  /** [N, C, z, y, x]. */
+  readonly image: Float32Array;
+  /** [N, z, y, x]: labels, -1 outside. */
+  readonly labels: Int32Array;
+  /** Where each sample came from, for messages. */
+  readonly origins: readonly { readonly id: string; readonly start: PerAxis }[];
+}
+
+export async function drawBatch(request: BatchRequest): Promise<Batch> {
+  const { batchSize, patch } = request;
+  if (request.ids.length === 0) throw new TrainingError('drawBatch: there are no cases to draw from; check the splits.');
+  const samples = [];
+  for (let k = 0; k < batchSize; k++) samples.push(await drawSample(request, k));
+  const voxels = voxelCount(patch);
+  const channels = samples[0]!.crop.image.length / voxels;
+  const image = new Float32Array(batchSize * channels * voxels);
+  const labels = new Int32Array(batchSize * voxels);
+  samples.forEach(({ crop, id }, k) => {
+    if (crop.image.length !== channels * voxels)
+      throw new TrainingError(`drawBatch: ${id} has ${crop.image.length / voxels} channels, other cases ${channels}.`, { case: id });
+    image.set(crop.image, k * channels * voxels);
+    labels.set(crop.labels.subarray(0, voxels), k * voxels);
+  });
+  return { samples: batchSize, channels, patch, image, labels, origins: samples.map(({ id, start }) => ({ id, start })) };
+}
+
+async function drawSample(request: BatchRequest, sample: number): Promise<{ crop: Crop; id: string; start: PerAxis }> {
+  const { cases, ids, patch, batchSize, foregroundShare, augmentation } = request;
+  const random = request.random.split(sample);
+  const id = ids[random.integer(0, ids.length)]!;
+  const prepared = await cases.open(id);
+  const initialPatch = augmentation.initialPatch(patch);
+  const forceForeground = isForced(sample, batchSize, foregroundShare);
+  const start = drawPatchStart(random, { shape: prepared.shape, initialPatch, patch, forceForeground, locations: prepared.locations });
+  const crop = await augmentation.apply(await prepared.crop(start, initialPatch), patch, random.split('augmentation'));
+  return { crop, id, start };
+}

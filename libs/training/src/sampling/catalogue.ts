@@ -1,0 +1,23 @@
+/** The augmentations that settings can name. */
+import type { Device } from '@voxelwise/compute';
+import type { PerAxis } from '@voxelwise/volume';
+import { TrainingError } from '../errors.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
+import type { Augmentation } from './augmentation.ts';
+import { mirroring, noAugmentation } from './mirroring.ts';
+import { wholeAugmentation } from './nnunet-augmentation.ts';
+
+type Make = (settings: Pick<TrainingSettings, 'mirrorAxes'>, patch: PerAxis, device: Device) => Augmentation;
+
+const catalogue: Readonly<Record<TrainingSettings['augmentation'], Make>> = {
+  none: () => noAugmentation,
+  mirror: ({ mirrorAxes }) => mirroring(mirrorAxes),
+  nnunet: ({ mirrorAxes }, patch, device) => wholeAugmentation(device, patch, { mirrorAxes }),
+};
+
+/** Throws: TrainingError for an unknown name, listing the known ones. */
+export function augmentationNamed(settings: Pick<TrainingSettings, 'augmentation' | 'mirrorAxes'>, patch: PerAxis, device: Device): Augmentation {
+  const make = Object.hasOwn(catalogue, settings.augmentation) ? catalogue[settings.augmentation] : undefined;
+  if (make === undefined) throw new TrainingError(`There is no augmentation called ${settings.augmentation}; known are ${Object.keys(catalogue).join(', ')}.`, { known: Object.keys(catalogue) });
+  return make(settings, patch, device);
+}

@@ -1,0 +1,22 @@
+/** nnU-Net's augmentation for the sampler: rotation and scaling into the final patch, intensity changes, mirroring. */
+import type { Device } from '@voxelwise/compute';
+import { nnunetAugmentation } from '@voxelwise/transforms';
+import type { PerAxis } from '@voxelwise/volume';
+import type { Augmentation } from './augmentation.ts';
+import { initialPatch, rotationPlan } from './initial-patch.ts';
+
+export interface AugmentationOptions {
+  readonly mirrorAxes: readonly number[];
+  /** Channels to set to 0 outside the labeled region. */
+  readonly maskChannels?: readonly number[];
+}
+
+/** `device`: best a WASM device of one thread, so that augmenting does not wait for the network. */
+export function wholeAugmentation(device: Device, patch: PerAxis, { mirrorAxes, maskChannels = [] }: AugmentationOptions): Augmentation {
+  const { angles, dummy2d } = rotationPlan(patch);
+  const transform = nnunetAugmentation({ patch, rotation: angles, dummy2d, mirrorAxes, maskChannels }, device);
+  return {
+    initialPatch: (final) => initialPatch(final, angles, dummy2d),
+    apply: (crop, _patch, random) => transform.apply(crop, random),
+  };
+}
