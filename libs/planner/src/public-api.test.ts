@@ -6,6 +6,7 @@ it('exports what it promises: growing this list is a decision', () => {
     [
       "FingerprintError",
       "LabelsError",
+      "LifetimeDevice",
       "PlanError",
       "SplitsError",
       "channelNames",
@@ -26,6 +27,8 @@ it('exports what it promises: growing this list is a decision', () => {
       "planExperiment",
       "planners",
       "plansFrom",
+      "predictMemory",
+      "predictPlanMemory",
       "readFingerprint",
       "readPlans",
       "referenceSpacing",
