@@ -39,3 +39,7 @@ export { TorchTensor } from './formats/torch/torch-tensor.ts';
 export { encodeTorch } from './formats/torch/torch-write.ts';
 export type { TorchWritable } from './formats/torch/torch-write.ts';
 export { unpickle } from './formats/torch/unpickle.ts';
+export { examineDataset } from './doctor/examine-dataset.ts';
+export type { ExamineOptions } from './doctor/examine-dataset.ts';
+export { faultOf } from './doctor/fault.ts';
+export type { Fault, FaultCode } from './doctor/fault.ts';
