@@ -4,6 +4,7 @@ import { CHECKPOINT, PROGRESS, type StateStore } from '../experiment/state-store
 import { TrainingError } from '../errors.ts';
 import type { EpochReport, TrainResult } from './reports.ts';
 import type { TrainOptions } from './train-options.ts';
+import { withAugmentDevice } from './augment-device.ts';
 import { TrainingRun } from './training-run.ts';
 
 /** Steps between saves inside a long epoch. */
@@ -16,10 +17,11 @@ const SAVE_EVERY = 100;
  * Throws: TrainingError if the saved state is of another plan; DivergenceError; the signal's reason when aborted.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, TrainResult> {
-  const { store, signal, settings, secondsLeft } = options;
+  const { store, signal, secondsLeft } = options;
   checkSettings(options);
   const saved = store && (await lastState(store, options));
-  const run = new TrainingRun(options, saved);
+  const augmenting = await withAugmentDevice(options);
+  const run = new TrainingRun(augmenting.options, saved);
   try {
     if (saved && run.finished) return resultOf(run, true);
     let left = secondsLeft?.();
@@ -45,13 +47,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<EpochReport,
     return resultOf(run, saved !== undefined);
   } finally {
     run.dispose();
+    augmenting.dispose();
   }
+}
 
-  function checkSettings({ train: ids }: TrainOptions): void {
-    if (ids.length === 0) throw new TrainingError('train: there is no case to train on; check the splits.');
-    if (!(settings.steps >= 1 && settings.stepsPerEpoch >= 1 && settings.batchSize >= 1))
-      throw new TrainingError(`train: steps, steps per epoch and batch size are at least 1, came ${settings.steps}, ${settings.stepsPerEpoch}, ${settings.batchSize}.`, { settings });
-  }
+function checkSettings({ train: ids, settings }: TrainOptions): void {
+  if (ids.length === 0) throw new TrainingError('train: there is no case to train on; check the splits.');
+  if (!(settings.steps >= 1 && settings.stepsPerEpoch >= 1 && settings.batchSize >= 1))
+    throw new TrainingError(`train: steps, steps per epoch and batch size are at least 1, came ${settings.steps}, ${settings.stepsPerEpoch}, ${settings.batchSize}.`, { settings });
 }
 
 /** The state to go on from: the final one, else the latest. */

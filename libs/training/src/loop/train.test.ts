@@ -1,0 +1,146 @@
+import { createWasmDevice, Philox, type Device } from '@voxelwise/compute';
+import { labelScheme } from '@voxelwise/planner';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memoryCase, memoryCases } from '../cases/memory-case.ts';
+import { CHECKPOINT, memoryStore, PROGRESS } from '../experiment/state-store.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
+import { DivergenceError, TrainingError } from '../errors.ts';
+import { train } from './train.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { EpochReport, TrainResult } from './reports.ts';
+
+const labels = labelScheme({ background: 0, ball: 1 });
+const network = {
+  network: 'PlainConvUNet', inputChannels: 1, outputChannels: 2, featuresPerStage: [4, 8], kernelSizes: [[3, 3, 3], [3, 3, 3]], strides: [[1, 1, 1], [2, 2, 2]],
+  encoderDepths: [1, 1], decoderDepths: [1], convolutionBias: true, normEpsilon: 1e-5, slope: 0.01,
+} as const;
+const settings: TrainingSettings = {
+  recipe: 'custom', steps: 12, stepsPerEpoch: 4, validationSteps: 2, batchSize: 2, clipNorm: 12, foregroundShare: 0.33, batchDice: false, deepSupervision: true, loss: 'dice+ce',
+  optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 3e-5 }, schedule: { name: 'poly', exponent: 0.9, warmupSteps: 0, per: 'step' },
+  augmentation: 'nnunet', mirrorAxes: [0, 1, 2], average: { decay: 0.8 },
+};
+
+/** Bright balls in noise. */
+function ballCases(count: number, spoil?: (image: Float32Array) => void): ReturnType<typeof memoryCases> {
+  return memoryCases(
+    Array.from({ length: count }, (_, k) => {
+      const random = new Philox(k);
+      const center = [0, 1, 2].map(() => random.uniform(5, 9));
+      const image = new Float32Array(14 ** 3);
+      const map = new Int16Array(14 ** 3);
+      const found: number[] = [];
+      for (let v = 0; v < image.length; v++) {
+        const at = [Math.floor(v / 196), Math.floor(v / 14) % 14, v % 14];
+        const inside = Math.hypot(...at.map((x, axis) => x - center[axis]!)) < 3.5;
+        image[v] = random.normal() * 0.3 + (inside ? 1.5 : 0);
+        if (inside) found.push(v);
+        map[v] = inside ? 1 : 0;
+      }
+      spoil?.(image);
+      return memoryCase({ id: `case${k}`, shape: [14, 14, 14], image, labels: map, locations: new Map([['1', Uint32Array.from(found)]]) });
+    }),
+  );
+}
+
+let device: Device;
+beforeAll(async () => {
+  device = await createWasmDevice({ threads: 1 });
+});
+afterAll(() => device.dispose());
+
+const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
+  device, network, patch: [12, 12, 12], labels, settings, cases: ballCases(6), train: ['case0', 'case1', 'case2', 'case3'], validation: ['case4', 'case5'], seed: 7, ...more,
+});
+
+async function all(given: TrainOptions): Promise<{ reports: EpochReport[]; result: TrainResult }> {
+  const reports: EpochReport[] = [];
+  const generator = train(given);
+  for (;;) {
+    const next = await generator.next();
+    if (next.done) return { reports, result: next.value };
+    reports.push(next.value);
+  }
+}
+
+describe('train', () => {
+  it('learns balls in a few epochs, and saves what it learned', async () => {
+    const store = memoryStore();
+    const { reports, result } = await all(options({ store, settings: { ...settings, steps: 60, stepsPerEpoch: 20 } }));
+    expect(reports.map((report) => report.step)).toEqual([20, 40, 60]);
+    expect(reports.at(-1)!.trainLoss).toBeLessThan(reports[0]!.trainLoss);
+    expect(reports.at(-1)!.meanDice).toBeGreaterThan(0.8);
+    expect(result).toMatchObject({ steps: 60, resumed: false });
+    expect([...store.files.keys()].sort()).toEqual([CHECKPOINT.best, CHECKPOINT.final, PROGRESS]);
+  });
+
+  it('goes on after being killed at any step, to the same bytes', async () => {
+    const whole = memoryStore();
+    await all(options({ store: whole }));
+    for (const killedAt of [1, 4, 7, 11]) {
+      const store = memoryStore();
+      const aborter = new AbortController();
+      const interrupted = all(options({ store, signal: aborter.signal, onStep: ({ step }) => step === killedAt && aborter.abort(new Error('killed')) }));
+      await expect(interrupted).rejects.toThrow('killed');
+      const { result } = await all(options({ store }));
+      expect(result.resumed).toBe(true);
+      for (const [name, bytes] of whole.files) expect(Buffer.from(store.files.get(name)!).equals(Buffer.from(bytes)), `${name} after step ${killedAt}`).toBe(true);
+    }
+  });
+
+  it('goes on when its caller stopped asking', async () => {
+    const whole = memoryStore();
+    await all(options({ store: whole }));
+    const store = memoryStore();
+    for await (const report of train(options({ store }))) if (report.epoch === 1) break;
+    expect(store.files.has(CHECKPOINT.final)).toBe(false);
+    await all(options({ store }));
+    expect(Buffer.from(store.files.get(CHECKPOINT.final)!).equals(Buffer.from(whole.files.get(CHECKPOINT.final)!))).toBe(true);
+  });
+
+  it('finds a finished training and does nothing; extends it when asked for more steps', async () => {
+    const store = memoryStore();
+    await all(options({ store }));
+    const again = await all(options({ store }));
+    expect(again.reports).toEqual([]);
+    expect(again.result).toMatchObject({ steps: 12, resumed: true });
+    const longer = await all(options({ store, settings: { ...settings, steps: 20 } }));
+    expect(longer.result).toMatchObject({ steps: 20, resumed: true });
+    expect(longer.reports.map((report) => report.step)).toEqual([16, 20]);
+  });
+
+  it('refuses a folder with another training', async () => {
+    const store = memoryStore();
+    await all(options({ store }));
+    await expect(all(options({ store, seed: 8 }))).rejects.toThrow(/other settings \(seed\)/);
+  });
+
+  it('drops steps that would come too late, and says so', async () => {
+    let left = 100;
+    const { reports, result } = await all(options({ settings: { ...settings, steps: 40 }, secondsLeft: () => (left -= 10) }));
+    expect(result.steps).toBeLessThan(40);
+    expect(reports.find((report) => report.note !== undefined)!.note).toMatch(/steps were dropped/);
+    expect(reports.at(-1)!.step).toBe(result.steps);
+  });
+
+  it('stops at a loss that is no number, naming the case', async () => {
+    const cases = ballCases(6, (image) => image.fill(NaN));
+    await expect(all(options({ cases }))).rejects.toThrow(DivergenceError);
+    await expect(all(options({ cases }))).rejects.toThrow(/step 1.*case\d from voxel.*NaN/s);
+  });
+
+  it('refuses to train on nothing', async () => {
+    await expect(all(options({ train: [] }))).rejects.toThrow(TrainingError);
+  });
+
+  it('starts from pretrained weights and leaves frozen ones alone', async () => {
+    const first = memoryStore();
+    await all(options({ store: first }));
+    const { decodeCheckpoint, tensorsOf } = await import('../experiment/checkpoint.ts');
+    const weights = tensorsOf(decodeCheckpoint(first.files.get(CHECKPOINT.final)!, 'first'), 'weights') as never;
+    const second = memoryStore();
+    await all(options({ store: second, seed: 9, pretrained: { weights, freeze: (name) => name.startsWith('encoder.') } }));
+    const after = tensorsOf(decodeCheckpoint(second.files.get(CHECKPOINT.final)!, 'second'), 'weights');
+    const before = weights as ReadonlyMap<string, { data: Float32Array }>;
+    for (const [name, { data }] of after) expect(Buffer.from(data.buffer).equals(Buffer.from(before.get(name)!.data.buffer)), name).toBe(name.startsWith('encoder.'));
+  });
+});
