@@ -25,19 +25,26 @@ const devices = [{ name: 'webgpu', kind: 'webgpu' as const, open: () => (device 
 export interface GpuTestSettings {
   /** Cases with few elements only, and no more than so many of them: software adapters are slow. Default: all. */
   readonly fewCases?: number;
+  /** Default: a device on the adapter found for tests. */
+  readonly open?: () => Promise<Device>;
+  /** The device stores activations as halves: the tolerance of that holds. */
+  readonly half?: boolean;
 }
 
 /** Elements of the largest input of a case that counts as small. */
 const SMALL = 2000;
 
-export function testGpuOp(op: TestedOp, { fewCases }: GpuTestSettings = {}): void {
+/** A half has 11 bits; a few roundings. */
+const HALF_TOLERANCE = 4e-3;
+
+export function testGpuOp(op: TestedOp, { fewCases, open, half }: GpuTestSettings = {}): void {
   const definition = op as unknown as AnyOp;
   // Cases that differ from another only by the WASM device's algorithm say nothing new here.
   const distinct = definition.cases.filter((item) => ['auto', undefined].includes((item.options as { algorithm?: string } | undefined)?.algorithm) || item.gradient === true);
   const small = distinct.filter((item) => Object.values(item.inputs as Record<string, CaseInput | undefined>).every((input) => input === undefined || sizeOf(input.shape) <= SMALL));
   const cases = fewCases === undefined ? distinct : [...small].sort((a, b) => Number(b.gradient ?? false) - Number(a.gradient ?? false)).slice(0, fewCases);
-  const fewer = Object.defineProperties((...call: Parameters<TestedOp>) => op(...call) as unknown, { ...Object.getOwnPropertyDescriptors(op), cases: { value: cases } }) as unknown as TestedOp;
+  const fewer = Object.defineProperties((...call: Parameters<TestedOp>) => op(...call) as unknown, { ...Object.getOwnPropertyDescriptors(op), cases: { value: cases }, ...(half ? { tolerance: { value: { f32: definition.tolerance.f16 ?? HALF_TOLERANCE } } } : {}) }) as unknown as TestedOp;
   const gradient = rules.find((rule) => rule.op === definition);
   // What a loss returns beside the loss is for its gradient alone.
-  testOp(fewer, { devices, ...(gradient ? { gradient } : {}), ...(lossesWithSums.includes(op) ? { differentiable: [0] } : {}) });
+  testOp(fewer, { devices: open === undefined ? devices : [{ name: 'webgpu', kind: 'webgpu', open }], ...(gradient ? { gradient } : {}), ...(lossesWithSums.includes(op) ? { differentiable: [0] } : {}) });
 }
