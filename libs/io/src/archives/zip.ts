@@ -64,13 +64,18 @@ export class Zip {
     const { start, count } = this.#end();
     const entries = new Map<string, ZipEntry>();
     let at = start;
+    let packed = 0;
     for (let i = 0; i < count; i++) {
       if (at + 46 > this.#bytes.length || this.#view.getUint32(at, true) !== ENTRY) this.#fail('central directory', at, `the directory ends after ${i} of ${count} entries; the archive is damaged.`);
       const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) => this.#view.getUint16(at + o, true)) as [number, number, number];
       const end = at + 46 + nameLength + extraLength + commentLength;
       if (end > this.#bytes.length) this.#fail('central directory', at, 'an entry reaches beyond the end; the archive is damaged.');
       const name = new TextDecoder().decode(this.#bytes.subarray(at + 46, at + 46 + nameLength));
-      entries.set(name, this.#entry(name, at, at + 46 + nameLength, extraLength));
+      const entry = this.#entry(name, at, at + 46 + nameLength, extraLength);
+      // entries that share bytes would let a small archive unpack without end
+      packed += entry.packedSize;
+      if (packed > this.#bytes.length) this.#fail('central directory', at, 'the entries claim more bytes than the archive has; it is damaged.');
+      entries.set(name, entry);
       at = end;
     }
     return entries;
