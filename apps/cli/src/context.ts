@@ -70,6 +70,11 @@ export async function openDevice(context: Context, purpose = 'compute'): Promise
   return device;
 }
 
+/** One thread on this one, for the small work beside training: augmentation and preprocessing. */
+export function openAugmentationDevice(): Promise<Device> {
+  return createWasmDevice({ threads: 1 });
+}
+
 /** A software GPU counts only when `named`. */
 async function openWebGpu(named: boolean): Promise<Device> {
   const { openNodeGpu } = await import('./webgpu.ts');

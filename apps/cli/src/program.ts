@@ -1,9 +1,16 @@
 /** Every command in one list. Adding a command is one import and one line. */
 import { Command } from 'commander';
 import { makeContext, type Context, type GlobalFlags } from './context.ts';
+import { benchCommand } from './commands/bench.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { fingerprintCommand } from './commands/fingerprint.ts';
 import { planCommand } from './commands/plan.ts';
+import { predictCommand } from './commands/predict.ts';
+import { preprocessCommand } from './commands/preprocess.ts';
 import { reportCommand } from './commands/report.ts';
+import { runCommand } from './commands/run.ts';
+import { trainCommand } from './commands/train.ts';
 import { version } from './version.ts';
 
 export interface Surroundings {
@@ -20,7 +27,9 @@ export interface CommandDefinition {
 /** Wraps the work of a command: it gets a context made of the global flags. */
 export type WithContext = (work: (context: Context, ...args: never[]) => Promise<void>) => (...args: unknown[]) => Promise<void>;
 
-const COMMANDS: readonly CommandDefinition[] = [fingerprintCommand, planCommand, reportCommand];
+const COMMANDS: readonly CommandDefinition[] = [
+  runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
+];
 
 export function makeProgram({ signal, environment }: Surroundings): Command {
   const program = new Command('voxelwise')

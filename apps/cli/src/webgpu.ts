@@ -15,3 +15,17 @@ export async function openNodeGpu(named: boolean): Promise<Device> {
   if (!named && SOFTWARE.test(described)) throw new DeviceError(`webgpu: the only adapter is software (${described.trim()}).`);
   return createWebGpuDevice({ adapter });
 }
+
+/** The GPU adapter in words, or why there is none. */
+export async function describeGpu(): Promise<string> {
+  try {
+    const gpu = await createNodeGpu();
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (adapter === null) return 'no adapter: computing on the processor';
+    const { vendor, architecture, device, description } = adapter.info;
+    const features = ['shader-f16', 'subgroups'].filter((name) => adapter.features.has(name));
+    return `${[vendor, architecture, description || device].filter(Boolean).join(' ')}, buffers up to ${Math.round(adapter.limits.maxStorageBufferBindingSize / 2 ** 20)} MB${features.length > 0 ? `, ${features.join(', ')}` : ''}`;
+  } catch (error) {
+    return `none (${(error as Error).message.split('\n')[0]})`;
+  }
+}

@@ -85,8 +85,10 @@ async function timeNetwork(device: Device, config: NetworkConfig, patch: readonl
         const terms = weights.map((w, k) => mul({ a: diceCrossEntropy({ logits: logits[k]!, target: targets[k]! }), b: tensor(device, [w / total], []) }));
         return terms.reduce((sum, term) => add({ a: sum, b: term }));
       }, parameters);
-      const clipped = clipGradients(gradients as Tensor[], { norm: 12 });
-      parameters.forEach((weight, k) => sgd({ weight, velocity: velocities[k]!, gradient: clipped.gradients[k]!, rate }));
+      // The lowest head has weight 0 and so no gradient: it stays as it is, as in PyTorch.
+      const moving = parameters.map((_, k) => k).filter((k) => gradients[k] !== undefined);
+      const clipped = clipGradients(moving.map((k) => gradients[k]!), { norm: 12 });
+      moving.forEach((k, at) => sgd({ weight: parameters[k]!, velocity: velocities[k]!, gradient: clipped.gradients[at]!, rate }));
       return value;
     });
     await loss.read();

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import {
-  checkDatasetJson, diffPlans, explanationText, explainPlans, planExperiment, planners, readFingerprint, readPlans, setPlanValue, writePlans,
-  type DatasetJson, type Explanation, type Fingerprint, type PlansFile,
+  checkDatasetJson, diffPlans, explanationText, planners, readFingerprint, readPlans, writePlans, type PlansFile,
 } from '@voxelwise/planner';
 import { parsePythonJson } from '@voxelwise/volume';
 import { CommandUsageError } from '../exit.ts';
@@ -13,24 +12,8 @@ import type { CommandDefinition } from '../program.ts';
 import { formatTable } from '../terminal/output.ts';
 import { openDataset } from '../stages/dataset.ts';
 import { fingerprintStage } from '../stages/fingerprint.ts';
-import { parseBytes, parseSpacing } from '../values.ts';
+import { makePlans, plannerName, type PlanFlags, type PlanningSource } from '../stages/planning.ts';
 import { workspaceOf } from '../workspace.ts';
-
-export interface PlanFlags {
-  readonly planner?: string;
-  readonly memory?: string;
-  readonly explain?: boolean;
-  readonly set?: readonly string[];
-  readonly out?: string;
-  readonly name?: string;
-  readonly targetSpacing?: string;
-  readonly fingerprint?: string;
-  readonly datasetJson?: string;
-  readonly datasetName?: string;
-}
-
-/** Our short names beside the reference's class names. */
-const PLANNERS: Readonly<Record<string, string>> = { default: 'ExperimentPlanner', 'resenc-m': 'nnUNetPlannerResEncM', 'resenc-l': 'nnUNetPlannerResEncL', 'resenc-xl': 'nnUNetPlannerResEncXL' };
 
 export const planCommand: CommandDefinition = {
   name: 'plan',
@@ -79,45 +62,7 @@ async function plan(context: Context, dataset: string | undefined, flags: PlanFl
   output.document({ plans: path, planner: plans.experiment_planner_used, configurations: plans.configurations, ...(flags.explain ? { explanations } : {}) });
 }
 
-/** The reference's name of the planner that was asked for. Throws: CommandUsageError listing what there is. */
-export function plannerName({ planner = 'default' }: PlanFlags): string {
-  const name = PLANNERS[planner] ?? planner;
-  if (!planners.some((known) => known.name === name))
-    throw new CommandUsageError(`--planner is one of ${[...Object.keys(PLANNERS), ...planners.map((known) => known.name)].join(', ')}; came '${planner}'`);
-  return name;
-}
-
-export interface PlanningSource {
-  readonly fingerprint: Fingerprint;
-  readonly datasetJson: DatasetJson;
-  readonly datasetName: string;
-  readonly existing?: PlansFile;
-  /** Where plans of a name belong. */
-  path(plansName: string): string;
-}
-
-/** Plans with the flags' planner, memory, spacing and hand edits. */
-export function makePlans(source: PlanningSource, flags: PlanFlags): { readonly plans: PlansFile; readonly explanations: readonly Explanation[] } {
-  const planner = plannerName(flags);
-  const spacing = flags.targetSpacing === undefined ? undefined : parseSpacing(flags.targetSpacing);
-  const rest = {
-    ...(flags.memory === undefined ? {} : { gpuMemoryTargetGb: parseBytes(flags.memory) / 2 ** 30 }),
-    ...(spacing === undefined ? {} : { overwriteTargetSpacing: spacing }),
-  };
-  const planned = planExperiment(source.fingerprint, source.datasetJson, {
-    datasetName: source.datasetName,
-    planner,
-    ...rest,
-    ...(flags.name === undefined ? {} : { plansName: flags.name }),
-    ...(source.existing === undefined ? {} : { existing: source.existing }),
-  });
-  const edits = flags.set ?? [];
-  if (edits.length === 0) return planned;
-  const plans = edits.reduce((edited, assignment) => setPlanValue(edited, assignment), planned.plans);
-  return { plans, explanations: explainPlans(plans, source.fingerprint, source.datasetJson, rest) };
-}
-
-async function planningSource(context: Context, dataset: string | undefined, flags: PlanFlags): Promise<PlanningSource> {
+async function planningSource(context: Context, dataset: string | undefined, flags: PlanFlags): Promise<PlanningSource & { path(plansName: string): string }> {
   if (flags.fingerprint !== undefined) {
     if (flags.datasetJson === undefined) throw new CommandUsageError('--fingerprint needs --dataset-json: the description that belongs to it');
     const datasetJson = parsePythonJson(await readFile(flags.datasetJson, 'utf8'), flags.datasetJson);

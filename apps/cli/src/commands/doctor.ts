@@ -1,0 +1,57 @@
+/** `doctor`: what this machine can do, and what is wrong with a data set, before anything is computed. */
+import type { Fault } from '../stages/examination.ts';
+import { arch } from 'node:os';
+import type { Context } from '../context.ts';
+import { InputError } from '../exit.ts';
+import { describeMachine, type MachineReport } from '../machine.ts';
+import type { CommandDefinition } from '../program.ts';
+import { examineStage } from '../stages/examination.ts';
+import { formatTable } from '../terminal/output.ts';
+import { formatBytes } from '../values.ts';
+import { describeGpu } from '../webgpu.ts';
+
+export const doctorCommand: CommandDefinition = {
+  name: 'doctor',
+  define: (command, withContext) =>
+    command
+      .description('what this machine can do; with a data set, what is wrong with it')
+      .argument('[dataset]', 'id, name or path of a data set')
+      .addHelpText('after', '\nExamples:\n  $ voxelwise doctor\n  $ voxelwise doctor Task04_Hippocampus --json')
+      .action(
+        withContext(async (context: Context, spec: string | undefined) => {
+          const machine = { ...(await describeMachine('.')), gpu: await describeGpu() };
+          context.output.print(machineTable(machine));
+          const faults = spec === undefined ? [] : await examineStage(context, spec);
+          if (spec !== undefined) context.output.print(`\n${faultTable(faults)}`);
+          const errors = faults.filter((fault) => fault.severity === 'error');
+          if (errors.length > 0 && !context.output.json) throw dataError(spec!, errors);
+          context.output.document({ machine, faults });
+          if (errors.length > 0) process.exitCode = 3;
+        }),
+      ),
+};
+
+/** Data that would break a training. */
+export function dataError(spec: string, errors: readonly Fault[]): InputError {
+  const [first] = errors;
+  const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';
+  return new InputError('data-faults', `${spec}: ${errors.length} fault${errors.length === 1 ? '' : 's'} would break a training: ${first!.message}${more}. ${first!.fix}`, first!.file, { faults: errors });
+}
+
+function machineTable(machine: MachineReport & { readonly gpu: string }): string {
+  const rows = [
+    ['processor', `${machine.cpu}, ${machine.cores} threads (${arch()})`],
+    ['SIMD', machine.simd === 'relaxed' ? 'relaxed SIMD (fused multiply-add)' : 'SIMD (no fused multiply-add)'],
+    ['threads', machine.sharedMemory ? 'shared memory: all cores' : 'no shared memory: one thread'],
+    ['GPU', machine.gpu],
+    ['memory', `${formatBytes(machine.memoryBytes)}, ${formatBytes(machine.freeMemoryBytes)} free`],
+    ['disk', `${formatBytes(machine.freeDiskBytes)} free`],
+    ['system', `${machine.system}, Node ${machine.node}`],
+  ];
+  return formatTable(['machine', ''], rows);
+}
+
+export function faultTable(faults: readonly Fault[]): string {
+  if (faults.length === 0) return 'no faults found';
+  return formatTable(['severity', 'code', 'file', 'what differs', 'what to do'], faults.map((f) => [f.severity, f.code, f.file, f.message, f.fix]));
+}

@@ -1,0 +1,35 @@
+/** Writes what a budget decided into the plans: the model folder's plans.json says what was really trained. */
+import type { ConfigurationEntry, PlansFile } from '@voxelwise/planner';
+import type { BudgetPlan } from '@voxelwise/training';
+
+/** Name of the trainer in a model folder's name: the reference's for its exact recipe, ours otherwise. */
+export function trainerName(recipe: string): string {
+  return recipe === 'nnunet' ? 'nnUNetTrainer' : 'VoxelwiseTrainer';
+}
+
+export function withBudget(plans: PlansFile, configuration: string, { network, patch, settings, inference, decisions }: BudgetPlan): PlansFile {
+  const entry = plans.configurations[configuration]!;
+  const flat = network.kernelSizes[0]!.length === 2;
+  const arch = entry.architecture;
+  if (arch === undefined) return plans;
+  const edited: ConfigurationEntry = {
+    ...entry,
+    patch_size: flat ? patch.slice(1) : patch,
+    batch_size: settings.batchSize,
+    batch_dice: settings.batchDice,
+    architecture: {
+      ...arch,
+      arch_kwargs: {
+        ...arch.arch_kwargs,
+        n_stages: network.featuresPerStage.length,
+        features_per_stage: network.featuresPerStage,
+        kernel_sizes: network.kernelSizes,
+        strides: network.strides,
+        [network.network === 'PlainConvUNet' ? 'n_conv_per_stage' : 'n_blocks_per_stage']: network.encoderDepths,
+        n_conv_per_stage_decoder: network.decoderDepths,
+      },
+    },
+    voxelwise: { ...entry.voxelwise, training: settings, inference, decisions },
+  };
+  return { ...plans, configurations: { ...plans.configurations, [configuration]: edited } };
+}

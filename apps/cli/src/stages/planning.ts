@@ -1,0 +1,56 @@
+/** Making plans of a fingerprint with the flags of the command line: planner, memory, spacing, hand edits. */
+import { explainPlans, planExperiment, planners, setPlanValue, type DatasetJson, type Explanation, type Fingerprint, type PlansFile } from '@voxelwise/planner';
+import { CommandUsageError } from '../exit.ts';
+import { parseBytes, parseSpacing } from '../values.ts';
+
+export interface PlanFlags {
+  readonly planner?: string;
+  readonly memory?: string;
+  readonly explain?: boolean;
+  readonly set?: readonly string[];
+  readonly out?: string;
+  readonly name?: string;
+  readonly targetSpacing?: string;
+  readonly fingerprint?: string;
+  readonly datasetJson?: string;
+  readonly datasetName?: string;
+}
+
+/** Our short names beside the reference's class names. */
+const PLANNERS: Readonly<Record<string, string>> = { default: 'ExperimentPlanner', 'resenc-m': 'nnUNetPlannerResEncM', 'resenc-l': 'nnUNetPlannerResEncL', 'resenc-xl': 'nnUNetPlannerResEncXL' };
+
+/** The reference's name of the planner that was asked for. Throws: CommandUsageError listing what there is. */
+export function plannerName({ planner = 'default' }: PlanFlags): string {
+  const name = PLANNERS[planner] ?? planner;
+  if (!planners.some((known) => known.name === name))
+    throw new CommandUsageError(`--planner is one of ${[...Object.keys(PLANNERS), ...planners.map((known) => known.name)].join(', ')}; came '${planner}'`);
+  return name;
+}
+
+export interface PlanningSource {
+  readonly fingerprint: Fingerprint;
+  readonly datasetJson: DatasetJson;
+  readonly datasetName: string;
+  readonly existing?: PlansFile;
+}
+
+/** Plans with the flags' planner, memory, spacing and hand edits. */
+export function makePlans(source: PlanningSource, flags: PlanFlags): { readonly plans: PlansFile; readonly explanations: readonly Explanation[] } {
+  const planner = plannerName(flags);
+  const spacing = flags.targetSpacing === undefined ? undefined : parseSpacing(flags.targetSpacing);
+  const rest = {
+    ...(flags.memory === undefined ? {} : { gpuMemoryTargetGb: parseBytes(flags.memory) / 2 ** 30 }),
+    ...(spacing === undefined ? {} : { overwriteTargetSpacing: spacing }),
+  };
+  const planned = planExperiment(source.fingerprint, source.datasetJson, {
+    datasetName: source.datasetName,
+    planner,
+    ...rest,
+    ...(flags.name === undefined ? {} : { plansName: flags.name }),
+    ...(source.existing === undefined ? {} : { existing: source.existing }),
+  });
+  const edits = flags.set ?? [];
+  if (edits.length === 0) return planned;
+  const plans = edits.reduce((edited, assignment) => setPlanValue(edited, assignment), planned.plans);
+  return { plans, explanations: explainPlans(plans, source.fingerprint, source.datasetJson, rest) };
+}

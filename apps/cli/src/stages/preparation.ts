@@ -1,0 +1,60 @@
+/** Preprocesses the cases of a data set for one configuration, and copies the ground truth aside. */
+import { preprocessSettings } from '@voxelwise/inference';
+import type { ConfigurationPlan } from '@voxelwise/planner';
+import { prepareCase } from '@voxelwise/training';
+import { caseFolder, type CaseFolder } from '@voxelwise/training/node';
+import { createWasmDevice } from '@voxelwise/compute';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stopIfInterrupted, type Context } from '../context.ts';
+import { exists, writeJson } from '../files.ts';
+import { loadTrainingCase, pathOf, type OpenedDataset } from './dataset.ts';
+
+/** Prepared cases of a plan; what another plan prepared is refused by its mark. */
+export function preparedCases(dataset: OpenedDataset, plan: ConfigurationPlan): CaseFolder {
+  const mark = createHash('sha256').update(JSON.stringify(preprocessSettings(plan))).digest('hex');
+  return caseFolder(join(dataset.preprocessed, plan.dataIdentifier, mark.slice(0, 12)), { plan: mark });
+}
+
+/** Prepares the cases that are not prepared yet. */
+export async function prepareStage(context: Context, dataset: OpenedDataset, plan: ConfigurationPlan): Promise<CaseFolder> {
+  const folder = preparedCases(dataset, plan);
+  const cases = dataset.source.training;
+  await writeJson(join(dataset.preprocessed, 'dataset.json'), dataset.datasetJson);
+  const missing = [];
+  for (const files of cases) if (!(await folder.has(files.id))) missing.push(files);
+  await keepGroundTruth(dataset);
+  if (missing.length === 0) return folder;
+  const progress = context.output.progress(`preprocess ${plan.name}`, missing.length, 'case');
+  // One thread on this one: small volumes gain nothing from more, and nothing has to be handed over.
+  const device = await createWasmDevice({ threads: 1 });
+  try {
+    for (const [k, files] of missing.entries()) {
+      stopIfInterrupted(context);
+      await folder.save(await prepareCase(await loadTrainingCase(dataset, files), plan, device));
+      progress.update(k + 1, files.id);
+    }
+  } finally {
+    device.dispose();
+  }
+  progress.end();
+  return folder;
+}
+
+/** Labels as they are on disk, where nnU-Net's tools look for them. */
+async function keepGroundTruth(dataset: OpenedDataset): Promise<void> {
+  const folder = groundTruthFolder(dataset);
+  await mkdir(folder, { recursive: true });
+  for (const { id, label } of dataset.source.training) {
+    if (label === undefined) continue;
+    const target = join(folder, `${id}${dataset.source.fileEnding}`);
+    if (exists(target)) continue;
+    await copyFile(pathOf(dataset, label), `${target}.part`);
+    await rename(`${target}.part`, target);
+  }
+}
+
+export function groundTruthFolder(dataset: OpenedDataset): string {
+  return join(dataset.preprocessed, 'gt_segmentations');
+}

@@ -1,0 +1,81 @@
+/** Segments cases with a model: reads, predicts, writes in the input's geometry, goes on where it stopped. */
+import { loadCase, type CaseFiles, type Dataset } from '@voxelwise/io';
+import { folderTree, writeVolume } from '@voxelwise/io/node';
+import { openPredictor, type Model } from '@voxelwise/inference';
+import type { Device } from '@voxelwise/compute';
+import { readVolume } from '@voxelwise/io/node';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { stopIfInterrupted, type Context } from '../context.ts';
+import { InputError } from '../exit.ts';
+import { exists, readJson, writeJson } from '../files.ts';
+
+export interface SegmentOptions {
+  readonly stepSize: number;
+  readonly mirroring: boolean;
+  readonly saveProbabilities?: boolean;
+  /** Folder with the previous stage's segmentations, for a cascade. */
+  readonly previousStage?: string | undefined;
+  /** What made the segmentations: a finished file of the same model is kept, of another is made again. */
+  readonly identity: string;
+}
+
+export interface SegmentedCase {
+  readonly id: string;
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** Cases in a folder (or one file): `CASE_0000.nii.gz`, `CASE_0001…`, or one file per case where the model has one channel. */
+export async function casesIn(path: string, ending: string, channels: readonly string[]): Promise<{ readonly source: Dataset; readonly cases: readonly CaseFiles[] }> {
+  if (!exists(path)) throw new InputError('missing-input', `${path}: there is no such file or folder.`, path);
+  const single = (await stat(path)).isFile();
+  const root = single ? dirname(path) : path;
+  const all = single ? [basename(path)] : (await readdir(root)).filter((name) => !name.startsWith('.') && name.endsWith(ending)).sort();
+  if (all.length === 0) throw new InputError('no-images', `${path}: holds no ${ending} files; the model was trained on those.`, path);
+  const byCase = new Map<string, string[]>();
+  for (const name of all) {
+    const stem = name.endsWith(ending) ? name.slice(0, -ending.length) : name.replace(/\.[^.]*$/, '');
+    const id = /^(.*)_\d{4}$/.exec(stem)?.[1] ?? stem;
+    byCase.set(id, [...(byCase.get(id) ?? []), name]);
+  }
+  const cases = [...byCase].map(([id, images]): CaseFiles => ({ id, images: images.sort() }));
+  const source = { tree: folderTree(root), channels } as unknown as Dataset;
+  return { source, cases };
+}
+
+/** Predicts and writes every case that is not there yet. */
+export async function segmentCases(context: Context, model: Model, device: Device, source: Dataset, cases: readonly CaseFiles[], folder: string, options: SegmentOptions): Promise<SegmentedCase[]> {
+  const ending = model.plan.fileEnding;
+  const mark = join(folder, '.made-by.json');
+  const same = exists(mark) && (await readJson<{ identity: string }>(mark)).identity === options.identity;
+  if (!same) await writeJson(mark, { identity: options.identity });
+  const predictor = openPredictor(model, device);
+  const progress = context.output.progress('predict', cases.length, 'case');
+  const done: SegmentedCase[] = [];
+  try {
+    for (const files of cases) {
+      stopIfInterrupted(context);
+      const output = join(folder, `${files.id}${ending}`);
+      const begun = performance.now();
+      if (!(same && exists(output))) {
+        const subject = await loadCase(source, files, { withLabels: false });
+        const previous = options.previousStage === undefined ? {} : { previousStage: await readVolume(join(options.previousStage, `${files.id}${ending}`), { kind: 'labels' }) };
+        const { segmentation } = await predictor.predict(subject, {
+          stepSize: options.stepSize,
+          mirroring: options.mirroring,
+          ...previous,
+          signal: context.signal,
+          onProgress: (passes, total) => progress.update(done.length + passes / total, files.id),
+        });
+        await writeVolume(output, segmentation);
+      }
+      done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });
+      progress.update(done.length, files.id);
+    }
+  } finally {
+    predictor.dispose();
+  }
+  progress.end();
+  return done;
+}

@@ -1,0 +1,172 @@
+/** Trains one fold and validates it on its whole images: the contents of a fold's folder. */
+import { CHECKPOINT, train, type EpochReport, type TrainingSettings, type TrainOptions, type TrainResult } from '@voxelwise/training';
+import { directoryStore, type CaseFolder } from '@voxelwise/training/node';
+import { loadModel, patchOf } from '@voxelwise/inference';
+import { directoryFolder } from '@voxelwise/inference/node';
+import { checkSplits, makeSplits, splitForFold, writePlans, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
+import type { Device } from '@voxelwise/compute';
+import type { Summary } from '@voxelwise/metrics';
+import { join } from 'node:path';
+import type { Context } from '../context.ts';
+import { exists, readJson, sha256, writeJson, writeWhole } from '../files.ts';
+import { InputError } from '../exit.ts';
+import { modelFolder } from '../workspace.ts';
+import type { OpenedDataset } from './dataset.ts';
+import { groundTruthFolder } from './preparation.ts';
+import { progressChart } from '../report/progress-chart.ts';
+import { saveSummary, scorePairs } from './scoring.ts';
+import { segmentCases } from './segmenting.ts';
+import type { CurvePoint } from '../report/run-summary.ts';
+
+/** Step → seconds of training, in a fold's folder. */
+export const TIMES = 'times.json';
+
+export interface FoldOptions {
+  readonly plans: PlansFile;
+  readonly plan: ConfigurationPlan;
+  readonly settings: TrainingSettings;
+  readonly inference: { readonly stepSize: number; readonly mirroring: boolean };
+  readonly trainer: string;
+  /** Where patches are augmented while the device trains. */
+  readonly augmentOn: Device;
+  readonly fold: Fold;
+  readonly splits: readonly Split[];
+  readonly secondsLeft?: () => number;
+  readonly extra?: Partial<Pick<TrainOptions, 'loss' | 'augmentation' | 'build' | 'pretrained'>>;
+}
+
+export interface TrainedFold {
+  /** Folder with plans.json, dataset.json and the folds. */
+  readonly model: string;
+  readonly folder: string;
+  readonly split: Split;
+  readonly result: TrainResult;
+  readonly seconds: number;
+}
+
+/** The folds of a data set: given as a file, found beside it, or made as nnU-Net makes them. */
+export async function splitsStage(dataset: OpenedDataset, given?: string): Promise<readonly Split[]> {
+  const ids = dataset.source.training.map((files) => files.id);
+  const path = join(dataset.preprocessed, 'splits_final.json');
+  if (given !== undefined) return checkSplits(await readJson(given), ids);
+  if (exists(path)) return checkSplits(await readJson(path), ids);
+  const beside = join(dataset.source.tree.root, 'splits_final.json');
+  // Too few cases for five folds still train on all of them.
+  const splits = exists(beside) ? checkSplits(await readJson(beside), ids) : ids.length >= 5 ? makeSplits(ids) : [];
+  if (splits.length > 0) await writeJson(path, splits);
+  return splits;
+}
+
+export function foldFolder(dataset: OpenedDataset, { trainer, plans, plan, fold }: Pick<FoldOptions, 'trainer' | 'plans' | 'plan' | 'fold'>): { model: string; folder: string } {
+  const model = join(dataset.results, modelFolder(trainer, plans.plans_name, plan.name));
+  return { model, folder: join(model, `fold_${fold}`) };
+}
+
+/** Trains, or goes on, or finds that all is done. */
+export async function trainFold(context: Context, dataset: OpenedDataset, device: Device, cases: CaseFolder, options: FoldOptions): Promise<TrainedFold> {
+  const { plans, plan, settings, fold } = options;
+  const split = splitForFold(options.splits, fold, dataset.source.training.map((files) => files.id));
+  const { model, folder } = foldFolder(dataset, options);
+  await Promise.all([
+    writeWhole(join(model, 'plans.json'), writePlans(plans)),
+    writeJson(join(model, 'dataset.json'), dataset.datasetJson),
+  ]);
+  const log = await TrainingLog.open(join(folder, TIMES));
+  const progress = context.output.progress(`train ${plan.name}, fold ${fold}`, settings.steps, 'step');
+  const begun = performance.now();
+  let loss = 0;
+  const generator = train({
+    device,
+    augmentOn: options.augmentOn,
+    network: plan.network,
+    patch: patchOf(plan),
+    labels: plan.labels,
+    settings,
+    cases,
+    train: split.train,
+    validation: split.val,
+    seed: context.seed,
+    store: directoryStore(folder),
+    identity: { configuration: plan.name, fold: String(fold), patch: plan.patchSize, network: plan.network },
+    signal: context.signal,
+    ...(options.secondsLeft ? { secondsLeft: options.secondsLeft } : {}),
+    ...options.extra,
+    onStep: (report) => {
+      loss = loss === 0 ? report.loss : 0.95 * loss + 0.05 * report.loss;
+      progress.update(report.step, `loss ${loss.toFixed(3)} · epoch ${report.epoch + 1}${log.lastDice === null ? '' : ` · Dice ${log.lastDice.toFixed(3)}`}`);
+      context.output.detail(`step ${report.step}: loss ${report.loss.toFixed(4)}, rate ${report.learningRate.toExponential(2)}`);
+    },
+  });
+  let outcome = await generator.next();
+  while (!outcome.done) {
+    await log.add(outcome.value, log.before + (performance.now() - begun) / 1000);
+    outcome = await generator.next();
+  }
+  const result = outcome.value;
+  await writeWhole(join(folder, 'progress.svg'), progressChart(log.points(result.history), `${plan.name}, fold ${fold}`));
+  progress.end(`${result.steps} steps, pseudo Dice ${result.bestEmaDice?.toFixed(3) ?? '–'}`);
+  return { model, folder, split, result, seconds: log.seconds };
+}
+
+/** Seconds of training at each epoch's end, kept beside the checkpoints, which hold no clock. */
+class TrainingLog {
+  lastDice: number | null = null;
+  readonly #path: string;
+  readonly #times: Record<string, number>;
+  /** Seconds of earlier sittings. */
+  readonly before: number;
+
+  private constructor(path: string, times: Record<string, number>) {
+    this.#path = path;
+    this.#times = times;
+    this.before = this.seconds;
+  }
+
+  static async open(path: string): Promise<TrainingLog> {
+    return new TrainingLog(path, exists(path) ? await readJson(path) : {});
+  }
+
+  async add(report: EpochReport, seconds: number): Promise<void> {
+    this.lastDice = report.meanDice;
+    this.#times[report.step] = seconds;
+    await writeJson(this.#path, this.#times);
+  }
+
+  points(history: readonly EpochReport[]): CurvePoint[] {
+    return curvePoints(history, this.#times);
+  }
+
+  get seconds(): number {
+    return Math.max(0, ...Object.values(this.#times));
+  }
+}
+
+export function curvePoints(history: readonly EpochReport[], times: Readonly<Record<string, number>>): CurvePoint[] {
+  return history.map((epoch) => ({
+    epoch: epoch.epoch,
+    step: epoch.step,
+    seconds: times[epoch.step] ?? 0,
+    trainLoss: epoch.trainLoss,
+    validationLoss: epoch.validationLoss,
+    pseudoDice: epoch.meanDice,
+    emaDice: epoch.emaDice,
+    learningRate: epoch.learningRate,
+  }));
+}
+
+/** Segments the fold's validation cases as whole images and scores them: `validation/` and its summary.json. */
+export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'inference' | 'fold'>): Promise<Summary> {
+  const { plan, inference, fold } = options;
+  const model = await loadModel(directoryFolder(trained.model), { configuration: plan.name, folds: [fold] });
+  const folder = join(trained.folder, 'validation');
+  const wanted = new Set(trained.split.val);
+  const files = dataset.source.training.filter((one) => wanted.has(one.id));
+  const missing = [...wanted].filter((id) => !files.some((one) => one.id === id));
+  if (missing.length > 0) throw new InputError('missing-case', `fold ${fold}: ${missing[0]!} is to be validated but not in the data set.`, dataset.source.tree.root, { missing });
+  const identity = `${await sha256(join(trained.folder, CHECKPOINT.final))} step ${inference.stepSize} mirroring ${inference.mirroring}`;
+  const made = await segmentCases(context, model, device, dataset.source, files, folder, { ...inference, identity });
+  const pairs = made.map(({ id, output }) => ({ id, prediction: output, reference: join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`) }));
+  const summary = await scorePairs(context, pairs, { labels: plan.labels.foreground, ignoreLabel: plan.labels.ignoreLabel, surfaces: true });
+  await saveSummary(join(folder, 'summary.json'), summary);
+  return summary;
+}
