@@ -11,7 +11,8 @@ export { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './
 export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from './devices/webgpu/webgpu-device.ts';
 export { f32, gpuBytes, gpuType, i32, linearGroups, u32, type Dispatch, type GpuLoweringContext, type GpuScratch, type GpuView, type WebGpuKernel } from './devices/webgpu/kernel.ts';
 export { defineOp, registerKernel, type AnyOp, type Inputs, type Op, type OpCase, type OpDefinition } from './op/op.ts';
-export { float, int, pointer, scratchPointer, type KernelCall, type LoweringContext, type WasmKernel } from './devices/wasm/kernel.ts';
+export { float, int, pointer, scratchPointer, type KernelArgument, type KernelCall, type Layout, type LoweringContext, type WasmKernel, type WasmKernelModule, type WasmView } from './devices/wasm/kernel.ts';
+export { storedBytes } from './devices/wasm/layouts.ts';
 export { taped, type Tape, type TapeEntry } from './op/tape.ts';
 export { defineGradient, type GradientRule } from './autograd/gradient.ts';
 export { registerGradient, valueAndGradients } from './autograd/backward.ts';
