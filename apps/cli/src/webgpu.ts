@@ -1,12 +1,14 @@
 /** A WebGPU device in Node, through the optional package `webgpu`. */
 import { createWebGpuDevice, DeviceError, type Device } from '@voxelwise/compute';
 import { createNodeGpu } from '@voxelwise/compute/node';
+import { existsSync, readdirSync } from 'node:fs';
 
 /** Names by which software adapters are known. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** Throws: DeviceError if no adapter is there, or only a software one and it was not `named`. */
 export async function openNodeGpu(named: boolean): Promise<Device> {
+  if (!named && !mayHaveGpu()) throw new DeviceError('webgpu: no graphics driver is installed here.');
   const gpu = await createNodeGpu();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new DeviceError('webgpu: no GPU adapter here; use --device wasm.');
@@ -16,8 +18,16 @@ export async function openNodeGpu(named: boolean): Promise<Device> {
   return createWebGpuDevice({ adapter });
 }
 
+/** On Linux a GPU needs a Vulkan driver's manifest; looking first spares the loader's complaints on stderr. */
+function mayHaveGpu(): boolean {
+  if (process.platform !== 'linux') return true;
+  if (process.env['VK_ICD_FILENAMES'] ?? process.env['VK_DRIVER_FILES']) return true;
+  return ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'].some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')));
+}
+
 /** The GPU adapter in words, or why there is none. */
 export async function describeGpu(): Promise<string> {
+  if (!mayHaveGpu()) return 'none (no graphics driver): computing on the processor';
   try {
     const gpu = await createNodeGpu();
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });

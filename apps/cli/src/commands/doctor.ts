@@ -1,5 +1,5 @@
 /** `doctor`: what this machine can do, and what is wrong with a data set, before anything is computed. */
-import type { Fault } from '../stages/examination.ts';
+import type { Fault } from '@voxelwise/io';
 import { arch } from 'node:os';
 import type { Context } from '../context.ts';
 import { InputError } from '../exit.ts';
@@ -51,7 +51,13 @@ function machineTable(machine: MachineReport & { readonly gpu: string }): string
   return formatTable(['machine', ''], rows);
 }
 
+/** One block per fault: where, what differs, what to do. Errors come first. */
 export function faultTable(faults: readonly Fault[]): string {
   if (faults.length === 0) return 'no faults found';
-  return formatTable(['severity', 'code', 'file', 'what differs', 'what to do'], faults.map((f) => [f.severity, f.code, f.file, f.message, f.fix]));
+  const count = (severity: Fault['severity']): string => {
+    const n = faults.filter((fault) => fault.severity === severity).length;
+    return `${n} ${severity}${n === 1 ? '' : 's'}`;
+  };
+  const blocks = faults.map((f) => `${f.severity === 'error' ? '✗' : '!'} ${f.file}  (${f.code})\n    ${f.message}\n    → ${f.fix}`);
+  return `${blocks.join('\n')}\n\n${count('error')}, ${count('warning')}`;
 }

@@ -3,7 +3,7 @@ import type { Device } from '@voxelwise/compute';
 import { loadModel } from '@voxelwise/inference';
 import { directoryFolder } from '@voxelwise/inference/node';
 import { summarize, type Summary } from '@voxelwise/metrics';
-import { configurationNames, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
+import { configurationNames, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
 import { nnunetSettings, type BudgetPlan, type TrainingSettings } from '@voxelwise/training';
 import { basename, join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
@@ -14,6 +14,7 @@ import type { CommandDefinition } from '../program.ts';
 import type { FoldCurve } from '../report/run-summary.ts';
 import { decideBudget } from '../run/budget.ts';
 import { trainerName, withBudget } from '../run/edited-plans.ts';
+import { planRows } from '../run/plan-rows.ts';
 import { RunState } from '../run/run-state.ts';
 import { decidingSet, summarizeRun, type ScoredSet } from '../run/summarize.ts';
 import { findTestSet } from '../run/test-set.ts';
@@ -94,7 +95,7 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
     const makeSummary = async (): Promise<void> =>
       writeJson(join(dataset.results, SUMMARY_FILE), await summarizeRun({
         dataset, seed: context.seed, words, seconds: state.seconds, stages: state.stages, device: device.name, recipes,
-        planRows: trained.flatMap((one) => one.recipe.decisions), curves: trained.flatMap((one) => one.curves), scored,
+        planRows: trained.flatMap((one) => planRows(one.plan, one.recipe)), curves: trained.flatMap((one) => one.curves), scored,
         warnings: faults.filter((fault) => fault.severity === 'warning').map((fault) => `${basename(fault.file)}: ${fault.message} ${fault.fix}`), models: trained.map((one) => one.folds[0]!.model),
       }));
     await state.stage('report', async () => {
@@ -144,6 +145,7 @@ interface Job {
 
 interface TrainedConfiguration {
   readonly configuration: string;
+  readonly plan: ConfigurationPlan;
   readonly recipe: BudgetPlan;
   readonly folds: readonly TrainedFold[];
   readonly curves: readonly FoldCurve[];
@@ -184,7 +186,7 @@ async function trainConfiguration(job: Job, configuration: string, configuration
     curves.push({ configuration, fold: String(fold), points: curvePoints(one.result.history, await readJson(join(one.folder, TIMES))) });
     if (validates(fold)) summaries.push(await state.stage('validate', () => validateFold(context, dataset, device, one, { ...options, fold })));
   }
-  return { configuration, recipe, folds: trained, curves, summary: joined(summaries) };
+  return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
 }
 
 function joined(summaries: readonly Summary[]): Summary | undefined {

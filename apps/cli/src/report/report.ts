@@ -73,15 +73,18 @@ function strips(summary: RunSummary): Parameters<typeof diceStrips>[0] {
   }));
 }
 
+/** Scores in the table, with their units. */
+const SHOWN: readonly (readonly [string, string])[] = [['dice', 'Dice'], ['hd95', 'HD95 mm'], ['assd', 'ASSD mm'], ['nsd', 'surface Dice']];
+
 function scoreTable(summary: RunSummary): string {
   const classes = Object.keys(summary.perClass);
-  const metrics = [...new Set(summary.cases.flatMap((c) => classes.flatMap((name) => Object.keys(c.perClass[name] ?? {}))))];
-  const columns = classes.flatMap((name) => metrics.map((metric) => ({ name, metric })));
+  const metrics = SHOWN.filter(([metric]) => summary.cases.some((c) => classes.some((name) => metric in (c.perClass[name] ?? {}))));
+  const columns = classes.flatMap((name) => metrics.map(([metric, title]) => ({ name, metric, title })));
   const cell = (value: number | null | undefined): string => `<td class="n">${score(value)}</td>`;
   const rows = [...summary.cases]
     .sort((a, b) => (a.meanDice ?? 0) - (b.meanDice ?? 0))
     .map((c) => `<tr><td>${escapeText(c.id)}</td><td>${c.split}</td>${cell(c.meanDice)}${columns.map(({ name, metric }) => cell(c.perClass[name]?.[metric])).join('')}</tr>`);
-  const head = `<tr><th>case</th><th>set</th><th class="n">mean Dice</th>${columns.map(({ name, metric }) => `<th class="n">${escapeText(`${name} ${metric}`)}</th>`).join('')}</tr>`;
+  const head = `<tr><th>case</th><th>set</th><th class="n">mean Dice</th>${columns.map(({ name, title }) => `<th class="n">${escapeText(name)}<br>${title}</th>`).join('')}</tr>`;
   return `<div class="scroll"><table><thead>${head}</thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 

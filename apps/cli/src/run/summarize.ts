@@ -1,7 +1,7 @@
 /** From what a run made to its report.json. */
 import { CHECKPOINT, type BudgetPlan } from '@voxelwise/training';
 import type { Summary } from '@voxelwise/metrics';
-import { join, relative, basename } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { exists, sha256 } from '../files.ts';
 import { describeMachine, peakMemoryBytes } from '../machine.ts';
 import type { CaseScore, FoldCurve, RunSummary } from '../report/run-summary.ts';
@@ -41,7 +41,8 @@ export async function summarizeRun(outcome: RunOutcome): Promise<RunSummary> {
   const { dataset, scored } = outcome;
   const names = classNames(dataset.datasetJson.labels);
   const folder = dataset.results;
-  const inFolder = (path: string): string => (relative(folder, path).startsWith('..') ? path : relative(folder, path));
+  // Files of the run by relative path, so that its folder may move; the images they were made from by absolute path.
+  const inFolder = (path: string): string => (relative(folder, path).startsWith('..') ? resolve(path) : relative(folder, path));
   const cases = scored.flatMap(({ split, summary, imageOf }) =>
     summary.metric_per_case.map(({ metrics, prediction_file, reference_file }): CaseScore => {
       const id = basename(prediction_file).slice(0, -dataset.source.fileEnding.length);
