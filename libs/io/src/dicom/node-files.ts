@@ -9,24 +9,27 @@ import type { DicomSource } from './dataset/dicom-source.ts';
  */
 export function dicomFile(path: string): DicomSource {
   const { size } = statSync(path);
+  const readInto = (offset: number, target: Uint8Array): number => {
+    const handle = openSync(path, 'r');
+    try {
+      let done = 0;
+      while (done < target.length) {
+        const got = readSync(handle, target, done, target.length - done, offset + done);
+        if (got === 0) break;
+        done += got;
+      }
+      return done;
+    } finally {
+      closeSync(handle);
+    }
+  };
   return {
     name: path,
     size,
+    readInto,
     read(offset, length) {
-      const handle = openSync(path, 'r');
-      try {
-        const want = Math.max(0, Math.min(length, size - offset));
-        const buffer = new Uint8Array(want);
-        let done = 0;
-        while (done < want) {
-          const got = readSync(handle, buffer, done, want - done, offset + done);
-          if (got === 0) break;
-          done += got;
-        }
-        return done === want ? buffer : buffer.subarray(0, done);
-      } finally {
-        closeSync(handle);
-      }
+      const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      return buffer.subarray(0, readInto(offset, buffer));
     },
   };
 }

@@ -35,7 +35,8 @@ export interface DicomFile {
 /** Sequences may nest this deep; real objects stay below twenty. */
 const MAX_DEPTH = 64;
 const MAX_ELEMENTS = 4_000_000;
-const FIRST_READ = 32768;
+/** Most headers end within this. */
+const FIRST_READ = 16384;
 const ITEM = 0xfffee000;
 const ITEM_END = 0xfffee00d;
 const SEQUENCE_END = 0xfffee0dd;

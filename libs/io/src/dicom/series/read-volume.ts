@@ -3,6 +3,7 @@ import type { Volume, VoxelArray } from '@voxelwise/volume';
 import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 import type { DicomSource } from '../dataset/dicom-source.ts';
+import { Overflow, readDirectly } from './direct-read.ts';
 import { toRgb } from '../pixels/color.ts';
 import { openFrames } from '../pixels/frames.ts';
 import type { FrameReader } from '../pixels/frames.ts';
@@ -92,8 +93,6 @@ function candidates(frames: readonly FrameInfo[]): readonly ArrayKind[] {
   return sure === 'i32' && frames.every((f) => f.instance.format.bitsAllocated <= 16) ? ['i16', 'i32'] : [sure];
 }
 
-class Overflow extends Error {}
-
 /** Writes one channel of a decoded frame's window, rescaled, to `target` from `at`. */
 function place(
   { values }: DecodedFrame,
@@ -146,6 +145,13 @@ async function fill({ kind, lattice, order, shearing: shear }: Target, options: 
   for (const [channel, slices] of order.entries()) {
     for (const [z, info] of slices.entries()) {
       options.signal?.throwIfAborted();
+      if (
+        shear === undefined &&
+        readDirectly(info, voxels.subarray(channel * volume + z * plane, channel * volume + (z + 1) * plane))
+      ) {
+        options.onSlice?.(++done, order.length * slices.length);
+        continue;
+      }
       if (info.instance !== held || reader === undefined) {
         reader = await openFrames(info.instance.file, info.instance.format);
         held = info.instance;
