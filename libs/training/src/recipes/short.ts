@@ -19,7 +19,7 @@ export function shortSettings(plan: Pick<ConfigurationPlan, 'patchSize' | 'batch
     stepsPerEpoch: Math.max(1, Math.min(250, Math.round(steps / REPORTS))),
     validationSteps: 4,
     batchSize,
-    optimizer: { name: 'adamw', learningRate: 2e-3, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-2 },
+    optimizer: { name: 'adamw', learningRate: 3e-3, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-2 },
     schedule: { name: 'cosine', warmupSteps: Math.min(50, Math.floor(steps / 20)), per: 'step' },
     clipNorm: 12,
     foregroundShare: 0.33,
