@@ -13,7 +13,7 @@ export function withProbability<P>(p: number, transform: Transform<P>): Transfor
     name: `maybe(${transform.name})`,
     measures: transform.measures ?? true,
     sample: async (scene, rng) => (rng.uniform() < p ? { happened: await transform.sample(scene, rng.split('happened')) } : null),
-    apply: (scene: Scene, parameters) => (parameters ? transform.apply(scene, parameters.happened) : scene),
+    apply: (scene: Scene, parameters): Scene | Promise<Scene> => (parameters ? transform.apply(scene, parameters.happened) : scene),
     ...(invert ? { invert: (volume, parameters) => (parameters ? invert(volume, parameters.happened) : volume) } : {}),
     ...(place ? { place: (grid, parameters) => (parameters ? place(grid, parameters.happened) : { grid, matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0] }) } : {}),
   };

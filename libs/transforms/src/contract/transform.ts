@@ -41,8 +41,8 @@ export interface Sampling {
 /** What can be done again from a record alone. */
 export interface Application<P> {
   readonly name: string;
-  /** Pure: the same scene and parameters give the same result. */
-  apply(to: Scene, parameters: P): Scene;
+  /** Pure: the same scene and parameters give the same result. A promise where voxels pass through the host. */
+  apply(to: Scene, parameters: P): Scene | Promise<Scene>;
   /** Takes a volume back to where it was before; absent: cannot be undone. */
   invert?(volume: Volume<Tensor>, parameters: P): Volume<Tensor>;
   /** Spatial transforms that are affine say where voxels go, so that several in a row are sampled once. */

@@ -1,6 +1,9 @@
 // Sampling at affine positions (AssemblyScript). Each thread owns a run of output rows. Positions are float64; a voxel
 // whose eight neighbors are inside reads them as four pairs.
 
+// Ties go up; a little more than a half, so that rounding on the way to a tie does not decide.
+const HALF: f64 = 0.5000001;
+
 // @ts-ignore: decorator
 @inline
 function settle(p: f64, n: i32, padding: i32): f64 {
@@ -127,9 +130,9 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
         continue;
       }
       if (!linear) {
-        const z = <i32>Math.floor(nearest(p0));
-        const y = <i32>Math.floor(nearest(p1));
-        const k = <i32>Math.floor(nearest(p2));
+        const z = <i32>floor(p0 + HALF);
+        const y = <i32>floor(p1 + HALF);
+        const k = <i32>floor(p2 + HALF);
         for (let c = 0; c < channels; c++) store<f32>(to + <usize>c * outVolume + at, tap(from + <usize>c * volume, z, y, k, nz, ny, nx, fill));
         continue;
       }
@@ -248,9 +251,9 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
         p2 = settle(p2, nx, 1);
       }
       if (!linear && p0 > -1 && p1 > -1 && p2 > -1 && p0 < <f64>nz && p1 < <f64>ny && p2 < <f64>nx) {
-        z = <i32>nearest(p0);
-        y = <i32>nearest(p1);
-        k = <i32>nearest(p2);
+        z = <i32>floor(p0 + HALF);
+        y = <i32>floor(p1 + HALF);
+        k = <i32>floor(p2 + HALF);
         inside = <u32>z < <u32>nz && <u32>y < <u32>ny && <u32>k < <u32>nx;
       }
       if (!inside) {

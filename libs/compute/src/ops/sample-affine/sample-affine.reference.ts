@@ -43,7 +43,7 @@ function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>
     const p = place(position, space, padding);
     const at = (index: readonly number[]): number =>
       index.some((k, axis) => !(k >= 0 && k < space[axis]!)) ? fill : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
-    if (interpolation === 'nearest') return at(p.map(roundHalfEven));
+    if (interpolation === 'nearest') return at(p.map(roundUp));
     if (interpolation === 'cubic') return cubic(p, space, padding === 'zeros', fill, at);
     let sum = 0;
     eachNeighbor(p, (index, weight) => (sum += weight === 0 ? 0 : weight * at(index)));
@@ -96,7 +96,7 @@ function toHalf(x: number): number {
   return value[0];
 }
 
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  return x - floor === 0.5 ? floor + (((floor % 2) + 2) % 2) : Math.round(x);
+/** Ties go up; a little more than a half, so that rounding on the way to a tie does not decide. */
+function roundUp(x: number): number {
+  return Math.floor(x + 0.5000001);
 }

@@ -5,7 +5,7 @@
  * Shape: x f32 or i32 [C, z, y, x], displacement f32 [3, ...shape] -> [C, ...shape].
  * `linear` on i32 gives the label of the greatest linear weight (weights in steps of half precision of 1000, the lowest label
  * of equals: nnU-Net's rule). `zeros` blends with `fill` beyond the outermost voxel centers; on i32 a position beyond them
- * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5. `nearest` rounds half to even.
+ * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5. `nearest` rounds ties up.
  * Source: the conventions of PyTorch's grid_sample without aligned corners.
  */
 import { defineOp } from '../../op/op.ts';

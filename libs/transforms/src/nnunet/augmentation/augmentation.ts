@@ -9,7 +9,7 @@ import { withProbability, type Maybe } from '../../compose/with-probability.ts';
 import { TransformError } from '../../errors.ts';
 import { nnunetBlur, nnunetBrightness, nnunetContrast, nnunetGamma, nnunetLowResolution, nnunetMask, nnunetNoise, nnunetOutsideToBackground } from './intensity.ts';
 import { mirror } from './mirror.ts';
-import { aboutCenters, cropStart, nnunetSpatial, type NnunetSpatialParameters, type NnunetSpatialSettings } from './spatial.ts';
+import { aboutCenters, cropStart, nnunetSpatial, nnunetSpatialApplication, type NnunetSpatialParameters, type NnunetSpatialSettings } from './spatial.ts';
 
 export interface NnunetAugmentationSettings extends NnunetSpatialSettings {
   /** Array axes that may be mirrored. */
@@ -74,12 +74,14 @@ export function nnunetAugmentation(settings: NnunetAugmentationSettings, device:
     let scene: Scene = { id: '', images, labels };
     const remember = (): void => [scene.images.voxels, scene.labels!.voxels].forEach((voxels) => made.add(voxels));
     remember();
-    scene = spatial.apply(scene, needed(cut.shape, record.spatial).parameters);
+    scene = nnunetSpatialApplication.apply(scene, needed(cut.shape, record.spatial).parameters);
     remember();
-    rest.forEach((step, k) => {
-      scene = step.apply(scene, record.rest[k]);
+    for (const [k, step] of rest.entries()) {
+      const next = step.apply(scene, record.rest[k]);
+      // None of these steps waits: all of them end up in one program.
+      scene = next instanceof Promise ? await next : next;
       remember();
-    });
+    }
     // Everything but the end result is a temporary of one program.
     for (const voxels of made) if (voxels !== scene.images.voxels && voxels !== scene.labels!.voxels) voxels.dispose();
     const image = (await scene.images.voxels.read()) as Float32Array;

@@ -2,8 +2,11 @@
 import { blur, contrast, gamma, gaussianNoise, lowResolution, rangeMask, remapLabels, rescaleIntensity, type Rng } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
 import { TransformError } from '../../errors.ts';
-import { mapIntensities, mapLabels, type Application, type Scene, type Transform } from '../../contract/transform.ts';
+import { mapIntensities, mapLabels, type Application as AnyApplication, type Scene, type Transform } from '../../contract/transform.ts';
 import { roundHalfEven } from '../resampling.ts';
+
+/** Device work only: nothing here waits. */
+type Application<P> = AnyApplication<P> & { apply(to: Scene, parameters: P): Scene };
 
 const channelsOf = (scene: Scene): number => scene.images.voxels.shape[0]!;
 const perChannel = <T>(scene: Scene, value: (channel: number) => T): T[] => Array.from({ length: channelsOf(scene) }, (_, c) => value(c));

@@ -1,14 +1,14 @@
 /** Mirroring of chosen axes, each with a probability of one half. Exact, and its own inverse. */
 import { reindex, type AxisMap, type Tensor } from '@voxelwise/compute';
 import type { Volume } from '@voxelwise/volume';
-import { mapVolumes, type Application, type Transform } from '../../contract/transform.ts';
+import { mapVolumes, type Application, type Scene, type Transform } from '../../contract/transform.ts';
 import { affineAfter } from './spatial.ts';
 
 export interface MirrorParameters {
   readonly axes: readonly number[];
 }
 
-export const mirrorApplication: Application<MirrorParameters> = {
+export const mirrorApplication: Application<MirrorParameters> & { apply(to: Scene, parameters: MirrorParameters): Scene } = {
   name: 'mirror',
   apply: (scene, { axes }) => (axes.length === 0 ? scene : mapVolumes(scene, (volume) => mirrored(volume, axes))),
   invert: (volume, { axes }) => (axes.length === 0 ? volume : mirrored(volume, axes)),

@@ -1,0 +1,16 @@
+import { createWasmDevice, Philox } from '@voxelwise/compute';
+import { nnunetAugmentation } from '@voxelwise/transforms';
+const [patch, initial, count] = process.argv.slice(2).map(Number) as [number,number,number];
+const device = await createWasmDevice({ threads: 1, profile: true });
+const rng = new Philox(0);
+const n = initial ** 3;
+const image = new Float32Array(n); for (let k=0;k<n;k++) image[k]=rng.uniform(-1,1);
+const labels = new Int16Array(n); for (let z=0,v=0;z<initial;z++) for (let y=0;y<initial;y++) for (let x=0;x<initial;x++,v++) labels[v]= y>=initial/4&&y<initial/2 ? (z>=initial/2?2:z>initial/4?1:0):0;
+const a = nnunetAugmentation({ patch: [patch,patch,patch], rotation: [Math.PI/6,Math.PI/6,Math.PI/6], mirrorAxes:[0,1,2] }, device);
+const cut = { shape: [initial,initial,initial] as const, image, labels };
+for (let k=0;k<5;k++) await a.apply(cut, rng.split(k));
+const cpu = process.cpuUsage();
+for (let k=0;k<count;k++) await a.apply(cut, rng.split(100+k));
+const u = process.cpuUsage(cpu);
+console.log((u.user+u.system)/1e6/count, device.memory().peakBytes/2**20);
+console.log([...device.profile].sort((a,b)=>b[1]-a[1]).map(([k,v])=>k+' '+(v/(count+5)).toFixed(2)).join('\n'));
