@@ -100,6 +100,8 @@ function deviceOf(name: string, inputs: Inputs): Device {
         input: key,
       });
     device = input.device;
+    // Throws if it was disposed, on every device alike.
+    void input.storage;
   }
   if (device === undefined) throw new DeviceError(`${name}: needs at least one tensor to know its device.`, { op: name });
   return device;

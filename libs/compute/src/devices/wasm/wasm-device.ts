@@ -53,8 +53,6 @@ interface LoadedProgram {
   readonly address: number;
   readonly kernels: Int32Array;
   readonly args: Uint32Array;
-  /** Modules and names the threads have not heard of yet. */
-  newNames: string[];
 }
 
 class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
@@ -67,6 +65,8 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   readonly #memory: WebAssembly.Memory;
   readonly #heap: Heap;
   readonly #names = new Map<string, number>();
+  /** Names the threads have not heard of yet: they go with the next program that runs, whichever it is. */
+  #unheard: string[] = [];
   /** Kernels per module; '' is our own. */
   readonly #exports = new Map<string, ReadonlySet<string>>();
   #arena = { address: 0, bytes: 0 };
@@ -100,7 +100,6 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
     const program = compile(graph, { threads: this.runner.threads, build: this.build, deterministic: this.deterministic });
     for (const call of program.calls) this.#prepareKernel(call);
     const address = this.#heap.allocate(program.words.byteLength, 'the arguments of a program');
-    const newNames: string[] = [];
     const kernels = new Int32Array(program.calls.length);
     const args = new Uint32Array(program.calls.length);
     program.calls.forEach((call, k) => {
@@ -109,12 +108,12 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       if (index === undefined) {
         index = this.#names.size;
         this.#names.set(name, index);
-        newNames.push(name);
+        this.#unheard.push(name);
       }
       kernels[k] = index;
       args[k] = address + call.argumentWord * 4;
     });
-    return { program, address, kernels, args, newNames };
+    return { program, address, kernels, args };
   }
 
   /**
@@ -154,8 +153,8 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
         patch.base === 'external' ? externals[patch.index]!.address : patch.base === 'result' ? results[patch.index]!.address : patch.base === 'arena' ? this.#arena.address : address;
       words[patch.word] = (base + patch.byteOffset) | 0;
     }
-    const newNames = loaded.newNames;
-    loaded.newNames = [];
+    const newNames = this.#unheard;
+    this.#unheard = [];
     await this.runner.run({ kernels: loaded.kernels, args: loaded.args, newNames });
     this.#keepTimes(program);
     return results;
