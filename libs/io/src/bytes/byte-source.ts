@@ -43,6 +43,6 @@ export function checkRange(offset: number, length: number, size: number, name: s
 }
 
 /** The whole source in steps of `step` bytes, from `offset` on. */
-export async function* chunksOf(source: ByteSource, offset = 0, step = 1 << 18): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(source: ByteSource, offset = 0, step = 1 << 16): AsyncGenerator<Uint8Array> {
   for (let at = offset; at < source.size; at += step) yield await source.read(at, Math.min(step, source.size - at));
 }

@@ -3,6 +3,7 @@
  * Compression Streams elsewhere. Neither holds more than a few chunks.
  */
 import { FormatError } from '../errors.ts';
+import { parallelGzip } from './parallel-gzip.ts';
 
 /** gzip: RFC 1952. zlib: RFC 1950. raw: RFC 1951. */
 export type Deflate = 'gzip' | 'zlib' | 'raw';
@@ -48,9 +49,9 @@ export function inflateSmall(packed: Uint8Array, kind: Deflate, name?: string): 
 }
 
 async function* inflateInNode(packed: AsyncIterable<Uint8Array>, kind: Deflate, zlib: typeof import('node:zlib'), name?: string): AsyncGenerator<Uint8Array> {
-  const options = { chunkSize: 1 << 18 };
+  const options = { chunkSize: 1 << 16 };
   const engine = kind === 'gzip' ? zlib.createGunzip(options) : kind === 'zlib' ? zlib.createInflate(options) : zlib.createInflateRaw(options);
-  const source = nodeStream()!.Readable.from(packed, { objectMode: true });
+  const source = nodeStream()!.Readable.from(packed, { objectMode: true, highWaterMark: 1 });
   source.on('error', (error) => engine.destroy(error));
   source.pipe(engine);
   try {
@@ -86,8 +87,9 @@ export function deflate(bytes: AsyncIterable<Uint8Array>, kind: Deflate, { level
     const format = kind === 'gzip' ? 'gzip' : kind === 'zlib' ? 'deflate' : 'deflate-raw';
     return chunksOfStream(streamOf(bytes).pipeThrough(new CompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>), (error) => error as Error);
   }
+  if (kind === 'gzip') return parallelGzip(bytes, level, zlib);
   const options = { level, chunkSize: 1 << 18, memLevel: 9 };
-  const engine = kind === 'gzip' ? zlib.createGzip(options) : kind === 'zlib' ? zlib.createDeflate(options) : zlib.createDeflateRaw(options);
+  const engine = kind === 'zlib' ? zlib.createDeflate(options) : zlib.createDeflateRaw(options);
   const source = nodeStream()!.Readable.from(bytes, { objectMode: true });
   source.on('error', (error) => engine.destroy(error));
   return source.pipe(engine);
