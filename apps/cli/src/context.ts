@@ -28,15 +28,23 @@ export interface Context {
   readonly workspaceFlag: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  /** Runs another command line and returns its document. */
+  readonly run: (words: readonly string[]) => Promise<unknown>;
 }
 
-export function makeContext(flags: GlobalFlags, signal: AbortSignal, environment: NodeJS.ProcessEnv): Context {
+/** What the program around a command gives it. */
+export interface ProgramLinks extends Pick<Context, 'signal' | 'environment' | 'run'> {
+  /** Takes the command's document instead of stdout. */
+  readonly onDocument?: ((value: unknown) => void) | undefined;
+}
+
+export function makeContext(flags: GlobalFlags, { signal, environment, run, onDocument }: ProgramLinks): Context {
   const device = flags.device ?? 'auto';
   if (!['auto', 'webgpu', 'wasm', 'reference'].includes(device)) throw new CommandUsageError(`--device is one of auto, webgpu, wasm, reference; came '${device}'`);
   const threads = flags.threads === undefined ? hardwareThreads() : parseWhole(flags.threads, '--threads');
   if (threads < 1) throw new CommandUsageError(`--threads is at least 1, came ${threads}`);
   return {
-    output: new Output({ json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? false }),
+    output: new Output({ json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? false, onDocument }),
     device: device as DeviceChoice,
     threads,
     seed: flags.seed === undefined ? 1234 : parseWhole(flags.seed, '--seed'),
@@ -44,6 +52,7 @@ export function makeContext(flags: GlobalFlags, signal: AbortSignal, environment
     workspaceFlag: flags.workspace,
     environment,
     signal,
+    run,
   };
 }
 

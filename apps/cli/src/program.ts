@@ -16,6 +16,8 @@ import { version } from './version.ts';
 export interface Surroundings {
   readonly signal: AbortSignal;
   readonly environment: NodeJS.ProcessEnv;
+  /** Takes a command's document instead of stdout. */
+  readonly onDocument?: (value: unknown) => void;
 }
 
 /** One command: `define` adds its arguments and flags, and hands its work to `action`. */
@@ -31,7 +33,13 @@ const COMMANDS: readonly CommandDefinition[] = [
   runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
 ];
 
-export function makeProgram({ signal, environment }: Surroundings): Command {
+export function makeProgram(surroundings: Surroundings): Command {
+  /** Another command line in the same surroundings; what it would print as JSON is returned. */
+  const run = async (words: readonly string[]): Promise<unknown> => {
+    let document: unknown;
+    await makeProgram({ ...surroundings, onDocument: (value) => (document = value) }).parseAsync(words, { from: 'user' });
+    return document;
+  };
   const program = new Command('voxelwise')
     .description('Medical image segmentation that anyone can train and run.')
     .version(version)
@@ -52,7 +60,7 @@ Exit codes: 0 done · 1 internal error · 2 wrong usage · 3 bad input · 4 not 
     withGlobalFlags(command);
     define(command, (work) => async (...args: unknown[]) => {
       const self = args.at(-1) as Command;
-      const context = makeContext(self.optsWithGlobals<GlobalFlags>(), signal, environment);
+      const context = makeContext(self.optsWithGlobals<GlobalFlags>(), { ...surroundings, run });
       await (work as (context: Context, ...args: unknown[]) => Promise<void>)(context, ...args.slice(0, -1));
     });
   }

@@ -1,16 +1,16 @@
 /** `predict`: segment images with a trained model: ours, or a folder that nnU-Net v2 trained. */
 import { loadModel } from '@voxelwise/inference';
-import { directoryFolder } from '@voxelwise/inference/node';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDevice, type Context } from '../context.ts';
-import { CommandUsageError, InputError } from '../exit.ts';
-import { exists, writeJson } from '../files.ts';
+import { CommandUsageError } from '../exit.ts';
+import { writeJson, writeWhole } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../program.ts';
+import { openModelFolder } from '../stages/model-source.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
-import { parseFolds } from '../values.ts';
+import { parseFolds, parseWhole } from '../values.ts';
 
 interface PredictFlags {
   readonly model: string;
@@ -22,6 +22,9 @@ interface PredictFlags {
   readonly stepSize: string;
   readonly mirroring: boolean;
   readonly previousStage?: string;
+  readonly saveProbabilities?: boolean;
+  readonly parts?: string;
+  readonly part?: string;
 }
 
 export const predictCommand: CommandDefinition = {
@@ -29,7 +32,7 @@ export const predictCommand: CommandDefinition = {
   define: (command, withContext) =>
     command
       .description('segment images with a trained model; run again to go on')
-      .requiredOption('--model <dir>', 'a results folder of ours or of nnU-Net v2')
+      .requiredOption('--model <dir or zip>', 'a results folder of ours or of nnU-Net v2, or an exported zip')
       .requiredOption('--input <dir or file>', 'images, named CASE_0000.nii.gz, CASE_0001.nii.gz … per channel')
       .requiredOption('--output <dir>', 'where the segmentations go')
       .option('--folds <list>', '0,1 … or all (default: every fold there is)')
@@ -39,6 +42,9 @@ export const predictCommand: CommandDefinition = {
       .option('--mirroring', 'average over mirrored copies (default)', true)
       .option('--no-mirroring', 'eight times faster, a little less exact')
       .option('--previous-stage <dir>', "the previous stage's segmentations, for a cascade")
+      .option('--save-probabilities', 'also CASE.npz with the probability of each label (large), as ensemble needs')
+      .option('--parts <n>', 'segment only one of n parts of the cases, see --part', '1')
+      .option('--part <k>', 'which part, from 0', '0')
       .addHelpText('after', '\nExamples:\n  $ voxelwise predict --model results/Dataset004_Hippocampus/nnUNetTrainer__nnUNetPlans__3d_fullres --input imagesTs --output segmentations\n  $ voxelwise predict --model my-nnunet-model --input scan_0000.nii.gz --output out --folds 0 --no-mirroring --json')
       .action(withContext(predict)),
 };
@@ -47,13 +53,14 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
   const begun = performance.now();
   const stepSize = Number(flags.stepSize);
   if (!(stepSize > 0 && stepSize <= 1)) throw new CommandUsageError(`--step-size is a share of the patch above 0 and at most 1, came '${flags.stepSize}'`);
-  if (!exists(flags.model)) throw new InputError('missing-model', `${flags.model}: there is no such folder; give the folder that holds plans.json, dataset.json and fold_0.`, flags.model);
-  const model = await loadModel(directoryFolder(flags.model), {
+  const folder = await openModelFolder(flags.model, flags.configuration);
+  const model = await loadModel(folder, {
     checkpoint: flags.checkpoint,
     ...(flags.folds === undefined ? {} : { folds: parseFolds(flags.folds) }),
     ...(flags.configuration === undefined ? {} : { configuration: flags.configuration }),
   });
-  const { source, cases } = await casesIn(flags.input, model.plan.fileEnding, model.plan.channels.map((channel) => channel.name));
+  const { source, cases: all } = await casesIn(flags.input, model.plan.fileEnding, model.plan.channels.map((channel) => channel.name));
+  const cases = partOf(all, parseWhole(flags.parts ?? '1', '--parts'), parseWhole(flags.part ?? '0', '--part'));
   const device = await openDevice(context, 'predicting');
   try {
     await mkdir(flags.output, { recursive: true });
@@ -66,9 +73,10 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
       stepSize,
       mirroring: flags.mirroring,
       previousStage: flags.previousStage,
+      saveProbabilities: flags.saveProbabilities ?? false,
       identity: `${identity.digest('hex')} step ${stepSize} mirroring ${flags.mirroring}`,
     });
-    for (const name of ['dataset.json', 'plans.json']) if (exists(join(flags.model, name))) await copyFile(join(flags.model, name), join(flags.output, name));
+for (const name of ['dataset.json', 'plans.json']) await writeWhole(join(flags.output, name), await folder.read(name));
     await writeJson(join(flags.output, 'predict_from_raw_data_args.json'), { model: flags.model, input: flags.input, folds: model.folds.map((fold) => fold.name), checkpoint: flags.checkpoint, stepSize, mirroring: flags.mirroring });
     const seconds = (performance.now() - begun) / 1000;
     context.output.print(`segmented ${done.length} cases in ${seconds.toFixed(1)} s into ${flags.output}`);
@@ -76,4 +84,10 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
   } finally {
     device.dispose();
   }
+}
+
+/** Every n-th case from the k-th on, as several machines share the work. */
+function partOf<T>(cases: readonly T[], parts: number, part: number): readonly T[] {
+  if (parts < 1 || part < 0 || part >= parts) throw new CommandUsageError(`--part counts from 0 up to --parts less one; came part ${part} of ${parts}`);
+  return cases.filter((_, i) => i % parts === part);
 }

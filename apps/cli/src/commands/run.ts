@@ -5,10 +5,11 @@ import { directoryFolder } from '@voxelwise/inference/node';
 import { summarize, type Summary } from '@voxelwise/metrics';
 import { configurationNames, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
 import { nnunetSettings, type BudgetPlan, type TrainingSettings } from '@voxelwise/training';
+import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
 import { CommandUsageError, ResourceError } from '../exit.ts';
-import { readJson, writeJson } from '../files.ts';
+import { exists, readJson, writeJson } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../program.ts';
 import type { FoldCurve } from '../report/run-summary.ts';
@@ -25,7 +26,7 @@ import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
 import { classNames, finite, meanDiceOf, pairFolders, perClass, saveSummary, scorePairs } from '../stages/scoring.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
-import { curvePoints, splitsStage, TIMES, trainFold, validateFold, type TrainedFold } from '../stages/training.ts';
+import { curvePoints, foldFolder, splitsStage, TIMES, trainFold, validateFold, type TrainedFold } from '../stages/training.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatSeconds } from '../terminal/progress.ts';
 import { parseDuration, parseFolds } from '../values.ts';
@@ -162,6 +163,7 @@ async function trainConfiguration(job: Job, configuration: string, configuration
   const cases = await state.stage('preprocess', () => prepareStage(context, dataset, planned));
   // A fold that trains on everything has no case left to validate on; the test set does that.
   const validates = (fold: Fold): boolean => fold !== 'all' || job.testCases === 0;
+  const anew = !state.decided(`recipe ${configuration}`);
   const recipe = await state.stage('budget', () =>
     state.decide(`recipe ${configuration}`, async (): Promise<BudgetPlan> => {
       if (job.budget === undefined) return referenceRecipe(nnunetSettings(planned), planned);
@@ -175,6 +177,7 @@ async function trainConfiguration(job: Job, configuration: string, configuration
   const plans = withBudget(job.plans, configuration, recipe);
   const plan = planOf(dataset, plans, configuration);
   const options = { plans, plan, settings: recipe.settings, inference: recipe.inference, trainer: trainerName(recipe.settings.recipe), splits: job.splits };
+  if (anew) await setAside(context, foldFolder(dataset, { ...options, fold: folds[0]! }).model);
   const trained: TrainedFold[] = [];
   const curves: FoldCurve[] = [];
   const summaries: Summary[] = [];
@@ -187,6 +190,15 @@ async function trainConfiguration(job: Job, configuration: string, configuration
     if (validates(fold)) summaries.push(await state.stage('validate', () => validateFold(context, dataset, device, one, { ...options, fold })));
   }
   return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
+}
+
+/** What an earlier run of other words trained under this name is kept, under another. */
+async function setAside({ output }: Context, folder: string): Promise<void> {
+  if (!exists(folder)) return;
+  let k = 1;
+  while (exists(`${folder}.before-${k}`)) k++;
+  await rename(folder, `${folder}.before-${k}`);
+  output.note(`kept what an earlier run trained as ${basename(folder)}.before-${k}`);
 }
 
 function joined(summaries: readonly Summary[]): Summary | undefined {

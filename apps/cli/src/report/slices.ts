@@ -19,7 +19,7 @@ interface Plane {
   readonly right: 0 | 1 | 2;
 }
 
-const PANEL = 230;
+const PANEL = 296;
 
 /** Array axis that runs along each world axis (R, A, S), and whether it runs backwards. */
 function worldAxes(affine: Float64Array): { axis: 0 | 1 | 2; reversed: boolean }[] {

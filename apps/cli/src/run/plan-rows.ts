@@ -15,7 +15,7 @@ export function planRows(plan: ConfigurationPlan, { decisions, settings }: Budge
     { name: 'normalization', value: [...new Set(channels.map((channel) => channel.normalization.replace('Normalization', '')))].join(', '), why: `chosen by channel: ${channels.map((channel) => channel.name).join(', ')}` },
     { name: 'loss', value: settings.loss, why: `${plan.labels.hasRegions ? 'overlapping regions' : 'exclusive classes'}${settings.deepSupervision ? ', at every resolution' : ''}` },
     { name: 'optimizer', value: `${optimizer.name}, rate ${optimizer.learningRate}, ${schedule.name} schedule`, why: `${schedule.warmupSteps > 0 ? `${schedule.warmupSteps} steps of warm-up; ` : ''}the schedule ends with the last step` },
-    { name: 'augmentation', value: settings.augmentation, why: settings.recipe === 'nnunet' ? "nnU-Net's" : 'fewer steps see fewer changes' },
+    { name: 'augmentation', value: settings.augmentation, why: settings.augmentation === 'nnunet' ? "nnU-Net's set: rotation, scaling, noise, blur, brightness, contrast, low resolution, gamma, mirroring" : 'few steps learn more from fewer changes' },
   ];
   const known = new Set(rows.map((row) => row.name));
   return [...rows, ...decisions.filter((decision) => !known.has(decision.name))];

@@ -62,6 +62,10 @@ export class RunState {
     }
   }
 
+  decided(name: string): boolean {
+    return this.#decisions.has(name);
+  }
+
   /** Decides once: a run that goes on keeps what it decided. */
   async decide<T>(name: string, decide: () => Promise<T>): Promise<T> {
     if (!this.#decisions.has(name)) {

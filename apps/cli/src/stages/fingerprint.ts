@@ -1,5 +1,5 @@
 /** Takes the fingerprint of a data set, or reads the one that was taken before. */
-import { readFingerprint, takeFingerprint, writeFingerprint, type Fingerprint } from '@voxelwise/planner';
+import { readFingerprint, referenceSpacing, takeFingerprint, writeFingerprint, type Fingerprint } from '@voxelwise/planner';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
@@ -18,7 +18,7 @@ export async function fingerprintStage(context: Context, dataset: OpenedDataset,
   async function* opened(): AsyncGenerator<Awaited<ReturnType<typeof loadTrainingCase>>> {
     for (const files of cases) yield await loadTrainingCase(dataset, files);
   }
-  const fingerprint = await takeFingerprint({ caseCount: cases.length, cases: opened, onCase: (id, done) => progress.update(done, id), signal: context.signal });
+  const fingerprint = await takeFingerprint({ caseCount: cases.length, cases: opened, spacingOf: referenceSpacing(dataset.source.fileEnding), onCase: (id, done) => progress.update(done, id), signal: context.signal });
   await writeWhole(path, writeFingerprint(fingerprint));
   progress.end();
   return fingerprint;

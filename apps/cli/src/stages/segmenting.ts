@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, readJson, writeJson } from '../files.ts';
+import { saveProbabilities } from './probabilities.ts';
 
 export interface SegmentOptions {
   readonly stepSize: number;
@@ -58,16 +59,19 @@ export async function segmentCases(context: Context, model: Model, device: Devic
       stopIfInterrupted(context);
       const output = join(folder, `${files.id}${ending}`);
       const begun = performance.now();
-      if (!(same && exists(output))) {
+      const whole = exists(output) && (!options.saveProbabilities || exists(join(folder, `${files.id}.npz`)));
+      if (!(same && whole)) {
         const subject = await loadCase(source, files, { withLabels: false });
         const previous = options.previousStage === undefined ? {} : { previousStage: await readVolume(join(options.previousStage, `${files.id}${ending}`), { kind: 'labels' }) };
-        const { segmentation } = await predictor.predict(subject, {
+        const { segmentation, probabilities } = await predictor.predict(subject, {
           stepSize: options.stepSize,
           mirroring: options.mirroring,
+          probabilities: options.saveProbabilities ?? false,
           ...previous,
           signal: context.signal,
           onProgress: (passes, total) => progress.update(done.length + passes / total, files.id),
         });
+        if (probabilities) await saveProbabilities(folder, files.id, probabilities);
         await writeVolume(output, segmentation);
       }
       done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });

@@ -5,11 +5,14 @@ export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  readonly #onDocument: ((value: unknown) => void) | undefined;
 
-  constructor(settings: { json: boolean; quiet: boolean; verbose: boolean }) {
+  /** `onDocument` takes the document instead of stdout: one command running another. */
+  constructor(settings: { json: boolean; quiet: boolean; verbose: boolean; onDocument?: ((value: unknown) => void) | undefined }) {
     this.json = settings.json;
     this.quiet = settings.quiet;
     this.verbose = settings.verbose;
+    this.#onDocument = settings.onDocument;
   }
 
   /** A line of the result. */
@@ -37,7 +40,8 @@ export class Output {
 
   /** The one JSON document, with --json. */
   document(value: unknown): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    if (this.#onDocument) this.#onDocument(value);
+    else if (this.json) process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
   }
 }
 

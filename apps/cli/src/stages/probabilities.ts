@@ -1,0 +1,40 @@
+/** Saved probabilities of a case: `CASE.npz` as nnU-Net writes it, and `CASE.json` with the grid they lie on. */
+import { asFloat32, decodeNpz, encodeNpz } from '@voxelwise/io';
+import { spacing, type PerAxis, type Volume } from '@voxelwise/volume';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../exit.ts';
+import { writeJson, writeWhole } from '../files.ts';
+
+const KEY = 'probabilities';
+
+export interface SavedProbabilities {
+  /** [channels, z, y, x] */
+  readonly values: Float32Array;
+  readonly channels: number;
+  readonly shape: PerAxis;
+}
+
+/** `probabilities`: [C, z, y, x] on the input's grid. The properties come first: who finds the npz finds both. */
+export async function saveProbabilities(folder: string, id: string, probabilities: Volume): Promise<void> {
+  const { grid, channels, voxels } = probabilities;
+  await writeJson(join(folder, `${id}.json`), { channels, shape: grid.shape, spacing: spacing(grid), affine: [...grid.affine] });
+  const data = voxels instanceof Float32Array ? voxels : Float32Array.from(voxels);
+  await writeWhole(join(folder, `${id}.npz`), await encodeNpz(new Map([[KEY, { dtype: 'float32', shape: [channels.length, ...grid.shape], data }]])));
+}
+
+/** Reads a file of ours or of nnU-Net's. Throws: InputError, FormatError. */
+export async function loadProbabilities(path: string): Promise<SavedProbabilities> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new InputError('missing-probabilities', `${path}: there are no saved probabilities; predict with --save-probabilities, train with --export-validation-probabilities.`, path, {}, { cause: error });
+  }
+  const arrays = await decodeNpz(bytes, { file: path });
+  const array = arrays.get(KEY) ?? arrays.get('softmax');
+  if (array === undefined || array.shape.length !== 4)
+    throw new InputError('bad-probabilities', `${path}: expected an array "${KEY}" [channels, z, y, x], came ${[...arrays].map(([name, { shape }]) => `"${name}" [${shape.join(', ')}]`).join(', ') || 'nothing'}.`, path);
+  const [channels, ...shape] = array.shape as [number, number, number, number];
+  return { values: asFloat32(array), channels, shape };
+}
