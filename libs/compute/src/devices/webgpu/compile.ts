@@ -4,14 +4,16 @@ import type { Lifetime } from '../../graph/arena.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
 import convertShader from '../../generated/wgsl/convert.ts';
 import { describe, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
-import { gpuBytes, gpuType, linearGroups, type Dispatch, type GpuScratch, type GpuType, type GpuView, type GpuWord, type WebGpuKernel } from './kernel.ts';
+import { gpuBytes, gpuType, linearGroups, type Dispatch, type GpuScratch, type GpuTable, type GpuType, type GpuView, type GpuWord, type WebGpuKernel } from './kernel.ts';
 import { planSharedObjects } from './shared-objects.ts';
 
-/** Where a binding's buffer comes from: given, made as a result, or a shared object for temporaries. */
+/** Where a binding's buffer comes from: given, made as a result, a shared object for temporaries, or the program's tables. */
 export interface Place {
-  readonly base: 'external' | 'result' | 'object';
+  readonly base: 'external' | 'result' | 'object' | 'tables';
   readonly index: number;
   readonly bytes: number;
+  /** In bytes; into the tables only. */
+  readonly offset?: number;
 }
 
 export interface ProgramStep {
@@ -30,6 +32,7 @@ export interface CompiledGraph {
   /** Bytes of each object for temporaries, greatest first. */
   readonly objects: readonly number[];
   readonly uniforms: Uint32Array<ArrayBuffer>;
+  readonly tables: Uint32Array<ArrayBuffer>;
 }
 
 export interface ResultBuffer {
@@ -159,7 +162,15 @@ class Compiler {
       const { storage } = this.#views.get(slot.index)!.values().next().value!;
       results.push({ bytes: gpuBytes(slot, storage), half: storage !== gpuType(slot.dtype) });
     }
-    const placeOf = (binding: GpuView | GpuScratch): Place => {
+    const { minUniformBufferOffsetAlignment, minStorageBufferOffsetAlignment } = this.#abilities.limits;
+    const tables: number[] = [];
+    const placeOf = (binding: GpuView | GpuScratch | GpuTable): Place => {
+      if ('table' in binding) {
+        while ((tables.length * 4) % minStorageBufferOffsetAlignment !== 0) tables.push(0);
+        const offset = tables.length * 4;
+        for (const word of binding.table) tables.push(bitsOf(word));
+        return { base: 'tables', index: 0, offset, bytes: tables.length * 4 - offset };
+      }
       if (!('slot' in binding)) return { base: 'object', index: objectOf.get(binding)!, bytes: (binding as GpuScratch).bytes };
       const { slot, storage } = binding as View;
       const bytes = gpuBytes(slot, storage);
@@ -169,13 +180,13 @@ class Compiler {
     const words: number[] = [];
     const steps = this.#steps.map(({ label, dispatch }): ProgramStep => {
       const uniforms = dispatch.uniforms ?? [];
-      while ((words.length * 4) % this.#abilities.limits.minUniformBufferOffsetAlignment !== 0) words.push(0);
+      while ((words.length * 4) % minUniformBufferOffsetAlignment !== 0) words.push(0);
       const uniformOffset = words.length * 4;
       for (const word of uniforms) words.push(bitsOf(word));
       while (words.length % 4 !== 0) words.push(0);
       return { label, dispatch, places: dispatch.bindings.map((binding) => binding && placeOf(binding)), uniformOffset, uniformBytes: words.length * 4 - uniformOffset };
     });
-    return { steps, results, objects: plan.bytes, uniforms: Uint32Array.from(words) };
+    return { steps, results, objects: plan.bytes, uniforms: Uint32Array.from(words), tables: Uint32Array.from(tables) };
   }
 }
 

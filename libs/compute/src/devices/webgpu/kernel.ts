@@ -25,6 +25,11 @@ export interface GpuScratch {
   readonly bytes: number;
 }
 
+/** Words that are fixed when the operation is lowered, too many for uniforms: tables, read as a storage buffer. */
+export interface GpuTable {
+  readonly table: readonly GpuWord[];
+}
+
 /** A WGSL scalar type. */
 export type GpuType = 'f32' | 'f16' | 'i32' | 'u32';
 
@@ -44,7 +49,7 @@ export interface Dispatch {
   /** WGSL extensions, such as `subgroups`; the lowering has looked at `features` before. */
   readonly enables?: readonly string[];
   /** Bound as @group(0) @binding(0…), in this order; undefined where this entry point uses none. */
-  readonly bindings: readonly (GpuView | GpuScratch | undefined)[];
+  readonly bindings: readonly (GpuView | GpuScratch | GpuTable | undefined)[];
   /** Bound as one uniform after the bindings, packed without gaps (a WGSL struct of scalars, or vec4s); absent: none. */
   readonly uniforms?: readonly GpuWord[];
   readonly workgroups: readonly [number, number, number];

@@ -68,6 +68,7 @@ interface LoadedProgram {
   readonly graph: CompiledGraph;
   readonly steps: LoadedStep[];
   readonly uniforms: GPUBuffer | undefined;
+  readonly tables: PooledBuffer | undefined;
   ready: Promise<void> | undefined;
 }
 
@@ -128,15 +129,12 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   compile(graph: Graph): LoadedProgram {
     this.#assertWell();
     const compiled = compile(graph, { features: this.gpu.features as ReadonlySet<string>, limits: this.gpu.limits, half: this.half });
-    let uniforms: GPUBuffer | undefined;
-    if (compiled.uniforms.byteLength > 0) {
-      uniforms = this.gpu.createBuffer({ size: compiled.uniforms.byteLength, usage: BufferUsage.uniform | BufferUsage.copyTarget });
-      this.gpu.queue.writeBuffer(uniforms, 0, compiled.uniforms);
-    }
+    const uniforms = this.#filled(compiled.uniforms, BufferUsage.uniform);
+    const tables = this.#filled(compiled.tables, BufferUsage.storage);
     const steps = compiled.steps.map((): LoadedStep => ({ groups: new Map(), pipeline: undefined }));
     const ready = Promise.all(compiled.steps.map((step, k) => this.pipelines.get(step.dispatch, step.label).then((pipeline) => void (steps[k]!.pipeline = pipeline)))).then(() => undefined);
     ready.catch(() => undefined);
-    return { graph: compiled, steps, uniforms, ready };
+    return { graph: compiled, steps, uniforms, tables: tables && { buffer: tables, id: -1, bytes: tables.size }, ready };
   }
 
   async execute(program: LoadedProgram, externals: readonly GpuTensorBuffer[]): Promise<GpuTensorBuffer[]> {
@@ -152,7 +150,7 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
       for (const result of results) this.free(result);
       throw error;
     }
-    this.gpu.queue.submit([this.#encode(program, { external: externals, result: results, object: this.#objects })]);
+    this.gpu.queue.submit([this.#encode(program, { external: externals, result: results, object: this.#objects, tables: program.tables ? [program.tables] : [] })]);
     this.#inFlight.push(this.gpu.queue.onSubmittedWorkDone());
     if (this.times !== undefined) await this.times.collect(graph.steps.map((step) => step.label));
     return results;
@@ -184,6 +182,7 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   dropProgram(program: LoadedProgram): void {
     // Work already submitted keeps the buffer alive until it is done.
     program.uniforms?.destroy();
+    program.tables?.buffer.destroy();
   }
 
   memory(): MemoryUse {
@@ -196,7 +195,15 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     this.gpu.destroy();
   }
 
-  #encode(program: LoadedProgram, buffers: Readonly<Record<'external' | 'result' | 'object', readonly PooledBuffer[]>>): GPUCommandBuffer {
+  /** A buffer with these words; undefined if there are none. */
+  #filled(words: Uint32Array<ArrayBuffer>, usage: number): GPUBuffer | undefined {
+    if (words.byteLength === 0) return undefined;
+    const buffer = this.gpu.createBuffer({ size: words.byteLength, usage: usage | BufferUsage.copyTarget });
+    this.gpu.queue.writeBuffer(buffer, 0, words);
+    return buffer;
+  }
+
+  #encode(program: LoadedProgram, buffers: Readonly<Record<'external' | 'result' | 'object' | 'tables', readonly PooledBuffer[]>>): GPUCommandBuffer {
     const { graph, steps } = program;
     const commands = this.gpu.createCommandEncoder();
     this.times?.begin(graph.steps.length);
@@ -209,7 +216,7 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
       if (group === undefined) {
         const entries: GPUBindGroupEntry[] = [];
         bound.forEach((buffer, binding) => {
-          if (buffer !== undefined) entries.push({ binding, resource: { buffer: buffer.buffer, size: step.places[binding]!.bytes } });
+          if (buffer !== undefined) entries.push({ binding, resource: { buffer: buffer.buffer, offset: step.places[binding]!.offset ?? 0, size: step.places[binding]!.bytes } });
         });
         if (step.uniformBytes > 0) entries.push({ binding: bound.length, resource: { buffer: program.uniforms!, offset: step.uniformOffset, size: step.uniformBytes } });
         group = this.gpu.createBindGroup({ label: step.label, layout: pipeline!.layout, entries });

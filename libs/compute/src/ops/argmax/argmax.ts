@@ -9,6 +9,7 @@ import { describe } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { aroundAxis } from '../softmax/softmax.ts';
+import { argmaxKernel } from './argmax.webgpu.ts';
 
 export interface ArgmaxOptions {
   readonly axis: number;
@@ -34,6 +35,7 @@ export const argmax = defineOp<{ x: Tensor }, ArgmaxOptions>({
         }
     },
     wasm: { lower: ({ inputs, outputs: [y], options: { axis } }) => [{ kernel: 'argmax', args: [pointer(inputs['x']!), pointer(y), ...aroundAxis(inputs['x']!.shape, axis).map(int)] }] },
+    webgpu: argmaxKernel,
   },
   cases: [
     { name: 'channels', inputs: { x: { shape: [2, 5, 3, 3, 3] } } },

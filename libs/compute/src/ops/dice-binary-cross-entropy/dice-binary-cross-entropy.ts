@@ -13,6 +13,7 @@ import { defineOp } from '../../op/op.ts';
 import { describe, sameShape, sizeOf, type DType, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { gradientReference, reference } from './dice-binary-cross-entropy.reference.ts';
+import { diceBinaryCrossEntropyGradientKernel, diceBinaryCrossEntropyKernel } from './dice-binary-cross-entropy.webgpu.ts';
 
 export interface DiceBinaryCrossEntropyOptions {
   readonly batchDice: boolean;
@@ -81,6 +82,7 @@ export const diceBinaryCrossEntropyWithSums = defineOp<DiceBinaryCrossEntropyInp
         ];
       },
     },
+    webgpu: diceBinaryCrossEntropyKernel,
   },
   cases: [
     { name: 'regions', inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 3, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } } } },
@@ -116,6 +118,7 @@ export const diceBinaryCrossEntropyGradient = defineOp<DiceBinaryCrossEntropyInp
         ];
       },
     },
+    webgpu: diceBinaryCrossEntropyGradientKernel,
   },
   cases: [
     {

@@ -9,6 +9,7 @@ import { defineOp } from '../../op/op.ts';
 import { describe, sizeOf, type Shape, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { broadcastShape, broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
+import { matmulKernel } from './matmul.webgpu.ts';
 
 export interface MatmulOptions {
   readonly transposeA: boolean;
@@ -80,6 +81,7 @@ export const matmul = defineOp<{ a: Tensor; b: Tensor }, MatmulOptions>({
       });
     },
     wasm,
+    webgpu: matmulKernel,
   },
   cases: [
     { name: 'odd sizes', inputs: { a: { shape: [7, 5] }, b: { shape: [5, 11] } } },

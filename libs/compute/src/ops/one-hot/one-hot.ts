@@ -4,6 +4,7 @@ import { int, pointer } from '../../devices/wasm/kernel.ts';
 import { defineOp } from '../../op/op.ts';
 import { describe, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { oneHotKernel } from './one-hot.webgpu.ts';
 
 export interface OneHotOptions {
   readonly classes: number;
@@ -29,6 +30,7 @@ export const oneHot = defineOp<{ labels: Tensor }, OneHotOptions>({
         { kernel: 'one_hot', args: [pointer(inputs['labels']!), pointer(y), int(y.shape[0]), int(classes), int(sizeOf(y.shape.slice(2)))] },
       ],
     },
+    webgpu: oneHotKernel,
   },
   cases: [
     { name: 'volumes', inputs: { labels: { shape: [2, 1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 4 } } }, options: { classes: 4 } },

@@ -12,6 +12,8 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { storedArray } from '../copy/strided-copy.ts';
 import { poolWeights, transposed, type AxisWeights } from '../resample-axis/axis-weights.ts';
 import { resampleKernel, resampleReference } from '../resample-axis/resample-axes.ts';
+import { gpuResample } from '../resample-axis/resample-axes.webgpu.ts';
+import { maxPoolGradientKernel, maxPoolKernel } from './pool.webgpu.ts';
 
 export interface PoolOptions {
   /** One per spatial axis, as the two others. */
@@ -52,6 +54,7 @@ export const avgPool = defineOp<{ x: Tensor }, PoolOptions>({
   kernels: {
     reference: ({ x }, options, [y]) => resampleReference(x, matrices(x.shape.slice(2), options), y),
     wasm: resampleKernel((x, _y, options) => matrices(x.slice(2), options)),
+    webgpu: gpuResample((x, _y, options) => matrices(x.slice(2), options)),
   },
   cases,
   tolerance: { f32: 2e-6 },
@@ -65,6 +68,7 @@ export const avgPoolGradient = defineOp<{ dy: Tensor }, PoolOptions & { readonly
   kernels: {
     reference: ({ dy }, options, [dx]) => resampleReference(dy, matrices(options.size, options).map(transposed), dx),
     wasm: resampleKernel<PoolOptions & { readonly size: Shape }>((_dy, _dx, options) => matrices(options.size, options).map(transposed), 'dy'),
+    webgpu: gpuResample<PoolOptions & { readonly size: Shape }>((_dy, _dx, options) => matrices(options.size, options).map(transposed), 'dy'),
   },
   cases: [{ name: 'odd remainder', inputs: { dy: { shape: [1, 3, 2, 3] } }, options: { kernel: [2, 2], stride: [2, 2], padding: [0, 0], size: [5, 6] } }],
   tolerance: { f32: 2e-6 },
@@ -114,6 +118,7 @@ export const maxPool = defineOp<{ x: Tensor }, PoolOptions>({
         return [{ kernel: 'max_pool', args: [pointer(x), pointer(y), int(stored.shape[0] * stored.shape[1]), int(stored.elementBytes / 4), ...sizes(x, y, options)] }];
       },
     },
+    webgpu: maxPoolKernel,
   },
   cases,
   tolerance: { f32: 0 },
@@ -139,6 +144,7 @@ export const maxPoolGradient = defineOp<{ x: Tensor; dy: Tensor }, PoolOptions>(
         return [{ kernel: 'max_pool_gradient', args: [pointer(x), pointer(dy), pointer(dx), int(x.shape[0] * x.shape[1]), ...sizes(x, dy, options)] }];
       },
     },
+    webgpu: maxPoolGradientKernel,
   },
   cases: [{ name: 'overlapping', inputs: { x: { shape: [2, 3, 5, 5] }, dy: { shape: [2, 3, 3, 3] } }, options: { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, gradient: false }],
   tolerance: { f32: 2e-6 },

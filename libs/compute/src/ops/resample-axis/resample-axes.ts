@@ -7,7 +7,7 @@ import { storedArray } from '../copy/strided-copy.ts';
 import { isIdentity, type AxisWeights } from './axis-weights.ts';
 
 /** One matrix per spatial axis (the tensor's axis 2 onwards), in the order of application: the cheapest first. */
-function inOrder(matrices: readonly AxisWeights[]): { axis: number; matrix: AxisWeights }[] {
+export function inOrder(matrices: readonly AxisWeights[]): { axis: number; matrix: AxisWeights }[] {
   return matrices
     .map((matrix, k) => ({ axis: k + 2, matrix }))
     .filter(({ matrix }) => !isIdentity(matrix))

@@ -10,6 +10,7 @@ import { describe, type Shape, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { resizeWeights, transposed, type AxisWeights, type ResizeMode } from '../resample-axis/axis-weights.ts';
 import { resampleKernel, resampleReference } from '../resample-axis/resample-axes.ts';
+import { gpuResample } from '../resample-axis/resample-axes.webgpu.ts';
 
 export interface ResizeOptions {
   /** Spatial sizes of the result. */
@@ -35,6 +36,7 @@ export const resize = defineOp<{ x: Tensor }, ResizeOptions>({
   kernels: {
     reference: ({ x }, options, [y]) => resampleReference(x, matrices(x.shape, y.shape, options), y),
     wasm: resampleKernel(matrices),
+    webgpu: gpuResample(matrices),
   },
   cases: [
     { name: 'up, linear', inputs: { x: { shape: [2, 3, 3, 4, 5] } }, options: { size: [6, 8, 10] } },
@@ -56,6 +58,7 @@ export const resizeGradient = defineOp<{ dy: Tensor }, ResizeOptions>({
   kernels: {
     reference: ({ dy }, options, [dx]) => resampleReference(dy, matrices(dx.shape, dy.shape, options).map(transposed), dx),
     wasm: resampleKernel<ResizeOptions>((dy, dx, options) => matrices(dx, dy, options).map(transposed), 'dy'),
+    webgpu: gpuResample<ResizeOptions>((dy, dx, options) => matrices(dx, dy, options).map(transposed), 'dy'),
   },
   cases: [
     { name: 'of up', inputs: { dy: { shape: [1, 2, 6, 5] } }, options: { size: [3, 4] } },

@@ -9,6 +9,7 @@ import { int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
 import { defineOp } from '../../op/op.ts';
 import { describe, sizeOf, type Shape } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { gpuTopMean, gpuTopMeanGradient } from './top-mean.webgpu.ts';
 
 export interface TopMeanOptions {
   readonly fraction: number;
@@ -46,6 +47,7 @@ export const topMeanWithThreshold = defineOp<{ x: Tensor }, TopMeanOptions, read
         return [{ kernel: 'top_mean', args: [pointer(x), pointer(y), pointer(kept), scratchPointer(scratch(8192)), int(sizeOf(x.shape)), int(countOf(x.shape, options.fraction))] }];
       },
     },
+    webgpu: gpuTopMean(countOf),
   },
   cases: [
     { name: 'a tenth', inputs: { x: { shape: [7, 13] } } },
@@ -71,6 +73,7 @@ export const topMeanGradient = defineOp<{ x: Tensor; kept: Tensor; dy: Tensor },
         return [{ kernel: 'top_mean_gradient', args: [pointer(x), pointer(inputs['kept']!), pointer(inputs['dy']!), pointer(dx), int(sizeOf(x.shape)), int(countOf(x.shape, options.fraction))] }];
       },
     },
+    webgpu: gpuTopMeanGradient(countOf),
   },
   cases: [{ name: 'ties', inputs: { x: { shape: [7], fill: [1, 2, 3, 2, 0, -1, 4] }, kept: { shape: [2], fill: [2, 0.5] }, dy: { shape: [] } }, options: { fraction: 0.5 }, gradient: false }],
   tolerance: { f32: 2e-6 },

@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { asLogitsCome } from '../dice-cross-entropy/dice-cross-entropy.ts';
 import { probabilities, surprise } from '../dice-cross-entropy/dice-cross-entropy.reference.ts';
 import { expectLogitsAndTarget } from '../dice-cross-entropy/options.ts';
+import { voxelCrossEntropyGradientKernel, voxelCrossEntropyKernel } from './voxel-cross-entropy.webgpu.ts';
 
 export interface VoxelCrossEntropyOptions {
   readonly ignoreLabel: number | null;
@@ -58,6 +59,7 @@ export const voxelCrossEntropy = defineOp<{ logits: Tensor; target: Tensor }, Vo
         ];
       },
     },
+    webgpu: voxelCrossEntropyKernel,
   },
   cases: [
     { name: 'volumes', inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 1, 3, 4, 5], dtype: 'i32' } } },
@@ -105,6 +107,7 @@ export const voxelCrossEntropyGradient = defineOp<{ logits: Tensor; target: Tens
         ];
       },
     },
+    webgpu: voxelCrossEntropyGradientKernel,
   },
   cases: [
     { name: 'ignored, smoothed', inputs: { logits: { shape: [2, 9, 3, 5] }, target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 9 } }, dy: { shape: [2, 1, 3, 5] } }, options: { ignoreLabel: 3, labelSmoothing: 0.1 }, gradient: false },
