@@ -11,4 +11,4 @@ export { probabilitiesOf } from './segmentation/probabilities.ts';
 export { gaussianWeights } from './window/gaussian.ts';
 export { padding, windowStarts } from './window/placement.ts';
 export { placements, slidingWindow, subsets, type WindowSettings } from './window/sliding-window.ts';
-export { addWindow, cutWindow, type HostImage, type Placement } from './window/voxel-box.ts';
+export { addWindow, cutWindow, type HostImage, type Placement, type WindowBox } from './window/voxel-box.ts';

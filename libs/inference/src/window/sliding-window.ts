@@ -2,12 +2,12 @@
  * A network over an image larger than its patch: overlapping windows, each perhaps also mirrored, blended with a Gaussian.
  * Source: nnU-Net v2's predictor; sums are kept in float32, where the reference keeps float16.
  */
-import { tensor, scope, type Device } from '@voxelwise/compute';
+import { scope, slice, tensor, type Device, type Tensor } from '@voxelwise/compute';
 import type { Module } from '@voxelwise/nets';
 import type { PerAxis } from '@voxelwise/volume';
 import { gaussianWeights } from './gaussian.ts';
 import { padding, windowStarts } from './placement.ts';
-import { addWindow, cutWindow, type HostImage, type Placement } from './voxel-box.ts';
+import { addWindow, cutWindow, type HostImage, type Placement, type WindowBox } from './voxel-box.ts';
 
 export interface WindowSettings {
   readonly device: Device;
@@ -44,8 +44,9 @@ export async function slidingWindow(networks: readonly Module[], image: HostImag
     const group = passes.slice(first, first + batch);
     for (const network of networks) {
       signal?.throwIfAborted();
-      const logits = await runPatches(network, image, group, { device, patch, flat });
-      group.forEach((placement, k) => addWindow(sum, logits, k * outputChannels * weights.length, weights, placement));
+      const { logits, box } = await runPatches(network, image, group, { device, patch, flat });
+      const window = outputChannels * voxels(box.shape);
+      group.forEach((placement, k) => addWindow(sum, logits, k * window, weights, placement, box));
       done += group.length;
       onProgress?.(done, all);
     }
@@ -56,18 +57,42 @@ export async function slidingWindow(networks: readonly Module[], image: HostImag
   return sum;
 }
 
-async function runPatches(network: Module, image: HostImage, group: readonly Placement[], { device, patch, flat }: Pick<WindowSettings, 'device' | 'patch' | 'flat'>): Promise<Float32Array> {
+/** Runs one group of windows. Of the logits only the box that lies in the image is read: a small image in a large patch is mostly padding. */
+async function runPatches(
+  network: Module,
+  image: HostImage,
+  group: readonly Placement[],
+  { device, patch, flat }: Pick<WindowSettings, 'device' | 'patch' | 'flat'>,
+): Promise<{ readonly logits: Float32Array; readonly box: WindowBox }> {
   const size = image.channels * voxels(patch);
   const input = new Float32Array(group.length * size);
   group.forEach((placement, k) => cutWindow(image, placement, input, k * size));
+  const box = seenBox(image.shape, group);
+  const whole = box.shape.every((n, axis) => n === patch[axis]);
   const logits = scope(() => {
     const x = tensor(device, input, [group.length, image.channels, ...(flat ? patch.slice(1) : patch)]);
     const found = network.forward(x);
-    return Array.isArray(found) ? (found[0] as ReturnType<typeof tensor>) : (found as ReturnType<typeof tensor>);
+    const all = Array.isArray(found) ? (found[0] as Tensor) : (found as Tensor);
+    const axes = <T>(values: readonly T[]): readonly T[] => (flat ? values.slice(1) : values);
+    return whole ? all : slice({ x: all }, { start: [0, 0, ...axes(box.start)], size: [group.length, all.shape[1]!, ...axes(box.shape)] });
   });
   const numbers = (await logits.read()) as Float32Array;
   logits.dispose();
-  return numbers;
+  return { logits: numbers, box };
+}
+
+/** The least box of a window that holds what any of the windows shows of the image. */
+function seenBox(shape: PerAxis, group: readonly Placement[]): WindowBox {
+  const boxes = group.map(({ start, patch, mirrored }) =>
+    [0, 1, 2].map((axis) => {
+      const low = Math.max(0, -start[axis]!);
+      const high = Math.min(patch[axis]!, shape[axis]! - start[axis]!);
+      return mirrored.includes(axis) ? [patch[axis]! - high, patch[axis]! - low] : [low, high];
+    }),
+  );
+  const start = [0, 1, 2].map((axis) => Math.min(...boxes.map((box) => box[axis]![0]!))) as unknown as PerAxis;
+  const end = [0, 1, 2].map((axis) => Math.max(...boxes.map((box) => box[axis]![1]!)));
+  return { start, shape: end.map((n, axis) => n - start[axis]!) as unknown as PerAxis };
 }
 
 /** First voxel of every window, negative where the image is smaller than the patch. */

@@ -15,6 +15,12 @@ export interface Placement {
   readonly mirrored: readonly number[];
 }
 
+/** The part of a window that logits were kept of. */
+export interface WindowBox {
+  readonly start: PerAxis;
+  readonly shape: PerAxis;
+}
+
 /** Copies a window out of an image into `into` at `offset`; what lies outside stays as it is there (zero). */
 export function cutWindow(image: HostImage, { start, patch, mirrored }: Placement, into: Float32Array, offset: number): void {
   const turned = mirrored.includes(2);
@@ -25,16 +31,23 @@ export function cutWindow(image: HostImage, { start, patch, mirrored }: Placemen
   });
 }
 
-/** Adds a window's logits times `weights` to `sum`, and nothing outside the image. */
-export function addWindow(sum: HostImage, logits: Float32Array, offset: number, weights: Float32Array, placement: Placement): void {
+/** Adds a window's logits (of `box`, or of the whole window) times `weights` (of the whole window) to `sum`. */
+export function addWindow(sum: HostImage, logits: Float32Array, offset: number, weights: Float32Array, placement: Placement, box: WindowBox = { start: [0, 0, 0], shape: placement.patch }): void {
+  const [, height, width] = placement.patch;
+  const [bz, by, bx] = box.start;
+  const [depth, rows, columns] = box.shape;
   const voxels = weights.length;
-  const turned = placement.mirrored.includes(2);
+  const step = placement.mirrored.includes(2) ? -1 : 1;
   eachRow(sum.shape, placement, sum.channels, (imageAt, windowAt, length) => {
     const { data } = sum;
-    const step = turned ? -1 : 1;
+    const inWindow = windowAt % voxels;
+    const channel = (windowAt - inWindow) / voxels;
+    const x = inWindow % width;
+    const y = Math.floor(inWindow / width) % height;
+    const z = Math.floor(inWindow / (width * height));
     // The Gaussian is laid over the patch as it stands in the image, so a mirrored axis reads it forwards.
-    const weightAt = forwardIndex(windowAt % voxels, placement);
-    let from = offset + windowAt;
+    const weightAt = forwardIndex(inWindow, placement);
+    let from = offset + ((channel * depth + z - bz) * rows + y - by) * columns + x - bx;
     for (let k = 0; k < length; k++, from += step) data[imageAt + k]! += logits[from]! * weights[weightAt + k]!;
   });
 }

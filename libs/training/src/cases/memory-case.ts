@@ -1,7 +1,7 @@
 /** A prepared case held in memory, and the cutting of boxes that reach past it. */
 import { voxelCount, type PerAxis } from '@voxelwise/volume';
 import { TrainingError } from '../errors.ts';
-import type { CaseSource, Crop, PreparedCase } from './prepared-case.ts';
+import type { CaseSource, PreparedCase } from './prepared-case.ts';
 
 export interface CaseArrays {
   readonly id: string;

@@ -2,7 +2,7 @@
  * Batches: cases drawn with replacement, patches drawn from them, augmented. Everything random is a function of (seed, step,
  * sample), so that any step can be made again alone.
  */
-import { Philox } from '@voxelwise/compute';
+import type { Philox } from '@voxelwise/compute';
 import { voxelCount, type PerAxis } from '@voxelwise/volume';
 import type { CaseSource, Crop } from '../cases/prepared-case.ts';
 import { TrainingError } from '../errors.ts';
