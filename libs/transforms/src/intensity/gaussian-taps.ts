@@ -50,7 +50,5 @@ export function scaleSpaceTaps(sigma: number, truncated = 4): number[] {
     return sum * Math.exp(-t);
   };
   const side = Array.from({ length: tail + 1 }, (_, k) => bessel(k));
-  const whole = [...side.slice(1).reverse(), ...side];
-  const sum = whole.reduce((a, b) => a + b, 0);
-  return whole.map((tap) => tap / sum);
+  return [...side.slice(1).reverse(), ...side];
 }

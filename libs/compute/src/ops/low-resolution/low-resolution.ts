@@ -1,5 +1,5 @@
 /**
- * Low resolution per channel: nearest down to a coarser shape (index floor((i + 0.5) · n / m)), linear up again (pixel edges
+ * Low resolution per channel: nearest down to a coarser shape (index floor((i + 0.5) · n / m), or floor(i · n / m)), linear up again (pixel edges
  * aligned, clamped). Channels with null come back unchanged.
  *
  * Shape: f32 [C, z, y, x] -> the same. Source: batchgeneratorsv2's low-resolution simulation.
@@ -18,17 +18,18 @@ import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
 export interface LowResolutionOptions {
   /** The coarse shape per channel; null: leave the channel. */
   readonly shapes: readonly (Space | null)[];
+  readonly rule: 'nearest' | 'floor';
 }
 
-const nearestMaps = (shape: Space): [AxisMap, AxisMap, AxisMap] => shape.map((size, axis) => ({ axis, size, rule: 'nearest', start: 0, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap];
+const nearestMaps = (shape: Space, rule: 'nearest' | 'floor'): [AxisMap, AxisMap, AxisMap] => shape.map((size, axis) => ({ axis, size, rule, start: 0, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap];
 
-const reference: ReferenceKernel<{ x: Tensor }, LowResolutionOptions> = ({ x }, { shapes }, [y]) => {
+const reference: ReferenceKernel<{ x: Tensor }, LowResolutionOptions> = ({ x }, { shapes, rule }, [y]) => {
   const space = x.shape.slice(1) as [number, number, number];
   const [nz, ny, nx] = space;
   const voxels = nz * ny * nx;
   shapes.forEach((shape, c) => {
     if (shape === null) return y!.data.set(x.data.subarray(c * voxels, (c + 1) * voxels), c * voxels);
-    const tables = nearestMaps(shape).map((map, axis) => axisTable(map, space[axis]!, 'edge'));
+    const tables = nearestMaps(shape, rule).map((map, axis) => axisTable(map, space[axis]!, 'edge'));
     const weights = shape.map((m, axis) => axisWeights(m, space[axis]!, false));
     for (let v = 0; v < voxels; v++) {
       const o = [Math.floor(v / (ny * nx)), Math.floor(v / nx) % ny, v % nx];
@@ -49,7 +50,7 @@ const reference: ReferenceKernel<{ x: Tensor }, LowResolutionOptions> = ({ x }, 
 };
 
 const wasm: WasmKernel<LowResolutionOptions> = {
-  lower: ({ inputs: { x }, outputs: [y], options: { shapes }, threads, scratch }) => {
+  lower: ({ inputs: { x }, outputs: [y], options: { shapes, rule }, threads, scratch }) => {
     const space = x!.shape.slice(1) as [number, number, number];
     const voxels = space[0] * space[1] * space[2];
     const most = Math.max(1, ...shapes.map((shape) => (shape ? shape[0] * shape[1] * shape[2] : 1)));
@@ -63,7 +64,7 @@ const wasm: WasmKernel<LowResolutionOptions> = {
         return [{ words: [...low].map(int) }, { words: [...weight].map(float) }];
       });
       return [
-        reindexCall(4, pointer(x!, c * voxels * 4), scratchPointer(coarse), 1, space, nearestMaps(shape), 'edge', float(0)),
+        reindexCall(4, pointer(x!, c * voxels * 4), scratchPointer(coarse), 1, space, nearestMaps(shape, rule), 'edge', float(0)),
         { kernel: 'expand_linear', args: [scratchPointer(coarse), pointer(y!, c * voxels * 4), scratchPointer(work), int(perPart), ...shape.map(int), ...space.map(int), ...tables] },
       ];
     });
@@ -72,7 +73,7 @@ const wasm: WasmKernel<LowResolutionOptions> = {
 
 export const lowResolution = defineOp<{ x: Tensor }, LowResolutionOptions>({
   name: 'lowResolution',
-  defaults: { shapes: [] },
+  defaults: { shapes: [], rule: 'nearest' },
   shape: ({ x }, { shapes }) => {
     expectVolume('lowResolution', 'x', x, 'f32');
     if (shapes.length !== x.shape[0]) throw new ShapeError(`lowResolution: expects one shape or null per channel, ${x.shape[0]} channels, came ${shapes.length}.`, { shapes });

@@ -86,12 +86,14 @@ export const nnunetContrast = (range: readonly [number, number] = [0.75, 1.25]):
 export interface LowResolutionParameters {
   readonly zooms: readonly (number | null)[];
   readonly keep: readonly number[];
+  /** How the way down picks: floor((i + 0.5) · n / m) by default, `floor`: floor(i · n / m). */
+  readonly rule?: 'nearest' | 'floor';
 }
 export const lowResolutionApplication: Application<LowResolutionParameters> = {
   name: 'nnunetLowResolution',
-  apply: (scene, { zooms, keep }) =>
+  apply: (scene, { zooms, keep, rule = 'nearest' }) =>
     mapIntensities(scene, (x) =>
-      lowResolution({ x }, { shapes: zooms.map((zoom) => zoom === null ? null : ([0, 1, 2].map((axis) => (keep.includes(axis) ? x.shape[axis + 1]! : Math.max(1, roundHalfEven(x.shape[axis + 1]! * zoom)))) as unknown as PerAxis)) }),
+      lowResolution({ x }, { rule, shapes: zooms.map((zoom) => zoom === null ? null : ([0, 1, 2].map((axis) => (keep.includes(axis) ? x.shape[axis + 1]! : Math.max(1, roundHalfEven(x.shape[axis + 1]! * zoom)))) as unknown as PerAxis)) }),
     ),
 };
 export const nnunetLowResolution = (keep: readonly number[] = [], zoom: readonly [number, number] = [0.5, 1], channelProbability = 0.5): Transform<LowResolutionParameters> => ({
