@@ -30,7 +30,7 @@ const settings = {
   entryNames: '[name]',
 };
 for (const name of existsSync('dist') ? readdirSync('dist') : [])
-  if (/^chunk-.*\.js$/.test(name)) rmSync(join('dist', name));
+  if (/-[A-Z0-9]{8}\.js$/.test(name)) rmSync(join('dist', name));
 // Entries of one library share chunks: a class that two of them export must be one class, or `instanceof` fails.
 await build({ ...settings, entryPoints: entries.filter((entry) => !isBinary(entry)), splitting: true });
 for (const entry of entries.filter(isBinary)) {

@@ -9,7 +9,7 @@ import type { DicomSource } from './dataset/dicom-source.ts';
  */
 export function dicomFile(path: string): DicomSource {
   const { size } = statSync(path);
-  const readInto = (offset: number, target: Uint8Array): number => {
+  const fillSync = (offset: number, target: Uint8Array): number => {
     const handle = openSync(path, 'r');
     try {
       let done = 0;
@@ -26,10 +26,10 @@ export function dicomFile(path: string): DicomSource {
   return {
     name: path,
     size,
-    readInto,
+    fillSync,
     read(offset, length) {
       const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-      return buffer.subarray(0, readInto(offset, buffer));
+      return buffer.subarray(0, fillSync(offset, buffer));
     },
   };
 }

@@ -9,7 +9,7 @@ export interface DicomSource {
   readonly size: number;
   read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
   /** Fills `target` from `offset` on and returns how many bytes there were; for sources that can save a copy. */
-  readInto?(offset: number, target: Uint8Array): number;
+  fillSync?(offset: number, target: Uint8Array): number;
 }
 
 /** Bytes already in memory, as a source. Ranges are views, not copies. */
@@ -77,13 +77,13 @@ export function inflateRaw(packed: Uint8Array, cap = packed.length * MAX_RATIO, 
 /** Any source as one whose reads stop at the end of the file instead of failing there. */
 function lenient(source: ByteSource | DicomSource): DicomSource {
   const { size } = source;
-  const readInto = 'readInto' in source ? source.readInto : undefined;
+  const fillSync = 'fillSync' in source ? source.fillSync : undefined;
   return {
     name: source.name ?? 'DICOM',
     size,
     read: (offset, length) =>
       offset >= size ? new Uint8Array(0) : source.read(offset, Math.min(length, size - offset)),
-    ...(readInto === undefined ? {} : { readInto }),
+    ...(fillSync === undefined ? {} : { fillSync }),
   };
 }
 

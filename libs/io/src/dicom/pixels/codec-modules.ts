@@ -1,7 +1,7 @@
 /**
  * The WebAssembly codecs, loaded when a file first needs one: CharLS (JPEG-LS), OpenJPEG (JPEG 2000), OpenJPH (HTJ2K).
  *
- * Under Node the .wasm builds, elsewhere the plain JavaScript builds, which need no second file (OpenJPH has none).
+ * Each is one generated module with its code inside, so that it loads alike in Node and in any bundle.
  */
 import { FormatError } from '../../errors.ts';
 
@@ -26,25 +26,27 @@ export interface CodecDecoder {
 
 type Codec = 'jpeg-ls' | 'jpeg2000' | 'htj2k';
 type CodecModule = Readonly<Record<string, new () => CodecDecoder>>;
-type Factory = (options: Readonly<Record<string, unknown>>) => Promise<CodecModule>;
+type Packaged = Promise<{
+  readonly default: (options: Readonly<Record<string, unknown>>) => Promise<unknown>;
+  readonly wasm: string;
+}>;
 
 const decoderNames: Readonly<Record<Codec, string>> = {
   'jpeg-ls': 'JpegLSDecoder',
   jpeg2000: 'J2KDecoder',
   htj2k: 'HTJ2KDecoder',
 };
-const onNode = (): boolean => typeof globalThis.process?.versions?.node === 'string';
 
-async function factory(codec: Codec): Promise<Factory> {
-  const charls = (): Promise<unknown> =>
-    onNode() ? import('@cornerstonejs/codec-charls/decodewasmjs') : import('@cornerstonejs/codec-charls/decode');
-  const openjpeg = (): Promise<unknown> =>
-    onNode() ? import('@cornerstonejs/codec-openjpeg/decodewasmjs') : import('@cornerstonejs/codec-openjpeg/decode');
-  const openjph = (): Promise<unknown> => import('@cornerstonejs/codec-openjph');
-  const loaded = (await { 'jpeg-ls': charls, jpeg2000: openjpeg, htj2k: openjph }[codec]()) as { default: unknown };
-  const found =
-    typeof loaded.default === 'function' ? loaded.default : (loaded.default as { default: unknown }).default;
-  return found as Factory;
+const packages: Readonly<Record<Codec, () => Packaged>> = {
+  'jpeg-ls': () => import('../../generated/codecs/charls.js'),
+  jpeg2000: () => import('../../generated/codecs/openjpeg.js'),
+  htj2k: () => import('../../generated/codecs/openjph.js'),
+};
+
+async function start(codec: Codec): Promise<CodecModule> {
+  const { default: make, wasm } = await packages[codec]();
+  const wasmBinary = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0));
+  return (await make({ wasmBinary, print: () => undefined, printErr: () => undefined })) as CodecModule;
 }
 
 const running = new Map<Codec, Promise<CodecModule>>();
@@ -53,7 +55,7 @@ const running = new Map<Codec, Promise<CodecModule>>();
 function codecModule(codec: Codec): Promise<CodecModule> {
   let module = running.get(codec);
   if (module === undefined) {
-    module = factory(codec).then((make) => make({ print: () => undefined, printErr: () => undefined }));
+    module = start(codec);
     running.set(codec, module);
   }
   return module;

@@ -8,7 +8,7 @@ import { readDicomVolume } from './read-volume.ts';
 function filling(source: DicomSource): DicomSource {
   return {
     ...source,
-    readInto(offset, target) {
+    fillSync(offset, target) {
       const bytes = source.read(offset, target.length) as Uint8Array;
       target.set(bytes);
       return bytes.length;

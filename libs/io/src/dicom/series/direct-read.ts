@@ -94,10 +94,10 @@ export function readDirectly(frame: FrameInfo, target: VoxelArray): boolean {
     !bigEndianPixels(syntax);
   if (!fits || !plain || slope !== 1 || !Number.isInteger(intercept) || Math.abs(intercept) > 2 ** 30) return false;
   if (window.rows !== rows || window.columns !== columns || target.length !== rows * columns) return false;
-  if (pixels?.source.readInto === undefined || pixels.length < 0 || pixelShortage(file, format) !== undefined)
+  if (pixels?.source.fillSync === undefined || pixels.length < 0 || pixelShortage(file, format) !== undefined)
     return false;
   const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-  if (pixels.source.readInto(pixels.offset + index * bytes.length, bytes) !== bytes.length) return false;
+  if (pixels.source.fillSync(pixels.offset + index * bytes.length, bytes) !== bytes.length) return false;
   const bits = { up: 31 - highBit, down: 32 - bitsStored, intercept };
   if (target instanceof Uint16Array) {
     if ((bitsStored < 16 || intercept !== 0) && maskInPlace(target, bits) !== 0) throw new Overflow();
