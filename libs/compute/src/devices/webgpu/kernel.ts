@@ -8,7 +8,7 @@
  * used by the entry point. Result buffers are not cleared: a kernel writes every element. A kernel's WGSL is only ever preceded by
  * a prelude (enables, type aliases, constants, one-line functions), never edited.
  *
- * A shader may count on 256 invocations per workgroup, 32 KiB of workgroup memory and 8 storage buffers.
+ * A shader may count on 256 invocations per workgroup, 16 KiB of workgroup memory and 8 storage buffers; more where `limits` say so.
  */
 import type { DType, TensorSpec } from '../../tensor/spec.ts';
 

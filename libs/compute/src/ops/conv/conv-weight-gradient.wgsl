@@ -1,10 +1,9 @@
 // Gradient of a convolution's weight as a matrix product: output channels x (tap, input channel), summed over voxels.
-// A workgroup owns TILE_M x TILE_N of it for one part of the voxels; an invocation owns TM x 4. A step stages TILE_K = 32
+// A workgroup owns TILE_M x TILE_N of it for one part of the voxels; an invocation owns TM x 4. A step stages TILE_K
 // voxels: neighboring invocations fetch neighboring voxels, four channels each, and store them as one vec4; rows are one
 // vec4 longer than needed, which keeps those stores in different banks. Columns are padded to 4 channels per tap.
 const TILE_M = GY * TM;
 const TILE_N = GX * 4;
-const TILE_K = 32;
 const THREADS = GX * GY;
 const ROW_A = TILE_M / 4 + 1;
 const ROW_B = TILE_N / 4 + 1;

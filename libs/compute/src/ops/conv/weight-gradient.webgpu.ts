@@ -7,8 +7,10 @@ import { sizeOf } from '../../tensor/spec.ts';
 import { filled, vector } from './conv.webgpu.ts';
 import { product, type ConvGeometry } from './geometry.ts';
 
-/** Voxels of one step, fixed in the shader. */
-const TILE_K = 32;
+/** Voxels of one step where workgroup memory allows, and where an adapter has only the guaranteed 16 KiB. */
+const STEP = 32;
+const SHORT_STEP = 16;
+const STEP_BYTES = 18432;
 const ENOUGH_GROUPS = 512;
 /** Steps of the shortest part. */
 const LEAST_STEPS = 4;
@@ -17,7 +19,8 @@ const CHUNK = 4096;
 
 /** dw [outputs][inputs][tap] of a convolution from x to dy. */
 export function lowerGpuWeightGradient(context: GpuLoweringContext<unknown>, g: ConvGeometry, x: GpuView, dy: GpuView, dw: GpuView): Dispatch[] {
-  const tile = g.outputs > 32 ? { GX: 16, GY: 8, TM: 8 } : g.outputs > 8 ? { GX: 16, GY: 8, TM: 4 } : { GX: 32, GY: 2, TM: 4 };
+  const tile = g.outputs > 32 ? { GX: 16, GY: 8, TM: 8 } : g.outputs > 8 ? { GX: 16, GY: 8, TM: 4 } : { GX: 16, GY: 4, TM: 4 };
+  const TILE_K = context.limits.maxComputeWorkgroupStorageSize >= STEP_BYTES ? STEP : SHORT_STEP;
   const taps: [number, number, number][] = [];
   for (let kz = 0; kz < g.kernel[0]; kz++)
     for (let ky = 0; ky < g.kernel[1]; ky++) for (let kx = 0; kx < g.kernel[2]; kx++) taps.push([kz - g.padding[0], ky - g.padding[1], kx - g.padding[2]]);
@@ -34,7 +37,7 @@ export function lowerGpuWeightGradient(context: GpuLoweringContext<unknown>, g: 
     {
       shader: gradientShader,
       types: { X: x.storage, DY: dy.storage },
-      constants: { ...tile, TABLE: tableLength(taps.length) },
+      constants: { ...tile, TILE_K, TABLE: tableLength(taps.length) },
       bindings: [x, dy, parts],
       uniforms: [...[g.inputs, g.outputs, g.samples, taps.length, partVoxels, 0, 0, 0].map(u32), ...[g.input, g.output, g.stride].flatMap((triple) => vector(triple)), ...filled(taps.flatMap((tap) => [...tap.map(i32), i32(0)]))],
       workgroups: [tilesX, tilesY, partCount],
