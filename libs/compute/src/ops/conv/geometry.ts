@@ -5,8 +5,11 @@ import { describe, type Shape, type TensorSpec } from '../../tensor/spec.ts';
 /** One number per spatial axis (z, y, x). */
 export type Triple = readonly [number, number, number];
 
-/** How a convolution is computed. `auto` picks per layer; `direct` is the most exact, `F4` the least work. */
-export type ConvAlgorithm = 'auto' | 'direct' | 'F2' | 'F4';
+/**
+ * How a convolution is computed. `auto` picks per layer; `direct` is the most exact. `F2` and `F4` are Winograd's tiles of
+ * 2×2 and 4×4 outputs in the plane with direct sums in depth, `F2x4x4` has tiles of 2×4×4 (least work).
+ */
+export type ConvAlgorithm = 'auto' | 'direct' | 'F2' | 'F4' | 'F2x4x4';
 
 export interface ConvOptions {
   /** Steps between output voxels: one number for all axes, or one per spatial axis. */

@@ -31,44 +31,61 @@ import { address, madd, word } from '../../devices/wasm/simd.as';
   return v;
 }
 
+/** Tap (y, x) of an axis-z position: the tap itself, or row `z` of F(2, 3)'s G over the three depth taps (`slice` bytes apart). */
+@inline function depthGather(from: usize, outputStride: usize, present: i32, z: i32, slice: usize): v128 {
+  if (z < 0) return gather(from, outputStride, present);
+  if (z == 0) return gather(from, outputStride, present);
+  if (z == 3) return gather(from + 2 * slice, outputStride, present);
+  const outer = f32x4.add(gather(from, outputStride, present), gather(from + 2 * slice, outputStride, present));
+  const inner = gather(from + slice, outputStride, present);
+  return f32x4.mul(z == 1 ? f32x4.add(outer, inner) : f32x4.sub(outer, inner), f32x4.splat(0.5));
+}
+
 /**
  * args: 0 weight, 1 transformed, 2 outputs, 3 inputs, 4 padded inputs, 5 output stride, 6 input stride (elements), 7 flip the taps,
- * 8 depth taps, 9 m, 10 bytes from position to position.
+ * 8 depth taps, 9 m, 10 bytes from position to position, 11 whether depth is transformed too (three taps to 4 z-positions).
  */
 export function winograd_weights(args: usize, part: i32, parts: i32): void {
   const weight = address(args, 0), transformed = address(args, 1);
   const outputs = word(args, 2), inputs = word(args, 3), padded = word(args, 4);
   const outputStride = <usize>word(args, 5) << 2, inputStride = <usize>word(args, 6) << 2;
   const flip = word(args, 7) != 0;
-  const depth = word(args, 8), m = word(args, 9);
+  const taps = word(args, 8), m = word(args, 9);
   const stride = <usize>word(args, 10);
+  const inDepth = word(args, 11) != 0;
+  const depth = inDepth ? 4 : taps;
+  const positions = (m + 2) * (m + 2);
   const chunks = padded >> 3;
   const pieces = ((outputs + 7) >> 3) * depth * chunks;
   const zero = f32x4.splat(0);
+  // Taps in reading order, or backwards.
+  const next = <usize>(flip ? -4 : 4);
+  const slice = <usize>(flip ? -36 : 36);
   for (let piece = part; piece < pieces; piece += parts) {
     const first = (piece % chunks) << 3;
     const kd = (piece / chunks) % depth;
     const block = piece / (chunks * depth);
-    const slice = weight + <usize>((flip ? depth - 1 - kd : kd) * 36);
+    const begin = weight + (flip ? <usize>(taps * 36 - 4) : 0) + (inDepth ? 0 : <usize>kd * slice);
+    const z = inDepth ? kd : -1;
     for (let i = first; i < first + 8; i++)
       for (let half = 0; half < 2; half++) {
         const o = (block << 3) + (half << 2);
         const present = i < inputs ? min(4, outputs - o) : 0;
-        let to = transformed + (<usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
+        let to = transformed + (<usize>half << 4);
+        to += inDepth ? <usize>(kd * positions) * stride + (<usize>(block * padded + i) << 5) : <usize>((block * depth + kd) * padded + i) << 5;
         if (present <= 0) {
-          for (let p = 0; p < (m + 2) * (m + 2); p++) {
+          for (let p = 0; p < positions; p++) {
             v128.store(to, zero);
             to += stride;
           }
           continue;
         }
-        const from = slice + <usize>o * outputStride + <usize>i * inputStride;
-        // Taps in reading order, or backwards.
-        const at = flip ? from + 32 : from;
-        const next = <usize>(flip ? -4 : 4);
-        const g0 = gather(at, outputStride, present), g1 = gather(at + next, outputStride, present), g2 = gather(at + 2 * next, outputStride, present);
-        const g3 = gather(at + 3 * next, outputStride, present), g4 = gather(at + 4 * next, outputStride, present), g5 = gather(at + 5 * next, outputStride, present);
-        const g6 = gather(at + 6 * next, outputStride, present), g7 = gather(at + 7 * next, outputStride, present), g8 = gather(at + 8 * next, outputStride, present);
+        const at = begin + <usize>o * outputStride + <usize>i * inputStride;
+        const g0 = depthGather(at, outputStride, present, z, slice), g1 = depthGather(at + next, outputStride, present, z, slice);
+        const g2 = depthGather(at + 2 * next, outputStride, present, z, slice), g3 = depthGather(at + 3 * next, outputStride, present, z, slice);
+        const g4 = depthGather(at + 4 * next, outputStride, present, z, slice), g5 = depthGather(at + 5 * next, outputStride, present, z, slice);
+        const g6 = depthGather(at + 6 * next, outputStride, present, z, slice), g7 = depthGather(at + 7 * next, outputStride, present, z, slice);
+        const g8 = depthGather(at + 8 * next, outputStride, present, z, slice);
         for (let row = 0; row < m + 2; row++) {
           const a = expand(m, row, g0, g3, g6), b = expand(m, row, g1, g4, g7), c = expand(m, row, g2, g5, g8);
           for (let column = 0; column < m + 2; column++) {
@@ -97,7 +114,7 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
 /**
  * Gᵀ u G into the plain gradient [out][in][kz][3][3].
  * args: 0 transformed sums, 1 gradient, 2 outputs, 3 inputs, 4 padded inputs, 5 depth taps, 6 m, 7 bytes from position to position,
- * 8 scratch of 288 bytes per thread.
+ * 8 scratch of 288 bytes per thread, 9 whether depth is transformed too.
  */
 export function winograd_weight_gradient(args: usize, part: i32, parts: i32): void {
   const sums = address(args, 0), gradient = address(args, 1);
@@ -106,6 +123,8 @@ export function winograd_weight_gradient(args: usize, part: i32, parts: i32): vo
   const side = m + 2;
   const row = stride * <usize>side;
   const scratch = address(args, 8) + <usize>(part * 288);
+  const inDepth = word(args, 9) != 0;
+  const step = <usize>(inputs * depth * 9) << 2;
   const pieces = ((outputs + 7) >> 3) * depth * inputs;
   for (let piece = part; piece < pieces; piece += parts) {
     const i = piece % inputs;
@@ -114,18 +133,19 @@ export function winograd_weight_gradient(args: usize, part: i32, parts: i32): vo
     for (let half = 0; half < 2; half++) {
       const o = (block << 3) + (half << 2);
       if (o >= outputs) continue;
-      const from = sums + (<usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
+      const from = sums + (inDepth ? <usize>(block * padded + i) << 5 : <usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
       // Down the columns of the tile: three vectors each, into the thread's scratch.
       for (let column = 0; column < side; column++) {
         let at = from + <usize>column * stride;
-        const u0 = v128.load(at); at += row;
-        const u1 = v128.load(at); at += row;
-        const u2 = v128.load(at); at += row;
-        const u3 = v128.load(at); at += row;
+        const z = inDepth ? kd : -1, next = stride * <usize>(side * side);
+        const u0 = depthSum(at, z, next); at += row;
+        const u1 = depthSum(at, z, next); at += row;
+        const u2 = depthSum(at, z, next); at += row;
+        const u3 = depthSum(at, z, next); at += row;
         let u4 = u3, u5 = u3;
         if (m == 4) {
-          u4 = v128.load(at);
-          u5 = v128.load(at + row);
+          u4 = depthSum(at, z, next);
+          u5 = depthSum(at + row, z, next);
         }
         const to = scratch + (<usize>column << 4);
         v128.store(to, contract(m, 0, u0, u1, u2, u3, u4, u5));
@@ -137,7 +157,6 @@ export function winograd_weight_gradient(args: usize, part: i32, parts: i32): vo
         const u0 = v128.load(at), u1 = v128.load(at, 16), u2 = v128.load(at, 32), u3 = v128.load(at, 48), u4 = v128.load(at, 64), u5 = v128.load(at, 80);
         const a = contract(m, 0, u0, u1, u2, u3, u4, u5), b = contract(m, 1, u0, u1, u2, u3, u4, u5), c = contract(m, 2, u0, u1, u2, u3, u4, u5);
         const to = gradient + (<usize>(((o * inputs + i) * depth + kd) * 9 + ky * 3) << 2);
-        const step = <usize>(inputs * depth * 9) << 2;
         store3(to, f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0));
         if (o + 1 < outputs) store3(to + step, f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1));
         if (o + 2 < outputs) store3(to + 2 * step, f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2), f32x4.extract_lane(c, 2));
@@ -145,6 +164,13 @@ export function winograd_weight_gradient(args: usize, part: i32, parts: i32): vo
       }
     }
   }
+}
+
+/** A sum of one plane position; row `z` of F(2, 3)'s Gᵀ over its four z-positions (`next` bytes apart) where z >= 0. */
+@inline function depthSum(at: usize, z: i32, next: usize): v128 {
+  if (z < 0) return v128.load(at);
+  const u1 = v128.load(at + next), u2 = v128.load(at + 2 * next);
+  return contract(2, z, v128.load(at), u1, u2, v128.load(at + 3 * next), u1, u2);
 }
 
 @inline function store3(to: usize, a: f32, b: f32, c: f32): void {
