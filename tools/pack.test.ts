@@ -60,7 +60,7 @@ describe('published packages', { timeout: 300_000 }, () => {
   it('bundles with esbuild and vite, and loads in Chromium', async ({ skip }) => {
     const tools = join(root, 'node_modules');
     mkdirSync(join(folder, 'site'), { recursive: true });
-    execFileSync(process.execPath, [join(tools, 'esbuild/bin/esbuild'), 'program.js', '--bundle', '--format=esm', '--platform=browser', '--outfile=site/esbuild.js', '--log-level=error'], { cwd: folder });
+    execFileSync(join(tools, '.bin/esbuild'), ['program.js', '--bundle', '--format=esm', '--platform=browser', '--outfile=site/esbuild.js', '--log-level=error'], { cwd: folder });
     writeFileSync(join(folder, 'index.html'), '<!doctype html><title>waiting</title><script type="module" src="./program.js"></script>');
     execFileSync(process.execPath, [join(tools, 'vite/bin/vite.js'), 'build', '--outDir', 'site/vite', '--base', './', '--logLevel', 'error'], { cwd: folder });
     writeFileSync(join(folder, 'site/esbuild.html'), '<!doctype html><title>waiting</title><script type="module" src="./esbuild.js"></script>');
