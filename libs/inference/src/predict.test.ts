@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from './model/load-model.ts';
 import { directoryFolder } from './node/directory-folder.ts';
+import { preprocess } from '@voxelwise/transforms';
+import { preprocessSettings } from './model/preprocess-settings.ts';
 import { openPredictor } from './predict.ts';
 import { readNpy } from './testing/npy.ts';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +27,19 @@ interface Meta {
 
 /** Golden cases: a model of nnU-Net's own, and what its predictor made of a file. */
 const GOLDENS = readdirSync(root).filter((name) => name !== 'inputs' && name !== 'models' && name !== 'README.md');
+
+it('exports what the next stage of a cascade learns from', async () => {
+  const model = await loadModel(directoryFolder(`${root}models/Hippo6_cascade_lowres`), { configuration: '3d_lowres' });
+  const predictor = openPredictor(model, device);
+  const image = await readVolume(`${root}inputs/hippocampus_001_0000.nii.gz`);
+  const { case: prepared } = await preprocess({ id: 'hippocampus_001', images: { ...image, kind: 'intensity' } }, preprocessSettings(model.plan), device);
+  const host = { channels: 1, shape: prepared.images.grid.shape, data: (await prepared.images.voxels.read()) as Float32Array };
+  const golden = readNpy(`${root}Hippo6_cascade_lowres/hippocampus_001_predicted_next_stage.npy`);
+  const labels = await predictor.nextStage(await predictor.logits(host), golden.shape as never);
+  const same = labels.filter((label, k) => label === golden.data[k]).length;
+  expect(same / labels.length).toBeGreaterThanOrEqual(0.999);
+  predictor.dispose();
+});
 
 describe.each(GOLDENS)('%s', (name) => {
   const meta = JSON.parse(readFileSync(`${root}${name}/meta.json`, 'utf8')) as Meta;

@@ -1,8 +1,8 @@
 /** A case in, a segmentation out. */
-import { tensor, type Device, type Tensor } from '@voxelwise/compute';
+import { decideLabels, tensor, type Device, type Tensor } from '@voxelwise/compute';
 import { buildNetwork, disposeWeights, loadWeights, type Module } from '@voxelwise/nets';
-import { preprocess, restoreLogits, restoreSegmentation, restoreVoxels, type PreprocessProperties } from '@voxelwise/transforms';
-import { voxelCount, type Case, type Volume } from '@voxelwise/volume';
+import { preprocess, resampleData, restoreLogits, restoreSegmentation, restoreVoxels, type PreprocessProperties } from '@voxelwise/transforms';
+import { voxelCount, type Case, type PerAxis, type Volume } from '@voxelwise/volume';
 import { PredictionError } from './errors.ts';
 import { patchOf, type Model } from './model/model.ts';
 import { preprocessSettings } from './model/preprocess-settings.ts';
@@ -20,6 +20,11 @@ export interface Predictor {
   logits(image: HostImage, options?: Omit<PredictOptions, 'device'>): Promise<HostImage>;
   /** Logits on the preprocessed grid → the segmentation, and probabilities if asked for, on the file's grid. */
   restore(logits: HostImage, subject: Case, properties: PreprocessProperties, options?: Pick<PredictOptions, 'probabilities'>): Promise<Prediction>;
+  /**
+   * Logits on the preprocessed grid → labels [z, y, x] on another configuration's preprocessed grid: what the next stage of a
+   * cascade learns from. Source: nnU-Net v2, which resamples with both spacings those of this stage.
+   */
+  nextStage(logits: HostImage, shape: PerAxis): Promise<Int16Array>;
   dispose(): void;
 }
 
@@ -64,6 +69,16 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const probabilities = options.probabilities ? await probabilityVolume(uploaded, subject.images, properties, model) : undefined;
       uploaded.dispose();
       return { segmentation, ...(probabilities ? { probabilities } : {}) };
+    },
+    async nextStage(logits, shape) {
+      const { labels, spacing } = plan;
+      const own = (spacing.length === 2 ? [1, ...spacing] : spacing) as unknown as PerAxis;
+      const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
+      const resampled = resampleData(uploaded, shape, own, own, settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null });
+      const decided = decideLabels({ logits: resampled }, { regions: labels.hasRegions ? labels.regionsClassOrder! : null });
+      const found = await decided.read();
+      for (const made of new Set([uploaded, resampled, decided])) made.dispose();
+      return Int16Array.from(found);
     },
     dispose() {
       for (const network of networks) disposeWeights(network);

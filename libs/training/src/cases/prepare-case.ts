@@ -10,6 +10,8 @@ import type { CaseArrays } from './memory-case.ts';
 export interface PrepareOptions {
   /** Millimetres per voxel where the affine does not tell, array order of the file. */
   readonly spacing?: PerAxis;
+  /** For the second stage of a cascade: the first stage's labels for a given preprocessed shape (see `Predictor.nextStage`). */
+  readonly previousStage?: (shape: PerAxis) => Promise<Int16Array>;
 }
 
 /**
@@ -26,5 +28,11 @@ export async function prepareCase(subject: Case, plan: ConfigurationPlan, device
   const [image, labels] = await Promise.all([prepared.images.voxels.read(), prepared.labels!.voxels.read()]);
   prepared.images.voxels.dispose();
   prepared.labels!.voxels.dispose();
-  return { id: subject.id, shape: properties.shape, image: image as Float32Array, labels: Int16Array.from(labels), locations: classLocations! };
+  const previous = options.previousStage ? await options.previousStage(properties.shape) : new Int16Array(0);
+  if (options.previousStage && previous.length !== labels.length)
+    throw new TrainingError(`prepareCase: the previous stage's segmentation of ${subject.id} has ${previous.length} voxels, the preprocessed case ${labels.length}.`, { case: subject.id });
+  const both = new Int16Array(labels.length + previous.length);
+  both.set(labels);
+  both.set(previous, labels.length);
+  return { id: subject.id, shape: properties.shape, image: image as Float32Array, labels: both, locations: classLocations! };
 }

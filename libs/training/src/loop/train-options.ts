@@ -19,6 +19,8 @@ export interface TrainOptions {
   readonly patch: PerAxis;
   readonly labels: LabelScheme;
   readonly settings: TrainingSettings;
+  /** Whether the network also sees the segmentation of a previous stage, which the cases hold as second label channel. */
+  readonly cascade?: boolean;
   readonly cases: CaseSource;
   readonly train: readonly string[];
   readonly validation: readonly string[];

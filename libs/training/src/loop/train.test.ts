@@ -122,6 +122,24 @@ describe('train', () => {
     expect(reports.at(-1)!.step).toBe(result.steps);
   });
 
+  it('feeds the previous stage to the second of a cascade', async () => {
+    const plain = ballCases(6);
+    const staged = {
+      open: async (id: string) => {
+        const prepared = await plain.open(id);
+        const crop: typeof prepared.crop = async (start, shape) => {
+          const { labels: map, ...rest } = await prepared.crop(start, shape);
+          return { ...rest, labels: Int16Array.from([...map, ...map]) };
+        };
+        return { ...prepared, crop };
+      },
+    };
+    const both = { ...network, inputChannels: 2 };
+    const { reports } = await all(options({ cases: staged, cascade: true, network: both, settings: { ...settings, steps: 40, stepsPerEpoch: 20 } }));
+    expect(reports.at(-1)!.meanDice).toBeGreaterThan(0.9); // the answer is in the input
+    await expect(all(options({ cascade: true, network: both }))).rejects.toThrow(/no segmentation of the previous stage/);
+  });
+
   it('stops at a loss that is no number, naming the case', async () => {
     const cases = ballCases(6, (image) => image.fill(NaN));
     await expect(all(options({ cases }))).rejects.toThrow(DivergenceError);

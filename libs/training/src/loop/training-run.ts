@@ -48,6 +48,10 @@ export class TrainingRun {
     if (saved && saved.settings.steps !== settings.steps) this.#position = { ...this.#position, steps: settings.steps };
   }
 
+  get #previousLabels(): readonly number[] | undefined {
+    return this.#options.cascade ? this.#options.labels.foregroundLabels : undefined;
+  }
+
   get position(): Position {
     return this.#position;
   }
@@ -156,6 +160,7 @@ export class TrainingRun {
       batchSize: settings.batchSize,
       foregroundShare: settings.foregroundShare,
       augmentation: this.#augmentation,
+      previousLabels: this.#previousLabels,
       random: this.#random.split(step),
     });
     this.#next = { step, batch };
@@ -171,7 +176,7 @@ export class TrainingRun {
     try {
       for (let k = 0; k < validationSteps; k++) {
         const random = new Philox(request.seed).split('validation').split(epoch).split(k);
-        const batch = await drawBatch({ ...request, ids: validation, augmentation: noAugmentation, random });
+        const batch = await drawBatch({ ...request, ids: validation, augmentation: noAugmentation, previousLabels: this.#previousLabels, random });
         const { loss, logits } = measure(this.#parts, batch);
         const [[value], numbers] = await Promise.all([loss.read(), logits.read()]);
         loss.dispose();

@@ -166,7 +166,7 @@ function trainOptions(request: BudgetRequest, network: NetworkConfig, patch: Per
   const { device, plan, cases, ids, augmentOn } = request;
   const sized = { ...plan, patchSize: plan.dimensions === 2 ? patch.slice(1) : patch };
   const settings = shortSettings(sized, { steps: 100 });
-  return { device, network, patch, labels: plan.labels, settings, cases, train: ids, validation: [], seed: 0, ...(augmentOn ? { augmentOn } : {}) };
+  return { device, network, patch, labels: plan.labels, settings, cases, train: ids, validation: [], seed: 0, ...(plan.previousStage === undefined ? {} : { cascade: true }), ...(augmentOn ? { augmentOn } : {}) };
 }
 
 /** How often each axis is halved on the way down. */

@@ -3,6 +3,7 @@
  * sample), so that any step can be made again alone.
  */
 import type { Philox } from '@voxelwise/compute';
+import { oneHotLabels } from '@voxelwise/inference';
 import { voxelCount, type PerAxis } from '@voxelwise/volume';
 import type { CaseSource, Crop } from '../cases/prepared-case.ts';
 import { TrainingError } from '../errors.ts';
@@ -16,6 +17,8 @@ export interface BatchRequest {
   readonly batchSize: number;
   readonly foregroundShare: number;
   readonly augmentation: Augmentation;
+  /** Labels of a cascade's first stage, found in the cases' second label channel: appended to the image, one 0/1 channel each. */
+  readonly previousLabels?: readonly number[] | undefined;
   /** The stream of this step. */
   readonly random: Philox;
 }
@@ -59,5 +62,16 @@ async function drawSample(request: BatchRequest, sample: number): Promise<{ crop
   const forceForeground = isForced(sample, batchSize, foregroundShare);
   const start = drawPatchStart(random, { shape: prepared.shape, initialPatch, patch, forceForeground, locations: prepared.locations });
   const crop = await augmentation.apply(await prepared.crop(start, initialPatch), patch, random.split('augmentation'));
-  return { crop, id, start };
+  return { crop: request.previousLabels ? withPreviousStage(crop, request.previousLabels, id) : crop, id, start };
+}
+
+/** The segmentation of the previous stage went through the same chance as the labels; now it becomes input. */
+function withPreviousStage(crop: Crop, labels: readonly number[], id: string): Crop {
+  const voxels = voxelCount(crop.shape);
+  if (crop.labels.length < 2 * voxels) throw new TrainingError(`drawBatch: ${id} has no segmentation of the previous stage; predict that first, and prepare the case with it.`, { case: id });
+  const extra = oneHotLabels(Int32Array.from(crop.labels.subarray(voxels, 2 * voxels)), labels);
+  const image = new Float32Array(crop.image.length + extra.length);
+  image.set(crop.image);
+  image.set(extra, crop.image.length);
+  return { ...crop, image };
 }
