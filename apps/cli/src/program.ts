@@ -3,9 +3,12 @@ import { Command } from 'commander';
 import { makeContext, type Context, type GlobalFlags } from './context.ts';
 import { benchCommand } from './commands/bench.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { ensembleCommand } from './commands/ensemble.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { accumulateCommand, findBestCommand } from './commands/find-best.ts';
 import { fingerprintCommand } from './commands/fingerprint.ts';
 import { planCommand } from './commands/plan.ts';
+import { postprocessCommand } from './commands/postprocess.ts';
 import { predictCommand } from './commands/predict.ts';
 import { preprocessCommand } from './commands/preprocess.ts';
 import { reportCommand } from './commands/report.ts';
@@ -31,6 +34,7 @@ export type WithContext = (work: (context: Context, ...args: never[]) => Promise
 
 const COMMANDS: readonly CommandDefinition[] = [
   runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
+  findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand,
 ];
 
 export function makeProgram(surroundings: Surroundings): Command {

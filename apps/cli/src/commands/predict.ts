@@ -76,7 +76,8 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
       saveProbabilities: flags.saveProbabilities ?? false,
       identity: `${identity.digest('hex')} step ${stepSize} mirroring ${flags.mirroring}`,
     });
-for (const name of ['dataset.json', 'plans.json']) await writeWhole(join(flags.output, name), await folder.read(name));
+    const there = new Set(await folder.list());
+    for (const name of ['dataset.json', 'plans.json']) if (there.has(name)) await writeWhole(join(flags.output, name), await folder.read(name));
     await writeJson(join(flags.output, 'predict_from_raw_data_args.json'), { model: flags.model, input: flags.input, folds: model.folds.map((fold) => fold.name), checkpoint: flags.checkpoint, stepSize, mirroring: flags.mirroring });
     const seconds = (performance.now() - begun) / 1000;
     context.output.print(`segmented ${done.length} cases in ${seconds.toFixed(1)} s into ${flags.output}`);

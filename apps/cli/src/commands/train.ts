@@ -16,6 +16,8 @@ interface TrainFlags {
   readonly maxTime?: string;
   readonly splits?: string;
   readonly loss?: string;
+  readonly trainerName: string;
+  readonly exportValidationProbabilities?: boolean;
 }
 
 export const trainCommand: CommandDefinition = {
@@ -32,6 +34,8 @@ export const trainCommand: CommandDefinition = {
       .option('--max-time <duration>', 'fit the epochs into this time, e.g. 11h')
       .option('--splits <file>', 'folds of your own, as splits_final.json')
       .option('--loss <name>', 'loss by name')
+      .option('--trainer-name <name>', 'first part of the results folder’s name', 'nnUNetTrainer')
+      .option('--export-validation-probabilities', 'keep the probabilities of the validation cases: find-best then tries ensembles')
       .addHelpText('after', '\nExamples:\n  $ voxelwise train Task04_Hippocampus 3d_fullres 0 --epochs 50\n  $ voxelwise train 4 2d all --max-time 11h')
       .action(withContext(trainOne)),
 };
@@ -57,7 +61,7 @@ async function trainOne(context: Context, spec: string, configuration: string, f
   try {
     const end = flags.maxTime === undefined ? undefined : performance.now() + parseDuration(flags.maxTime) * 1000;
     const inference = { stepSize: 0.5, mirroring: true };
-    const options = { plans, plan, settings, augmentOn, inference, trainer: 'nnUNetTrainer', fold, splits, ...(end === undefined ? {} : { secondsLeft: () => (end - performance.now()) / 1000 }) } as const;
+    const options = { plans, plan, settings, augmentOn, inference, trainer: flags.trainerName, fold, splits, exportProbabilities: flags.exportValidationProbabilities ?? false, ...(end === undefined ? {} : { secondsLeft: () => (end - performance.now()) / 1000 }) } as const;
     const trained = await trainFold(context, dataset, device, cases, options);
     const summary = await validateFold(context, dataset, device, trained, options);
     output.print(`fold ${foldText}: mean Dice ${summary.foreground_mean.Dice.toFixed(4)} on ${summary.metric_per_case.length} validation cases · ${trained.folder}`);

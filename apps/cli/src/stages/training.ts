@@ -32,6 +32,8 @@ export interface FoldOptions {
   readonly fold: Fold;
   readonly splits: readonly Split[];
   readonly secondsLeft?: () => number;
+  /** Keep the probabilities of the validation cases beside their segmentations: find-best tries ensembles with them. */
+  readonly exportProbabilities?: boolean;
   readonly extra?: Partial<Pick<TrainOptions, 'loss' | 'augmentation' | 'build' | 'pretrained'>>;
 }
 
@@ -155,7 +157,7 @@ export function curvePoints(history: readonly EpochReport[], times: Readonly<Rec
 }
 
 /** Segments the fold's validation cases as whole images and scores them: `validation/` and its summary.json. */
-export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'inference' | 'fold'>): Promise<Summary> {
+export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'inference' | 'fold' | 'exportProbabilities'>): Promise<Summary> {
   const { plan, inference, fold } = options;
   const model = await loadModel(directoryFolder(trained.model), { configuration: plan.name, folds: [fold] });
   const folder = join(trained.folder, 'validation');
@@ -164,7 +166,7 @@ export async function validateFold(context: Context, dataset: OpenedDataset, dev
   const missing = [...wanted].filter((id) => !files.some((one) => one.id === id));
   if (missing.length > 0) throw new InputError('missing-case', `fold ${fold}: ${missing[0]!} is to be validated but not in the data set.`, dataset.source.tree.root, { missing });
   const identity = `${await sha256(join(trained.folder, CHECKPOINT.final))} step ${inference.stepSize} mirroring ${inference.mirroring}`;
-  const made = await segmentCases(context, model, device, dataset.source, files, folder, { ...inference, identity });
+  const made = await segmentCases(context, model, device, dataset.source, files, folder, { ...inference, identity, saveProbabilities: options.exportProbabilities ?? false });
   const pairs = made.map(({ id, output }) => ({ id, prediction: output, reference: join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`) }));
   const summary = await scorePairs(context, pairs, { labels: plan.labels.foreground, ignoreLabel: plan.labels.ignoreLabel, surfaces: true });
   await saveSummary(join(folder, 'summary.json'), summary);

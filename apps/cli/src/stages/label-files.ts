@@ -1,0 +1,36 @@
+/** Segmentations on disk as label maps, and back. */
+import type { LabelMap } from '@voxelwise/ensemble';
+import { readVolume, writeVolume } from '@voxelwise/io/node';
+import type { Volume } from '@voxelwise/volume';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../exit.ts';
+import { exists } from '../files.ts';
+
+/** A segmentation: its file's volume, and its labels. */
+export interface LabelFile {
+  readonly volume: Volume;
+  readonly map: LabelMap;
+}
+
+/** Throws: InputError if it is missing; FormatError, GeometryError. */
+export async function readLabels(path: string): Promise<LabelFile> {
+  if (!exists(path)) throw new InputError('missing-segmentation', `${path}: there is no such segmentation.`, path);
+  const volume = await readVolume(path, { kind: 'labels' });
+  const { voxels, grid } = volume;
+  if (voxels.length !== grid.shape[0] * grid.shape[1] * grid.shape[2]) throw new InputError('bad-segmentation', `${path}: a segmentation has one channel, this has ${volume.channels.length}.`, path);
+  const whole = voxels instanceof Float32Array || voxels instanceof Float64Array || voxels instanceof Uint32Array ? Int32Array.from(voxels) : voxels;
+  return { volume, map: { voxels: whole, shape: grid.shape } };
+}
+
+export async function writeLabels(path: string, like: Volume, { voxels }: LabelMap): Promise<void> {
+  await writeVolume(path, { grid: like.grid, kind: 'labels', channels: ['labels'], voxels });
+}
+
+/** Case names of a folder's files of this ending, sorted. Throws: InputError if the folder is missing or has none. */
+export async function caseNames(folder: string, ending: string): Promise<string[]> {
+  if (!exists(folder)) throw new InputError('missing-folder', `${folder}: there is no such folder.`, folder);
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
+  if (names.length === 0) throw new InputError('no-segmentations', `${folder}: holds no ${ending} files.`, folder);
+  return names.sort();
+}
