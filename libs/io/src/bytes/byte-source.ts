@@ -7,6 +7,8 @@ export interface ByteSource {
   readonly name: string | undefined;
   readonly size: number;
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Fills `target` from `offset`: for sources that would copy anyway. */
+  fill?(offset: number, target: Uint8Array): Promise<void>;
 }
 
 /** Bytes already in memory. Nothing is copied: what is read are views. */

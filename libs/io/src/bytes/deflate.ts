@@ -3,6 +3,7 @@
  * Compression Streams elsewhere. Neither holds more than a few chunks.
  */
 import { FormatError } from '../errors.ts';
+import type { ByteSource } from './byte-source.ts';
 import { parallelGzip } from './parallel-gzip.ts';
 
 /** gzip: RFC 1952. zlib: RFC 1950. raw: RFC 1951. */
@@ -48,8 +49,8 @@ export function inflateSmall(packed: Uint8Array, kind: Deflate, name?: string): 
   }
 }
 
-async function* inflateInNode(packed: AsyncIterable<Uint8Array>, kind: Deflate, zlib: typeof import('node:zlib'), name?: string): AsyncGenerator<Uint8Array> {
-  const options = { chunkSize: 1 << 16 };
+async function* inflateInNode(packed: AsyncIterable<Uint8Array>, kind: Deflate, zlib: typeof import('node:zlib'), name?: string, chunkSize = 1 << 16): AsyncGenerator<Uint8Array> {
+  const options = { chunkSize };
   const engine = kind === 'gzip' ? zlib.createGunzip(options) : kind === 'zlib' ? zlib.createInflate(options) : zlib.createInflateRaw(options);
   const source = nodeStream()!.Readable.from(packed, { objectMode: true, highWaterMark: 1 });
   source.on('error', (error) => engine.destroy(error));
@@ -61,6 +62,80 @@ async function* inflateInNode(packed: AsyncIterable<Uint8Array>, kind: Deflate, 
   } finally {
     source.destroy();
     engine.destroy();
+  }
+}
+
+/** Bytes of room behind the wanted ones, so that the end of an ordinary stream needs no second buffer. */
+const ROOM = 4096;
+/** What Node 20 gives one Buffer at most. */
+const MOST_IN_ONE_BUFFER = 2 ** 32 - 1;
+
+/**
+ * The unpacked bytes [offset, offset + length) in memory that is taken once and copied never, or undefined without Node's zlib.
+ * The stream is read to its end (`mostTrailing` further bytes at most), so that its checksum is verified.
+ *
+ * Throws: FormatError for damaged, too short or too long streams.
+ */
+export async function inflateInto(source: ByteSource, { offset, length, mostTrailing }: { readonly offset: number; readonly length: number; readonly mostTrailing: number }): Promise<Uint8Array | undefined> {
+  const { name } = source;
+  const zlib = nodeZlib();
+  if (!zlib) return undefined;
+  const end = offset + length;
+  if (end + ROOM > MOST_IN_ONE_BUFFER) return undefined;
+  let whole: Uint8Array | undefined;
+  let isOwn = false;
+  let done = 0;
+  // zlib fills one buffer of `chunkSize` and hands out views of it, one behind the other
+  for await (const chunk of inflateOneBuffer(source, zlib, end + ROOM)) {
+    whole ??= new Uint8Array(chunk.buffer, chunk.byteOffset, Math.min(end, chunk.buffer.byteLength - chunk.byteOffset));
+    if (done < end && (whole.length < end || chunk.buffer !== whole.buffer || chunk.byteOffset !== whole.byteOffset + done)) {
+      // another zlib, other habits: put the pieces together by hand
+      if (!isOwn) {
+        const copy = new Uint8Array(end);
+        copy.set(whole.subarray(0, done));
+        whole = copy;
+        isOwn = true;
+      }
+      whole.set(chunk.subarray(0, end - done), done);
+    }
+    done += chunk.length;
+    if (done > end + mostTrailing)
+      throw new FormatError(`${name ?? 'bytes'}: more than ${mostTrailing} bytes follow the voxels; the header does not describe this file.`, { ...(name === undefined ? {} : { file: name }), field: 'voxels', byteOffset: end });
+  }
+  if (!whole || done < end)
+    throw new FormatError(`${name ?? 'bytes'}: the voxels need ${length} bytes from byte ${offset}, only ${Math.max(0, done - offset)} are there; the file is incomplete.`, { ...(name === undefined ? {} : { file: name }), field: 'voxels', byteOffset: done, details: { expected: length, found: done - offset } });
+  return whole.subarray(offset, end);
+}
+
+/** Unpacks with two input buffers that take turns: one is read while the other is unpacked. */
+async function* inflateOneBuffer(source: ByteSource, zlib: typeof import('node:zlib'), chunkSize: number): AsyncGenerator<Uint8Array> {
+  const engine = zlib.createGunzip({ chunkSize });
+  const step = 1 << 18;
+  const buffers = [new Uint8Array(step), new Uint8Array(step)];
+  let reading: Promise<Uint8Array> | undefined;
+  const next = (at: number): Promise<Uint8Array> => {
+    const part = buffers[(at / step) % 2]!.subarray(0, Math.min(step, source.size - at));
+    return source.fill ? source.fill(at, part).then(() => part) : source.read(at, part.length);
+  };
+  // a write that fails is never called back: the end of the engine must end the pump
+  const closed = new Promise<void>((resolve) => engine.once('close', resolve));
+  const pump = async (): Promise<void> => {
+    reading = next(0);
+    for (let at = 0; at < source.size && !engine.destroyed; at += step) {
+      const part = await reading;
+      if (at + step < source.size) reading = next(at + step);
+      await Promise.race([closed, new Promise<void>((resolve, reject) => engine.write(part, (error) => (error ? reject(error) : resolve())))]);
+    }
+    if (!engine.destroyed) engine.end();
+  };
+  const pumped = pump().catch((error: unknown) => void engine.destroy(error as Error));
+  try {
+    for await (const chunk of engine) yield chunk as Uint8Array;
+  } catch (error) {
+    throw damaged(error, 'gzip', source.name, engine.bytesWritten);
+  } finally {
+    engine.destroy();
+    await Promise.allSettled([pumped, reading]);
   }
 }
 

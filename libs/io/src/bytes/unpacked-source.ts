@@ -2,7 +2,7 @@
 import { bytesSource, chunksOf } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
 import { ByteStream } from './byte-stream.ts';
-import { LARGEST_DEFLATE_RATIO, inflate, inflateSmall, isGzip } from './deflate.ts';
+import { LARGEST_DEFLATE_RATIO, inflate, inflateInto, inflateSmall, isGzip } from './deflate.ts';
 import { FormatError } from '../errors.ts';
 
 /** Packed files up to this size are unpacked in one go: a stream would cost more than the work. */
@@ -57,6 +57,19 @@ export class UnpackedSource {
     const stream = this.streamFrom();
     await stream.skip(offset, field);
     return stream;
+  }
+
+  /**
+   * Bytes [offset, offset + length) in memory of their own, read with nothing held twice; undefined where streaming is as good
+   * (small blocks, bytes already in memory, no zlib at hand). A packed file is read to its checksum.
+   */
+  async block(offset: number, length: number): Promise<Uint8Array | undefined> {
+    if (length < SMALL) return undefined;
+    if (this.packed) return inflateInto(this.#source, { offset, length, mostTrailing: MOST_TRAILING_BYTES });
+    if (!this.#source.fill) return undefined;
+    const bytes = new Uint8Array(length);
+    await this.#source.fill(offset, bytes);
+    return bytes;
   }
 
   /** Ends a read that wanted all voxels: runs a packed stream to its checksum. Throws: FormatError if it does not match. */

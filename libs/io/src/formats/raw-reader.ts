@@ -3,7 +3,7 @@ import { worldOf } from '@voxelwise/volume';
 import type { Grid, Volume } from '@voxelwise/volume';
 import type { ByteStream } from '../bytes/byte-stream.ts';
 import { FormatError } from '../errors.ts';
-import { channelCount, readBlock, valueType } from '../voxels/voxel-block.ts';
+import { channelCount, isStraight, readBlock, storedBytes, valueType, voxelsOver } from '../voxels/voxel-block.ts';
 import type { SlabRange, VoxelBlock } from '../voxels/voxel-block.ts';
 import { voxelTypeOf } from '../voxels/stored-type.ts';
 import type { DecodeOptions, DecodedVolume, VolumeReader, VolumeSource } from './format.ts';
@@ -17,6 +17,8 @@ export interface RawVolume {
   readonly source: VolumeSource;
   /** A stream that stands at the first voxel. */
   open(): Promise<ByteStream>;
+  /** The bytes of the block in memory of their own, checked to the end of the file; undefined where `open` is as good. */
+  bytes?(length: number): Promise<Uint8Array | undefined>;
   /** Called after the last voxel of a full read. */
   finish(stream: ByteStream): Promise<void>;
 }
@@ -45,6 +47,9 @@ export function rawReader(raw: RawVolume, options: DecodeOptions): VolumeReader 
     grid, kind, channels, source,
     type: valueType(block),
     async read() {
+      const bytes = isStraight(block) ? await raw.bytes?.(storedBytes(block)) : undefined;
+      const inPlace = bytes && voxelsOver(bytes, block);
+      if (inPlace) return finished(grid, inPlace);
       const stream = await raw.open();
       try {
         const voxels = await readBlock(stream, block);

@@ -5,6 +5,9 @@ import { checkRange } from '../bytes/byte-source.ts';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import { FormatError } from '../errors.ts';
 
+/** One system call reads less than 2 GiB. */
+const MOST_AT_ONCE = 1 << 30;
+
 /** A file that stays open until `close`. */
 export interface FileSource extends ByteSource {
   close(): Promise<void>;
@@ -26,20 +29,24 @@ export async function openFile(path: string): Promise<FileSource> {
     const reason = (error as { code?: string }).code;
     throw new FormatError(`${path}: ${reason === 'ENOENT' ? 'there is no such file' : `cannot be opened (${reason ?? String(error)})`}; check the path.`, { file: path, details: { reason } }, { cause: error });
   }
+  const fill = async (offset: number, target: Uint8Array): Promise<void> => {
+    checkRange(offset, target.length, size, path);
+    for (let done = 0; done < target.length; ) {
+      const { bytesRead } = await handle.read(target, done, Math.min(MOST_AT_ONCE, target.length - done), offset + done);
+      if (bytesRead === 0) throw new FormatError(`${path}: became shorter while it was read.`, { file: path, byteOffset: offset + done });
+      done += bytesRead;
+    }
+  };
   return {
     name: path,
     size,
     async read(offset, length) {
       checkRange(offset, length, size, path);
       const bytes = new Uint8Array(length);
-      let done = 0;
-      while (done < length) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-        if (bytesRead === 0) throw new FormatError(`${path}: became shorter while it was read.`, { file: path, byteOffset: offset + done });
-        done += bytesRead;
-      }
+      await fill(offset, bytes);
       return bytes;
     },
+    fill,
     close: () => handle.close(),
   };
 }

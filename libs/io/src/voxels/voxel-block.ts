@@ -69,6 +69,19 @@ export function checkBlock(block: VoxelBlock, available: number, { file, maxByte
     });
 }
 
+/** True when the stored numbers, lying in memory, are the voxels: no scaling, no components, a type with an array of its own. */
+export function isStraight(block: VoxelBlock): boolean {
+  return isVoxelType(block.type) && block.components === 1 && !isScaled(block);
+}
+
+/** The voxels of a straight block over the bytes that hold it; undefined if the bytes are not aligned to its numbers. */
+export function voxelsOver(bytes: Uint8Array, block: VoxelBlock): VoxelArray | undefined {
+  const size = STORED_BYTES[block.type];
+  if (!isVoxelType(block.type) || bytes.byteOffset % size !== 0) return undefined;
+  if (block.littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(bytes, size);
+  return viewVoxels(block.type, bytes.buffer, bytes.byteOffset, bytes.length / size);
+}
+
 /** Slices [from, to) along z of every channel; undefined: all. */
 export type SlabRange = readonly [number, number];
 
@@ -106,7 +119,7 @@ class Target {
 
   async read(stream: ByteStream, volume: number): Promise<void> {
     const { type, components } = this.#block;
-    if (isVoxelType(type) && components === 1 && !isScaled(this.#block)) return this.#readStraight(stream, volume);
+    if (isStraight(this.#block)) return this.#readStraight(stream, volume);
     const total = this.#count * components;
     const size = STORED_BYTES[type];
     const buffer = new Uint8Array(Math.min(total, CHUNK_NUMBERS) * size);

@@ -3,7 +3,7 @@ import { alignedGrid, spacing } from '@voxelwise/volume';
 import type { Volume } from '@voxelwise/volume';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,6 +76,31 @@ describe('lazy reading and whole writing', () => {
       expect((await open.readSlab([5, 6])).voxels).toEqual(volume.voxels.slice(6000, 7200));
       expect((await open.read()).voxels).toEqual(volume.voxels);
       await open.close();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+  it('reads large packed files in place, and refuses damaged ones', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'voxelwise-'));
+    const path = join(folder, 'x.nii.gz');
+    try {
+      const voxels = new Int16Array(40 * 100 * 100);
+      for (let i = 0, s = 1; i < voxels.length; i++) voxels[i] = (s = (Math.imul(s, 1664525) + 1013904223) | 0) >> 16;
+      const large: Volume = { grid: alignedGrid([40, 100, 100]), kind: 'intensity', channels: ['0'], voxels };
+      const bytes = await encodeVolume(large, '.nii.gz');
+      expect(bytes.length).toBeGreaterThan(1 << 18);
+      expect((await decodeVolume(bytes)).voxels).toEqual(voxels);
+      await writeVolume(path, large);
+      expect((await readVolume(path)).voxels).toEqual(voxels);
+      const flipped = Uint8Array.from(bytes);
+      flipped[bytes.length >> 1]! ^= 4;
+      const crc = Uint8Array.from(bytes);
+      crc[bytes.length - 6]! ^= 1;
+      const extra = gzipSync(Buffer.concat([Buffer.from(await encodeVolume(large, '.nii')), Buffer.alloc((1 << 24) + 9)]));
+      for (const broken of [bytes.subarray(0, bytes.length >> 1), bytes.subarray(0, bytes.length - 4), flipped, crc, extra]) {
+        await writeFile(path, broken);
+        await expect(readVolume(path)).rejects.toMatchObject({ code: 'format', file: path, byteOffset: expect.any(Number) as number });
+      }
     } finally {
       await rm(folder, { recursive: true });
     }

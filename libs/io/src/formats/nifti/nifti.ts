@@ -89,6 +89,8 @@ function read(header: NiftiHeader, voxels: UnpackedSource, options: DecodeOption
       block,
       source: { format: 'nifti', variant: header.variant, storedType: header.type, dimensions: header.sizes.length, slope: header.slope, inter: header.inter, warnings },
       open: () => voxels.streamAt(header.voxelOffset, 'vox_offset'),
+      // unaligned voxels cannot be viewed where they lie
+      bytes: async (length) => (header.voxelOffset % 8 === 0 ? voxels.block(header.voxelOffset, length) : undefined),
       finish: (stream) => voxels.finish(stream),
     },
     options,
