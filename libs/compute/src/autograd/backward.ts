@@ -62,13 +62,12 @@ function walkBack(tape: readonly TapeEntry[], loss: Tensor, parameters: readonly
   const gradients = new Map<Tensor, Tensor>([[loss, tensor(loss.device, [1], loss.shape)]]);
   for (const entry of relevant.reverse()) {
     const dys = entry.outputs.map((output) => gradients.get(output));
-    const dy = dys.find((gradient) => gradient !== undefined);
-    if (dy === undefined) continue;
+    if (dys.every((gradient) => gradient === undefined)) continue;
     const rule = table.get(entry.op);
     if (rule === undefined)
       throw new UsageError(`valueAndGradients: operation ${entry.op.name} has no derivative; give it one with registerGradient(defineGradient(…)).`, { op: entry.op.name });
     const wants = (name: string): boolean => entry.inputs[name] !== undefined && reached.has(entry.inputs[name]);
-    const found = rule.gradient({ inputs: entry.inputs, options: entry.options, outputs: entry.outputs, dy, dys, wants });
+    const found = rule.gradient({ inputs: entry.inputs, options: entry.options, outputs: entry.outputs, dy: dys[0]!, dys, wants });
     for (const [name, gradient] of Object.entries(found)) {
       const input = entry.inputs[name];
       if (gradient === undefined || input === undefined || !wants(name)) continue;

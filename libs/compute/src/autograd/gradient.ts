@@ -6,7 +6,7 @@ export interface GradientContext<I extends Inputs, R> {
   readonly inputs: I;
   readonly options: R;
   readonly outputs: readonly Tensor[];
-  /** Gradient of the first output. */
+  /** Gradient of the first output; an operation of several outputs looks at `dys` instead, where it may be missing. */
   readonly dy: Tensor;
   /** Gradients of all outputs; undefined where nothing flows back. */
   readonly dys: readonly (Tensor | undefined)[];
