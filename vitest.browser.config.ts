@@ -20,7 +20,7 @@ function chromium(): string {
 
 const conditions = ['@voxelwise/source', 'browser', 'import', 'module', 'default'];
 const provider = playwright({
-  launchOptions: { executablePath: chromium(), args: ['--no-sandbox', '--enable-unsafe-webgpu', `--use-webgpu-adapter=${process.env['WEBGPU_ADAPTER'] ?? 'swiftshader'}`] },
+  launchOptions: { executablePath: chromium(), args: ['--no-sandbox', '--enable-unsafe-webgpu', `--use-webgpu-adapter=${process.env['WEBGPU_ADAPTER'] ?? 'swiftshader'}`, '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'] },
 });
 
 function project(name: string, include: string[], exclude: string[], headers: Record<string, string>) {

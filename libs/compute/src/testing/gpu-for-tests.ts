@@ -9,6 +9,12 @@ interface NodeProcess {
 /** Where Debian's chromium-common puts the manifest of SwiftShader. */
 const SOFTWARE_DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
+/**
+ * SwiftShader unrolls the initialization of workgroup memory by this Vulkan extension element by element; without it Dawn
+ * writes a loop, and pipelines compile some ten times faster.
+ */
+const FAST_COMPILING = 'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension';
+
 let found: Promise<GPU | undefined> | undefined;
 
 /** The source of adapters, or undefined where none has an adapter: tests then skip and say so. */
@@ -34,7 +40,7 @@ async function search(): Promise<GPU | undefined> {
       if (!node.getBuiltinModule!('node:fs').existsSync(SOFTWARE_DRIVER)) return undefined;
       node.env['VK_ICD_FILENAMES'] = SOFTWARE_DRIVER;
     }
-    const gpu = await createNodeGpu();
+    const gpu = await createNodeGpu({ switches: [FAST_COMPILING] });
     return (await gpu.requestAdapter()) === null ? undefined : gpu;
   } catch {
     // The optional package is not installed.
