@@ -24,7 +24,8 @@ export const ${name} = defineOp<{ x: Tensor }, ${type}>({
   name: '${name}',
   defaults: { factor: 2 },
   shape: ({ x }) => {
-    if (x.dtype !== 'f32') throw new DTypeError(\`${name}: x is f32, came \${describe(x)}; convert it with cast.\`, { dtype: x.dtype });
+    if (x.dtype !== 'f32')
+      throw new DTypeError(\`${name}: x is f32, came \${describe(x)}; convert it with cast.\`, { dtype: x.dtype });
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm, webgpu },
@@ -53,7 +54,10 @@ import type { ${type} } from './${folder}.ts';
 export const wasm: WasmKernel<${type}> = {
   layouts: ({ inputs }) => ({ inputs: { x: inputs['x']!.layout }, outputs: [inputs['x']!.layout] }),
   lower: ({ inputs, outputs: [y], options: { factor } }) => [
-    { kernel: '${kernel}', args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, y.layout) / 4), float(factor)] },
+    {
+      kernel: '${kernel}',
+      args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, y.layout) / 4), float(factor)],
+    },
   ],
 };
 `,
@@ -79,7 +83,12 @@ import type { ${type} } from './${folder}.ts';
 
 export const webgpu: WebGpuKernel<${type}> = {
   lower: ({ inputs, outputs: [y], options: { factor } }) => [
-    { shader, bindings: [inputs['x']!, y], uniforms: [u32(sizeOf(y.shape)), f32(factor)], workgroups: linearGroups(sizeOf(y.shape), 64) },
+    {
+      shader,
+      bindings: [inputs['x']!, y],
+      uniforms: [u32(sizeOf(y.shape)), f32(factor)],
+      workgroups: linearGroups(sizeOf(y.shape), 64),
+    },
   ],
 };
 `,
@@ -103,7 +112,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 import { defineGradient, type GradientRule } from '../../autograd/gradient.ts';
 import { ${name} } from './${folder}.ts';
 
-export const ${name}Rule: GradientRule = defineGradient(${name}, ({ dy, options }) => ({ x: ${name}({ x: dy }, options) }));
+export const ${name}Rule: GradientRule = defineGradient(${name}, ({ dy, options }) => ({
+  x: ${name}({ x: dy }, options),
+}));
 `,
     '.test.ts': `import { testOp } from '../../testing/conformance.ts';
 import { ${name} } from './${folder}.ts';

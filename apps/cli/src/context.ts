@@ -56,6 +56,16 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
   };
 }
 
+/** The global flags again, as words: for a command that runs others. */
+export function globalWords({ output, device, threads, seed, maxMemory, workspaceFlag }: Context): string[] {
+  return [
+    ...(output.json ? ['--json'] : []), ...(output.quiet ? ['--quiet'] : []), ...(output.verbose ? ['--verbose'] : []),
+    '--device', device, '--threads', String(threads), '--seed', String(seed),
+    ...(maxMemory === undefined ? [] : ['--max-memory', `${maxMemory}B`]),
+    ...(workspaceFlag === undefined ? [] : ['--workspace', workspaceFlag]),
+  ];
+}
+
 /** Throws: InterruptedError once a signal came. */
 export function stopIfInterrupted(context: Context): void {
   if (context.signal.aborted) throw new InterruptedError();

@@ -14,6 +14,7 @@ import { preprocessCommand } from './commands/preprocess.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { trainCommand } from './commands/train.ts';
+import { upstreamCommands } from './commands/upstream.ts';
 import { version } from './version.ts';
 
 export interface Surroundings {
@@ -35,6 +36,7 @@ export type WithContext = (work: (context: Context, ...args: never[]) => Promise
 const COMMANDS: readonly CommandDefinition[] = [
   runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
   findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand,
+  ...upstreamCommands,
 ];
 
 export function makeProgram(surroundings: Surroundings): Command {
