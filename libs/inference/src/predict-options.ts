@@ -10,6 +10,11 @@ export interface PredictOptions {
   readonly mirroring?: boolean;
   /** Also return probabilities on the input's grid. */
   readonly probabilities?: boolean;
+  /**
+   * Bytes that logits may take on the host; above, labels are decided slab by slab while windows are still being computed.
+   * Probabilities need all of them. Default 1 GiB.
+   */
+  readonly maxLogitBytes?: number;
   /** The previous stage's segmentation of this case, on the input's grid (cascade). */
   readonly previousStage?: Volume;
   /** Network passes done and to do. */

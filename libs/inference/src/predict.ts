@@ -9,8 +9,12 @@ import { preprocessSettings } from './model/preprocess-settings.ts';
 import type { PredictOptions, Prediction } from './predict-options.ts';
 import { probabilitiesOf } from './segmentation/probabilities.ts';
 import { oneHotLabels } from './segmentation/one-hot.ts';
-import { slidingWindow } from './window/sliding-window.ts';
+import { decidesBySlab, decideSlabs } from './segmentation/slab-decisions.ts';
+import { slidingSlabs, slidingWindow, type WindowSettings } from './window/sliding-window.ts';
 import type { HostImage } from './window/voxel-box.ts';
+
+/** Above this, labels are decided slab by slab. */
+const MOST_LOGIT_BYTES = 2 ** 30;
 
 /** A model whose weights are on a device: predicts one case after another. */
 export interface Predictor {
@@ -39,6 +43,16 @@ export function openPredictor(model: Model, device: Device): Predictor {
     return network;
   });
 
+  const regions = plan.labels.hasRegions ? plan.labels.regionsClassOrder! : null;
+  const windowSettings = (options: Omit<PredictOptions, 'device'>): WindowSettings => ({
+    ...options,
+    device,
+    patch,
+    flat: plan.dimensions === 2,
+    outputChannels: plan.network.outputChannels,
+    mirrorAxes: (options.mirroring ?? true) ? model.mirrorAxes : [],
+  });
+
   const predictor: Predictor = {
     model,
     async predict(subject, options = {}) {
@@ -46,23 +60,22 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const staged: Case = options.previousStage ? { ...subject, labels: options.previousStage } : { id: subject.id, images: subject.images };
       const { case: prepared, properties } = await preprocess(staged, settings, device);
       const image = await hostImage(prepared, model, options.previousStage !== undefined);
-      const logits = await predictor.logits(image, options);
-      return predictor.restore(logits, subject, properties, options);
+      const bytes = plan.network.outputChannels * voxelCount(image.shape) * 4;
+      if (bytes <= (options.maxLogitBytes ?? MOST_LOGIT_BYTES) || options.probabilities || !decidesBySlab(settings))
+        return predictor.restore(await predictor.logits(image, options), subject, properties, options);
+      const labels = await decideSlabs(slidingSlabs(networks, image, windowSettings(options)), { device, properties, settings, regions });
+      const uploaded = tensor(device, labels, [1, ...properties.shapeAfterCropping]);
+      const restored = restoreVoxels(uploaded, properties, 0);
+      const found = (await restored.read()) as Int32Array;
+      for (const made of new Set([uploaded, restored])) made.dispose();
+      return { segmentation: labelVolume(found, subject.images) };
     },
     logits(image, options = {}) {
-      return slidingWindow(networks, image, {
-        ...options,
-        device,
-        patch,
-        flat: plan.dimensions === 2,
-        outputChannels: plan.network.outputChannels,
-        mirrorAxes: (options.mirroring ?? true) ? model.mirrorAxes : [],
-      });
+      return slidingWindow(networks, image, windowSettings(options));
     },
     async restore(logits, subject, properties, options = {}) {
-      const { labels } = plan;
       const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
-      const decided = restoreSegmentation(uploaded, properties, settings, { regions: labels.hasRegions ? labels.regionsClassOrder! : null });
+      const decided = restoreSegmentation(uploaded, properties, settings, { regions });
       const found = (await decided.read()) as Int32Array;
       decided.dispose();
       const segmentation = labelVolume(found, subject.images);
@@ -71,11 +84,11 @@ export function openPredictor(model: Model, device: Device): Predictor {
       return { segmentation, ...(probabilities ? { probabilities } : {}) };
     },
     async nextStage(logits, shape) {
-      const { labels, spacing } = plan;
+      const { spacing } = plan;
       const own = (spacing.length === 2 ? [1, ...spacing] : spacing) as unknown as PerAxis;
       const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
       const resampled = resampleData(uploaded, shape, own, own, settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null });
-      const decided = decideLabels({ logits: resampled }, { regions: labels.hasRegions ? labels.regionsClassOrder! : null });
+      const decided = decideLabels({ logits: resampled }, { regions });
       const found = await decided.read();
       for (const made of new Set([uploaded, resampled, decided])) made.dispose();
       return Int16Array.from(found);

@@ -7,6 +7,7 @@ import type { Module } from '@voxelwise/nets';
 import type { PerAxis } from '@voxelwise/volume';
 import { gaussianWeights } from './gaussian.ts';
 import { padding, windowStarts } from './placement.ts';
+import { finishedSlab, pasteSlab, shift } from './slab.ts';
 import { addWindow, cutWindow, type HostImage, type Placement, type WindowBox } from './voxel-box.ts';
 
 export interface WindowSettings {
@@ -28,33 +29,70 @@ export interface WindowSettings {
 
 /** Logits [K, z, y, x] of an image [C, z, y, x], averaged over the networks (folds). */
 export async function slidingWindow(networks: readonly Module[], image: HostImage, settings: WindowSettings): Promise<HostImage> {
+  const { outputChannels: channels } = settings;
+  const whole: HostImage = { channels, shape: image.shape, data: new Float32Array(channels * voxels(image.shape)) };
+  for await (const { axis, start, logits } of slidingSlabs(networks, image, settings)) {
+    if (logits.data.length === whole.data.length) return logits;
+    pasteSlab(whole, logits, axis, start);
+  }
+  return whole;
+}
+
+/** A part of the image that no window to come will touch: all of two axes, and from `start` on along `axis`. */
+export interface Slab {
+  readonly axis: number;
+  readonly start: number;
+  readonly logits: HostImage;
+}
+
+/**
+ * The same, slab by slab along one axis as they are finished, so that never more than one patch's extent of logits is held.
+ * The axis is the one that keeps least.
+ */
+export async function* slidingSlabs(networks: readonly Module[], image: HostImage, settings: WindowSettings): AsyncGenerator<Slab> {
   const { patch, outputChannels, device, onProgress, signal } = settings;
   const { stepSize = 0.5, mirrorAxes = [], flat, batch = flat ? 8 : 1 } = settings;
   const weights = Float32Array.from(gaussianWeights(flat ? patch.slice(1) : patch));
-  const sum: HostImage = { channels: outputChannels, shape: image.shape, data: new Float32Array(outputChannels * voxels(image.shape)) };
-  const total: HostImage = { channels: 1, shape: image.shape, data: new Float32Array(voxels(image.shape)) };
-  const starts = placements(image.shape, patch, stepSize);
   const ones = new Float32Array(weights.length).fill(1);
-  for (const start of starts) addWindow(total, ones, 0, weights, { start, patch, mirrored: [] });
-
-  const passes = starts.flatMap((start) => subsets(mirrorAxes).map((mirrored): Placement => ({ start, patch, mirrored })));
-  const all = passes.length * networks.length;
-  let done = 0;
-  for (let first = 0; first < passes.length; first += batch) {
-    const group = passes.slice(first, first + batch);
-    for (const network of networks) {
-      signal?.throwIfAborted();
-      const { logits, box } = await runPatches(network, image, group, { device, patch, flat });
-      const window = outputChannels * voxels(box.shape);
-      group.forEach((placement, k) => addWindow(sum, logits, k * window, weights, placement, box));
-      done += group.length;
-      onProgress?.(done, all);
-    }
-  }
+  const starts = placements(image.shape, patch, stepSize);
+  const axis = streamingAxis(image.shape, patch, flat);
+  const layers = [...new Set(starts.map((start) => start[axis]!))].sort((a, b) => a - b);
+  const held = image.shape.map((n, k) => (k === axis ? Math.min(n, flat ? batch : patch[axis]!) : n)) as unknown as PerAxis;
+  const sum: HostImage = { channels: outputChannels, shape: held, data: new Float32Array(outputChannels * voxels(held)) };
+  const total: HostImage = { channels: 1, shape: held, data: new Float32Array(voxels(held)) };
   const copies = 2 ** mirrorAxes.length * networks.length;
-  const size = total.data.length;
-  for (let c = 0; c < outputChannels; c++) for (let v = 0; v < size; v++) sum.data[c * size + v]! /= total.data[v]! * copies;
-  return sum;
+  const all = starts.length * copies;
+  let done = 0;
+  // Slices need no overlap: as many layers as fit one batch are finished together.
+  const together = flat && axis === 0 ? batch : 1;
+  for (let layer = 0; layer < layers.length; layer += together) {
+    const from = Math.max(0, layers[layer]!);
+    const seen = new Set(layers.slice(layer, layer + together));
+    const here = starts.filter((start) => seen.has(start[axis]!));
+    const inside = (start: PerAxis): PerAxis => start.map((s, k) => (k === axis ? s - from : s)) as unknown as PerAxis;
+    for (const start of here) addWindow(total, ones, 0, weights, { start: inside(start), patch, mirrored: [] });
+    const passes = here.flatMap((start) => subsets(mirrorAxes).map((mirrored): Placement => ({ start, patch, mirrored })));
+    for (let first = 0; first < passes.length; first += batch) {
+      const group = passes.slice(first, first + batch);
+      for (const network of networks) {
+        signal?.throwIfAborted();
+        const { logits, box } = await runPatches(network, image, group, { device, patch, flat });
+        const window = outputChannels * voxels(box.shape);
+        group.forEach((placement, k) => addWindow(sum, logits, k * window, weights, { ...placement, start: inside(placement.start) }, box));
+        done += group.length;
+        onProgress?.(done, all);
+      }
+    }
+    const next = layers[layer + together];
+    const finished = Math.min(held[axis]!, (next === undefined ? image.shape[axis]! : Math.max(0, next)) - from);
+    yield { axis, start: from, logits: finishedSlab(sum, total, axis, finished, copies) };
+    if (next !== undefined) for (const kept of [sum, total]) shift(kept, axis, finished);
+  }
+}
+
+/** The axis along which the fewest logits have to be held. */
+function streamingAxis(shape: PerAxis, patch: PerAxis, flat: boolean): 0 | 1 {
+  return !flat && shape[1] / patch[1] > shape[0] / patch[0] ? 1 : 0;
 }
 
 /** Runs one group of windows. Of the logits only the box that lies in the image is read: a small image in a large patch is mostly padding. */

@@ -1,0 +1,117 @@
+/**
+ * Labels from logits that come slab by slab: each output layer is decided as soon as the layers it lies between are there, so
+ * the logits of a whole volume are never in memory. The same arithmetic as resampling everything first (linear, separable).
+ */
+import { decideLabels, resizeDecide, tensor, type Device } from '@voxelwise/compute';
+import { separateAxis, type PreprocessProperties, type PreprocessSettings } from '@voxelwise/transforms';
+import type { PerAxis } from '@voxelwise/volume';
+import type { Slab } from '../window/sliding-window.ts';
+import type { HostImage } from '../window/voxel-box.ts';
+
+export interface SlabDecisions {
+  readonly device: Device;
+  readonly properties: PreprocessProperties;
+  readonly settings: Pick<PreprocessSettings, 'resampling'>;
+  /** A label per region, or null: the greatest logit wins. */
+  readonly regions: readonly number[] | null;
+}
+
+/** Whether logits of this plan can be decided layer by layer: linear or nearest resampling. */
+export function decidesBySlab({ resampling }: Pick<PreprocessSettings, 'resampling'>): boolean {
+  return (resampling?.probabilities?.order ?? 1) !== 3;
+}
+
+/** Labels [z, y, x] on the crop's grid (transposed order). */
+export async function decideSlabs(slabs: AsyncIterable<Slab>, { device, properties, settings, regions }: SlabDecisions): Promise<Int32Array> {
+  const { shape: from, shapeAfterCropping: to, targetSpacing, spacing, transposeForward } = properties;
+  const labels = new Int32Array(to[0] * to[1] * to[2]);
+  const same = from.every((n, axis) => n === to[axis]);
+  const { order, forceSeparateZ } = settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null };
+  const current = transposeForward.map((axis) => spacing[axis]!) as unknown as PerAxis;
+  const separate = same ? -1 : separateAxis(targetSpacing, current, forceSeparateZ);
+
+  const decide = async (logits: HostImage, axis: number, start: number): Promise<void> => {
+    const shape = to.map((n, k) => (k === axis ? logits.shape[axis]! : n)) as unknown as PerAxis;
+    const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
+    const decided = same ? decideLabels({ logits: uploaded }, { regions }) : resizeDecide({ logits: uploaded }, { shape, order, separateAxis: separate, regions });
+    paste(labels, to, (await decided.read()) as Int32Array, shape, axis, start);
+    uploaded.dispose();
+    decided.dispose();
+  };
+
+  let layers: Layers | undefined;
+  for await (const { axis, start, logits } of slabs) {
+    if (same) {
+      await decide(logits, axis, start);
+      continue;
+    }
+    layers ??= new Layers(from[axis]!, to[axis]!, separate === axis || order === 0);
+    for (const [at, layer] of layers.add(logits, axis, start)) await decide(layer, axis, at);
+  }
+  return labels;
+}
+
+/** Input layers in, in order; output layers out, each blended from the two it lies between. */
+class Layers {
+  readonly #extent: number;
+  readonly #outputs: number;
+  readonly #nearest: boolean;
+  readonly #held = new Map<number, HostImage>();
+  #next = 0;
+
+  constructor(extent: number, outputs: number, nearest: boolean) {
+    this.#extent = extent;
+    this.#outputs = outputs;
+    this.#nearest = nearest;
+  }
+
+  *add(slab: HostImage, axis: number, start: number): Generator<readonly [number, HostImage]> {
+    const count = slab.shape[axis]!;
+    const available = start + count;
+    const layer = (index: number): HostImage => this.#held.get(index) ?? cut(slab, axis, index - start);
+    while (this.#next < this.#outputs) {
+      const [low, high, share] = this.#sources(this.#next);
+      if (high >= available) break;
+      const blended = share === 0 ? layer(low) : blend(layer(low), layer(high), share);
+      yield [this.#next++, blended];
+    }
+    // The next output may lie between this slab and the one to come.
+    this.#held.clear();
+    if (this.#next < this.#outputs) {
+      const [low] = this.#sources(this.#next);
+      for (let index = Math.max(low, start); index < available; index++) this.#held.set(index, cut(slab, axis, index - start));
+    }
+  }
+
+  /** The two input layers around an output layer, and the share of the second. */
+  #sources(output: number): readonly [number, number, number] {
+    const t = ((output + 0.5) * this.#extent) / this.#outputs - 0.5;
+    const clamp = (index: number): number => Math.min(this.#extent - 1, Math.max(0, index));
+    if (this.#nearest) {
+      const index = clamp(Math.floor(t + 0.5));
+      return [index, index, 0];
+    }
+    const low = clamp(Math.floor(t));
+    const high = clamp(Math.floor(t) + 1);
+    return low === high ? [low, low, 0] : [low, high, t - Math.floor(t)];
+  }
+}
+
+function cut({ channels, shape, data }: HostImage, axis: number, index: number): HostImage {
+  const inner = shape.slice(axis + 1).reduce((product, n) => product * n, 1);
+  const outer = shape.slice(0, axis).reduce((product, n) => product * n, channels);
+  const layer = new Float32Array(outer * inner);
+  for (let o = 0; o < outer; o++) layer.set(data.subarray((o * shape[axis]! + index) * inner, (o * shape[axis]! + index + 1) * inner), o * inner);
+  return { channels, shape: shape.map((n, k) => (k === axis ? 1 : n)) as unknown as PerAxis, data: layer };
+}
+
+function blend(low: HostImage, high: HostImage, share: number): HostImage {
+  return { ...low, data: low.data.map((value, k) => value + (high.data[k]! - value) * share) };
+}
+
+function paste(labels: Int32Array, to: PerAxis, part: Int32Array, shape: PerAxis, axis: number, start: number): void {
+  const inner = to.slice(axis + 1).reduce((product, n) => product * n, 1);
+  const outer = to.slice(0, axis).reduce((product, n) => product * n, 1);
+  const length = shape[axis]! * inner;
+  for (let o = 0; o < outer; o++) labels.set(part.subarray(o * length, (o + 1) * length), (o * to[axis]! + start) * inner);
+}
