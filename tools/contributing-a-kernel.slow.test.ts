@@ -16,8 +16,8 @@ const run = (command: string): string => execSync(command, { cwd: copy, encoding
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'voxelwise-kernel-'));
-  for (const path of ['package.json', 'tsconfig.base.json', 'vitest.config.ts', 'tools', 'libs/compute'])
-    cpSync(join(root, path), join(copy, path), { recursive: true, filter: (from) => !/[/\\](node_modules|dist|\.tmp)([/\\]|$)/.test(from) });
+  for (const path of ['package.json', 'tsconfig.base.json', 'vitest.config.ts', 'tools', 'libs/compute', 'libs/io'])
+    cpSync(join(root, path), join(copy, path), { recursive: true, filter: (from) => !/[/\\](node_modules|dist|fixtures|\.tmp)([/\\]|$)/.test(from) });
   writeFileSync(join(copy, 'tsconfig.json'), JSON.stringify({ files: [], references: [{ path: 'libs/compute' }] }));
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   if (existsSync(join(root, 'libs/compute/node_modules'))) symlinkSync(join(root, 'libs/compute/node_modules'), join(copy, 'libs/compute/node_modules'));
