@@ -45,12 +45,16 @@ export interface Application<P> {
   apply(to: Scene, parameters: P): Scene | Promise<Scene>;
   /** Takes a volume back to where it was before; absent: cannot be undone. */
   invert?(volume: Volume<Tensor>, parameters: P): Volume<Tensor>;
+  /** `positions`: voxels move in a way that has no inverse; else a missing `invert` means that nothing moved. */
+  readonly moves?: 'positions';
   /** Spatial transforms that are affine say where voxels go, so that several in a row are sampled once. */
   place?(grid: Grid, parameters: P): Placement;
   sampling?(parameters: P): Sampling;
 }
 
 export interface Transform<P = unknown> extends Application<P> {
+  /** The record of the single steps, for transforms made of others. */
+  record?(parameters: P): readonly Applied[];
   /** All chance and all measuring. May wait for the device. */
   sample(of: Scene, rng: Rng): P | Promise<P>;
   /** Whether `sample` looks at voxels; others only need the grids. Default true. */

@@ -32,6 +32,7 @@ function randomField(device: Device, shape: PerAxis, mm: PerAxis, { key, displac
 
 export const elasticApplication: Application<ElasticParameters> & { apply(to: Scene, parameters: ElasticParameters): Scene } = {
   name: 'elastic',
+  moves: 'positions',
   apply: (scene, parameters) =>
     mapVolumes(scene, (volume) => {
       const field = randomField(volume.voxels.device, volume.grid.shape, spacingOf(volume.grid), parameters);
@@ -69,6 +70,7 @@ export interface ControlGridParameters {
 /** Free-form deformation by a control grid: cubic B-splines over a mesh of n - 3 cells across the image. Source: Rueckert 1999; ITK. */
 export const controlGridApplication: Application<ControlGridParameters> & { apply(to: Scene, parameters: ControlGridParameters): Scene } = {
   name: 'controlGrid',
+  moves: 'positions',
   apply: (scene, { controlPoints, controlShape, sampling }) =>
     mapVolumes(scene, (volume) => {
       const { shape, affine } = volume.grid;
@@ -156,6 +158,7 @@ export interface GridDistortionParameters {
 /** Cells of a regular grid stretch and shrink, axis by axis. */
 export const gridDistortionApplication: Application<GridDistortionParameters> & { apply(to: Scene, parameters: GridDistortionParameters): Scene } = {
   name: 'gridDistortion',
+  moves: 'positions',
   apply: (scene, { steps, cells, sampling, monaiRemainder = false }) =>
     mapVolumes(scene, (volume) => {
       const { shape } = volume.grid;

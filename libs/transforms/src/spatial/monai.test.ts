@@ -32,7 +32,7 @@ const angles = (angle: Any): number[] => (typeof angle === 'number' ? [angle, 0,
 const monai = (p: Any): number[] => monaiAffineMatrix({ radians: p.rotate_params ?? p.rotate, shear: p.shear_params ?? p.shear, translateVoxels: p.translate_params ?? p.translate, scale: p.scale_params ?? p.scale });
 
 const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | undefined> = {
-  Spacing: (p) => (p.recompute_affine ? undefined : spacing({ spacingMm: p.pixdim, extent: p.scale_extent ? 'edges' : 'centers', diagonal: p.diagonal ?? false, minMm: p.min_pixdim, maxMm: p.max_pixdim, alignCorners: p.align_corners ?? false, sampling: sampling(p) })),
+  Spacing: (p) => (p.recompute_affine ? undefined : spacing({ spacingMm: p.pixdim, extent: p.scale_extent ? 'edges' : 'corners', diagonal: p.diagonal ?? false, minMm: p.min_pixdim, maxMm: p.max_pixdim, alignCorners: p.align_corners ?? false, sampling: sampling(p) })),
   Orientation: (p) => orientation(p.axcodes ?? 'RAS'),
   SpatialResample: (p, { images }) => resample({ onto: { affine: Float64Array.from(p.dst_affine.flat()), shape: p.spatial_size ?? coveringShape(images.grid, p.dst_affine.flat()) }, alignCorners: p.align_corners, sampling: sampling(p) }),
   ResampleToMatch: (p) => resample({ onto: { affine: Float64Array.from(p.dst_affine.flat()), shape: p.dst_shape }, sampling: sampling(p) }),

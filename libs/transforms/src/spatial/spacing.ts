@@ -10,10 +10,10 @@ export interface SpacingSettings {
   /** Millimetres per array axis; null (or not positive): the axis keeps its own. */
   readonly spacingMm: readonly (number | null)[];
   /**
-   * What stays where it was: `edges` (default), the outer faces of the image, so that its extent in millimetres stays;
-   * `centers`, the outermost voxel centers (MONAI's default).
+   * What stays where it was: `center` (default), the middle of the image, with round(n · spacing / target) voxels; `corners`,
+   * the outermost voxel centers (MONAI's default); `edges`, the first voxel's outer face (MONAI's scale_extent).
    */
-  readonly extent?: 'edges' | 'centers';
+  readonly extent?: 'center' | 'edges' | 'corners';
   /** Axes of the result run along the world axes. */
   readonly diagonal?: boolean;
   /** Axes whose spacing lies between these bounds (and the target) keep it. */
@@ -25,7 +25,7 @@ export interface SpacingSettings {
 
 const NEAR = 1e-3;
 
-export function spacingPlacement(grid: Grid, { spacingMm, extent = 'edges', diagonal: straight = false, minMm, maxMm, alignCorners = false }: SpacingSettings): Placement {
+export function spacingPlacement(grid: Grid, { spacingMm, extent = 'center', diagonal: straight = false, minMm, maxMm, alignCorners = false }: SpacingSettings): Placement {
   const current = spacingOf(grid);
   if (!current.every((mm) => mm > 0)) throw new TransformError(`spacing: the image has a voxel size of 0 mm ([${current.join(', ')}]); its geometry is broken.`, { current });
   const target = current.map((mm, axis) => {
@@ -37,18 +37,25 @@ export function spacingPlacement(grid: Grid, { spacingMm, extent = 'edges', diag
   });
   const turned = straight ? linear(diagonalBlock(target)) : linear(product(rotationOf(grid), diagonalBlock(target)));
   const inverse = invert(turned);
-  const edge = extent === 'edges' ? 0.5 : 0;
+  const edge = extent === 'corners' ? 0 : 0.5;
   const corners = Array.from({ length: 8 }, (_, k) => applyTo(compose(inverse, fromAffine(grid.affine)), [0, 1, 2].map((axis) => ((k >> axis) & 1 ? grid.shape[axis]! - 1 + edge : -edge))));
   const low = [0, 1, 2].map((axis) => Math.min(...corners.map((corner) => corner[axis]!)));
   const reach = [0, 1, 2].map((axis) => Math.max(...corners.map((corner) => corner[axis]!)) - low[axis]!);
-  const shape = reach.map((e) => Math.max(1, extent === 'edges' ? roundHalfEven(e) : roundHalfEven(e + 1))) as unknown as PerAxis;
-  const origin = extent === 'edges' ? edgeOrigin(grid, shape, straight, turned, low) : cornerOrigin(grid, shape, turned, corners, low);
+  const shape = reach.map((e) => Math.max(1, extent === 'corners' ? roundHalfEven(e + 1) : roundHalfEven(e))) as unknown as PerAxis;
+  const origin = extent === 'center' ? centerOrigin(grid, shape, turned) : extent === 'edges' ? edgeOrigin(grid, shape, straight, turned, low) : cornerOrigin(grid, shape, turned, corners, low);
   const after: Grid = { shape, affine: toAffine(turned.map((value, k) => (k % 4 === 3 ? origin[Math.floor(k / 4)]! : value))) };
   const matrix = between(grid, after);
   return { grid: after, matrix: alignCorners ? cornerAligned(matrix, grid.shape, shape) : matrix };
 }
 
-/** With rounded sizes the two images share their center: the first voxel moves by half of what is left over. */
+/** The middle of the new grid is the middle of the old one. */
+function centerOrigin(grid: Grid, shape: PerAxis, turned: Matrix34): PerAxis {
+  const center = applyTo(fromAffine(grid.affine), grid.shape.map((n) => (n - 1) / 2));
+  const half = applyTo(turned, shape.map((m) => (m - 1) / 2));
+  return center.map((c, axis) => c - half[axis]!) as unknown as PerAxis;
+}
+
+/** MONAI's scale_extent: the first voxel moves as if the extents were equal. */
 function edgeOrigin(grid: Grid, shape: PerAxis, straight: boolean, turned: Matrix34, low: readonly number[]): PerAxis {
   if (straight) return applyTo(turned, low.map((value) => value + 0.5));
   return applyTo(fromAffine(grid.affine), grid.shape.map((n, axis) => (n / shape[axis]! - 1) / 2));
