@@ -20,7 +20,15 @@ function chromium(): string {
 
 const conditions = ['@voxelwise/source', 'browser', 'import', 'module', 'default'];
 const provider = playwright({
-  launchOptions: { executablePath: chromium(), args: ['--no-sandbox', '--enable-unsafe-webgpu', `--use-webgpu-adapter=${process.env['WEBGPU_ADAPTER'] ?? 'swiftshader'}`, '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'] },
+  launchOptions: {
+    executablePath: chromium(),
+    args: [
+      '--no-sandbox',
+      '--enable-unsafe-webgpu',
+      `--use-webgpu-adapter=${process.env['WEBGPU_ADAPTER'] ?? 'swiftshader'}`,
+      '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
+    ],
+  },
 });
 
 function project(name: string, include: string[], exclude: string[], headers: Record<string, string>) {
@@ -34,7 +42,13 @@ function project(name: string, include: string[], exclude: string[], headers: Re
       testTimeout: 60_000,
       hookTimeout: 60_000,
       fileParallelism: false,
-      browser: { enabled: true, headless: true, provider, screenshotFailures: false, instances: [{ browser: 'chromium' as const }] },
+      browser: {
+        enabled: true,
+        headless: true,
+        provider,
+        screenshotFailures: false,
+        instances: [{ browser: 'chromium' as const }],
+      },
     },
   };
 }
@@ -42,7 +56,10 @@ function project(name: string, include: string[], exclude: string[], headers: Re
 export default defineConfig({
   test: {
     projects: [
-      project('isolated page', ['libs/*/src/**/*.browser.test.ts'], ['**/*.plain.browser.test.ts'], { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }),
+      project('isolated page', ['libs/*/src/**/*.browser.test.ts'], ['**/*.plain.browser.test.ts'], {
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Embedder-Policy': 'require-corp',
+      }),
       project('plain page', ['libs/*/src/**/*.plain.browser.test.ts'], [], {}),
     ],
   },

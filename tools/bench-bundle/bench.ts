@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from '@voxelwise/compute';
+import { createWebGpuDevice, tensorCoresAvailable, type WebGpuDevice, type WebGpuOptions } from '@voxelwise/compute';
 import { createNodeGpu } from '@voxelwise/compute/node';
 import { gpuOps, testGpuOp } from '../../libs/compute/src/testing/gpu-conformance.ts';
 import { runRegistered } from './test-runner.ts';
@@ -32,7 +32,8 @@ const budget = Number(given.budget) * 1000;
 /** Of activations stored as halves; nnU-Net's own scaler starts at 65536 and ends near this. */
 const LOSS_SCALE = 1024;
 
-type Column = 'f32' | 'f16' | 'torch fp32' | 'torch TF32' | 'torch AMP';
+type Own = 'f32' | 'f16' | 'f16 matrices';
+type Column = Own | 'torch fp32' | 'torch TF32' | 'torch AMP';
 const seconds: Record<string, Partial<Record<Column, number>>> = {};
 const notes: string[] = [];
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -54,9 +55,17 @@ async function best(body: () => Promise<unknown>): Promise<number> {
   return least;
 }
 
-async function conformance(open: () => Promise<WebGpuDevice>, column: Column): Promise<{ passed: number; failures: readonly string[] }> {
+async function conformance(
+  open: () => Promise<WebGpuDevice>,
+  column: Column,
+): Promise<{ passed: number; failures: readonly string[] }> {
   let device: Promise<WebGpuDevice> | undefined;
-  for (const op of gpuOps) testGpuOp(op, { open: () => (device ??= open()), ...(given.tiny ? { fewCases: 1 } : {}), ...(column === 'f16' ? { half: true } : {}) });
+  for (const op of gpuOps)
+    testGpuOp(op, {
+      open: () => (device ??= open()),
+      ...(given.tiny ? { fewCases: 1 } : {}),
+      ...(column !== 'f32' ? { half: true } : {}),
+    });
   const report = await runRegistered();
   say(`conformance ${column}: ${report.passed} passed, ${report.failures.length} failed`);
   for (const failure of report.failures.slice(0, 20)) say(`  ${failure}`);
@@ -64,16 +73,18 @@ async function conformance(open: () => Promise<WebGpuDevice>, column: Column): P
   return report;
 }
 
-async function workloads(device: WebGpuDevice, column: 'f32' | 'f16'): Promise<void> {
+async function workloads(device: WebGpuDevice, column: Own): Promise<void> {
   for (const name of ['A', 'C'] as const) {
     if (!only.includes(name)) continue;
     try {
-      const work = unet(device, sizes[name], column === 'f16' ? LOSS_SCALE : 1);
+      const work = unet(device, sizes[name], column === 'f32' ? 1 : LOSS_SCALE);
       put(`${name} forward`, column, await best(work.forward));
       const first = await work.step();
       put(`${name} step`, column, await best(work.step));
       const last = await work.step();
-      notes.push(`${name} ${column}: loss ${first.toFixed(4)} -> ${last.toFixed(4)}, peak memory ${(device.memory().peakBytes / 2 ** 20).toFixed(0)} MiB`);
+      notes.push(
+        `${name} ${column}: loss ${first.toFixed(4)} -> ${last.toFixed(4)}, peak memory ${(device.memory().peakBytes / 2 ** 20).toFixed(0)} MiB`,
+      );
       if (!Number.isFinite(last)) notes.push(`${name} ${column}: the loss is not finite`);
       work.dispose();
     } catch (error) {
@@ -94,42 +105,66 @@ async function workloads(device: WebGpuDevice, column: 'f32' | 'f16'): Promise<v
 function torch(): void {
   const script = join(dirname(fileURLToPath(import.meta.url)), 'torch_gpu.py');
   const python = process.env['PYTHON'] ?? 'python3';
-  const { status, stdout, stderr, error } = spawnSync(python, [script, JSON.stringify({ sizes, only, budget: budget / 1000 })], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const { status, stdout, stderr, error } = spawnSync(
+    python,
+    [script, JSON.stringify({ sizes, only, budget: budget / 1000 })],
+    { encoding: 'utf8', maxBuffer: 1 << 26 },
+  );
   if (status !== 0 || error) {
     notes.push(`PyTorch left out: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
     return;
   }
-  const { device, times } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { device: string; times: Record<string, Partial<Record<Column, number>>> };
+  const { device, times } = JSON.parse(stdout.trim().split('\n').at(-1)!) as {
+    device: string;
+    times: Record<string, Partial<Record<Column, number>>>;
+  };
   notes.push(`PyTorch on ${device}`);
-  for (const [row, columns] of Object.entries(times)) for (const [column, value] of Object.entries(columns)) put(row, column as Column, value);
+  for (const [row, columns] of Object.entries(times))
+    for (const [column, value] of Object.entries(columns)) put(row, column as Column, value);
 }
 
 function table(): void {
-  const columns: Column[] = ['f32', 'f16', 'torch fp32', 'torch TF32', 'torch AMP'];
+  const columns: Column[] = ['f32', 'f16', 'f16 matrices', 'torch fp32', 'torch TF32', 'torch AMP'];
   const cell = (value: number | undefined): string => (value === undefined ? '-' : (value * 1000).toFixed(3));
-  const ratio = (peer: number | undefined, own: number | undefined): string => (peer === undefined || own === undefined ? '-' : (peer / own).toFixed(2));
+  const ratio = (peer: number | undefined, own: number | undefined): string =>
+    peer === undefined || own === undefined ? '-' : (peer / own).toFixed(2);
   say('');
-  say(`| milliseconds | ${columns.join(' | ')} | torch fp32 / f32 | torch AMP / f16 |`);
+  say(`| milliseconds | ${columns.join(' | ')} | torch fp32 / f32 | torch AMP / best f16 |`);
   say(`|---|${columns.map(() => '---:|').join('')}---:|---:|`);
   for (const [row, times] of Object.entries(seconds))
-    say(`| ${row} | ${columns.map((column) => cell(times[column])).join(' | ')} | ${ratio(times['torch fp32'], times.f32)} | ${ratio(times['torch AMP'], times.f16)} |`);
+    say(
+      `| ${row} | ${columns.map((column) => cell(times[column])).join(' | ')} | ${ratio(times['torch fp32'], times.f32)} | ${ratio(times['torch AMP'], times['f16 matrices'] ?? times.f16)} |`,
+    );
   say('');
   for (const note of notes) say(note);
 }
 
 // Software adapters unroll what this extension does; see gpu-for-tests.ts.
-const gpu = await createNodeGpu({ switches: given.tiny ? ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'] : [] });
+const gpu = await createNodeGpu({
+  switches: given.tiny ? ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'] : [],
+});
 const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
 if (adapter === null) {
-  say('No WebGPU adapter: no Vulkan driver was found. On NVIDIA machines set VK_DRIVER_FILES to the driver’s nvidia_icd.json.');
+  say(
+    'No WebGPU adapter: no Vulkan driver was found. On NVIDIA machines set VK_DRIVER_FILES to the driver’s nvidia_icd.json.',
+  );
   process.exit(2);
 }
-const open = (options: WebGpuOptions = {}) => (): Promise<WebGpuDevice> => createWebGpuDevice({ gpu, ...options });
+const open =
+  (options: WebGpuOptions = {}) =>
+  (): Promise<WebGpuDevice> =>
+    createWebGpuDevice({ gpu, ...options });
 const { vendor, architecture, description } = adapter.info;
 const hasHalves = adapter.features.has('shader-f16');
-say(`adapter: ${vendor} ${architecture} (${description}); shader-f16 ${hasHalves}, subgroups ${adapter.features.has('subgroups')}, subgroup-matrix ${adapter.features.has('chromium-experimental-subgroup-matrix' as GPUFeatureName)}`);
+say(
+  `adapter: ${vendor} ${architecture} (${description}); shader-f16 ${hasHalves}, subgroups ${adapter.features.has('subgroups')}, subgroup-matrix ${adapter.features.has('chromium-experimental-subgroup-matrix' as GPUFeatureName)}`,
+);
 const reports: Record<string, { passed: number; failures: readonly string[] }> = {};
-const columns: ['f32' | 'f16', WebGpuOptions][] = [['f32', {}], ...(hasHalves ? [['f16', { halfActivations: true }] as ['f16', WebGpuOptions]] : [])];
+const hasMatrices = hasHalves && tensorCoresAvailable(adapter.features, adapter.info);
+const columns: [Own, WebGpuOptions][] = [['f32', {}]];
+if (hasHalves) columns.push(['f16', { halfActivations: true }]);
+if (hasMatrices) columns.push(['f16 matrices', { halfActivations: true, tensorCores: true }]);
+else notes.push('f16 matrices left out: the adapter has no subgroup matrices of 16x16x16 in subgroups of 32');
 if (!hasHalves) notes.push('f16 left out: the adapter has no shader-f16');
 for (const [column, options] of columns) {
   if (!given['no-conformance']) reports[column] = await conformance(open(options), column);
@@ -137,11 +172,26 @@ for (const [column, options] of columns) {
   await workloads(device, column);
   if (given.profile) {
     const rows = [...device.profile].sort((a, b) => b[1] - a[1]).slice(0, 12);
-    notes.push(`${column} milliseconds on the GPU, all runs: ${rows.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', ')}`);
+    notes.push(
+      `${column} milliseconds on the GPU, all runs: ${rows.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', ')}`,
+    );
   }
   device.dispose();
 }
 if (!given['no-torch']) torch();
 table();
-if (given.json !== undefined) writeFileSync(given.json, JSON.stringify({ adapter: { vendor, architecture, description, features: [...adapter.features] }, conformance: reports, seconds, notes }, null, 1));
+if (given.json !== undefined)
+  writeFileSync(
+    given.json,
+    JSON.stringify(
+      {
+        adapter: { vendor, architecture, description, features: [...adapter.features] },
+        conformance: reports,
+        seconds,
+        notes,
+      },
+      null,
+      1,
+    ),
+  );
 process.exit(Object.values(reports).some(({ failures }) => failures.length > 0) ? 1 : 0);

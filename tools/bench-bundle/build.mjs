@@ -13,7 +13,12 @@ import { parseArgs } from 'node:util';
 const LIMIT_MB = 60;
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
-const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/bench-bundle') }, 'with-node': { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: join(root, 'dist/bench-bundle') },
+    'with-node': { type: 'boolean', default: false },
+  },
+});
 const out = values.out;
 
 rmSync(out, { recursive: true, force: true });
@@ -44,7 +49,8 @@ for (const name of ['index.js', 'package.json', 'LICENSE.md']) cpSync(join(dawn,
 cpSync(join(dawn, 'dist/linux-x64'), join(target, 'dist/linux-x64'), { recursive: true });
 
 if (values['with-node']) {
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('--with-node packs the running Node, which is not a Linux x64 one.');
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Error('--with-node packs the running Node, which is not a Linux x64 one.');
   execFileSync('sh', ['-c', 'xz -T0 -c -- "$1" > "$2"', 'sh', process.execPath, join(out, 'node.xz')]);
 }
 writeFileSync(
@@ -63,7 +69,11 @@ exec ./node bench.js "$@"
 );
 chmodSync(join(out, 'run.sh'), 0o755);
 
-const sizeOf = (path) => (statSync(path).isDirectory() ? readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0) : statSync(path).size);
+const sizeOf = (path) =>
+  statSync(path).isDirectory()
+    ? readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
+    : statSync(path).size;
 const megabytes = sizeOf(out) / 1e6;
-if (megabytes > LIMIT_MB) throw new Error(`The bundle takes ${megabytes.toFixed(1)} MB, at most ${LIMIT_MB} are allowed.`);
+if (megabytes > LIMIT_MB)
+  throw new Error(`The bundle takes ${megabytes.toFixed(1)} MB, at most ${LIMIT_MB} are allowed.`);
 console.log(`${out}: ${megabytes.toFixed(1)} MB. Run: sh run.sh [--tiny] [--json results.json]`);

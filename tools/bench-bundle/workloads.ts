@@ -2,7 +2,25 @@
  * The GPU bench's workloads, made of the libraries as users get them. A: PlainConvUNet in 3D, patch 40×56×40, batch 2.
  * B: single 3×3×3 convolutions and their gradients. C: PlainConvUNet in 2D, 512×512, batch 12.
  */
-import { conv, convInputGradient, convWeightGradient, diceCrossEntropy, gradientNorm, mul, Philox, scope, sgd, sizeOf, tensor, valueAndGradients, zeros, add, scaleOffset, type Device, type Tensor } from '@voxelwise/compute';
+import {
+  conv,
+  convInputGradient,
+  convWeightGradient,
+  diceCrossEntropy,
+  gradientNorm,
+  mul,
+  Philox,
+  scope,
+  sgd,
+  sizeOf,
+  tensor,
+  valueAndGradients,
+  zeros,
+  add,
+  scaleOffset,
+  type Device,
+  type Tensor,
+} from '@voxelwise/compute';
 import { buildNetwork, disposeWeights, initialize, parametersOf, type NetworkConfig } from '@voxelwise/nets';
 
 export interface UNetSize {
@@ -30,7 +48,11 @@ export const FULL: Sizes = {
 };
 
 /** For software adapters: says that it runs, nothing about speed. */
-export const TINY: Sizes = { A: { features: [4, 8], patch: [4, 4, 4], batch: 1, classes: 2 }, B: [[4, 4]], C: { features: [4, 8], patch: [8, 8], batch: 1, classes: 2 } };
+export const TINY: Sizes = {
+  A: { features: [4, 8], patch: [4, 4, 4], batch: 1, classes: 2 },
+  B: [[4, 4]],
+  C: { features: [4, 8], patch: [8, 8], batch: 1, classes: 2 },
+};
 
 export interface Workload {
   readonly forward: () => Promise<void>;
@@ -61,11 +83,19 @@ export function unet(device: Device, size: UNetSize, lossScale: number): Workloa
   initialize(network, device, { seed: 1 });
   const random = new Philox(2);
   const { patch, batch, classes, features } = size;
-  const x = tensor(device, Float32Array.from({ length: batch * sizeOf(patch) }, () => random.normal()), [batch, 1, ...patch]);
+  const x = tensor(
+    device,
+    Float32Array.from({ length: batch * sizeOf(patch) }, () => random.normal()),
+    [batch, 1, ...patch],
+  );
   const outputs = features.length - 1;
   const targets = Array.from({ length: outputs }, (_, k) => {
     const shape = [batch, 1, ...patch.map((n) => n / 2 ** k)];
-    return tensor(device, Int32Array.from({ length: sizeOf(shape) }, () => random.integer(0, classes)), shape);
+    return tensor(
+      device,
+      Int32Array.from({ length: sizeOf(shape) }, () => random.integer(0, classes)),
+      shape,
+    );
   });
   // nnU-Net's weights: halved per resolution, the lowest left out.
   const weights = targets.map((_, k) => (k === outputs - 1 && outputs > 1 ? 0 : 0.5 ** k));
@@ -76,7 +106,16 @@ export function unet(device: Device, size: UNetSize, lossScale: number): Workloa
   const unscale = tensor(device, [1 / lossScale], []);
   const loss = (): Tensor => {
     const logits = network.forward(x, { deepSupervision: true }) as readonly Tensor[];
-    const parts = logits.flatMap((output, k) => (weights[k] === 0 ? [] : [scaleOffset({ x: diceCrossEntropy({ logits: output, target: targets[k]! }), }, { scale: (lossScale * weights[k]!) / whole })]));
+    const parts = logits.flatMap((output, k) =>
+      weights[k] === 0
+        ? []
+        : [
+            scaleOffset(
+              { x: diceCrossEntropy({ logits: output, target: targets[k]! }) },
+              { scale: (lossScale * weights[k]!) / whole },
+            ),
+          ],
+    );
     return parts.reduce((a, b) => add({ a, b }));
   };
   return {
@@ -88,8 +127,12 @@ export function unet(device: Device, size: UNetSize, lossScale: number): Workloa
     step: async () => {
       const value = scope(() => {
         const { value: scaled, gradients } = valueAndGradients(loss, parameters);
-        const reached = parameters.flatMap((weight, k) => (gradients[k] === undefined ? [] : [{ weight, velocity: velocities[k]!, gradient: gradients[k] }]));
-        const [, clip] = gradientNorm(Object.fromEntries(reached.map(({ gradient }, k) => [`g${k}`, gradient])), { limit: 12 * lossScale });
+        const reached = parameters.flatMap((weight, k) =>
+          gradients[k] === undefined ? [] : [{ weight, velocity: velocities[k]!, gradient: gradients[k] }],
+        );
+        const [, clip] = gradientNorm(Object.fromEntries(reached.map(({ gradient }, k) => [`g${k}`, gradient])), {
+          limit: 12 * lossScale,
+        });
         const scale = mul({ a: clip, b: unscale });
         for (const one of reached) sgd({ ...one, rate, scale });
         return scaled;
@@ -114,7 +157,12 @@ export interface Layer {
 
 export function layer(device: Device, channels: number, edge: number): Layer {
   const random = new Philox(3);
-  const drawn = (shape: readonly number[]): Tensor => tensor(device, Float32Array.from({ length: sizeOf(shape) }, () => random.normal() * 0.05), shape);
+  const drawn = (shape: readonly number[]): Tensor =>
+    tensor(
+      device,
+      Float32Array.from({ length: sizeOf(shape) }, () => random.normal() * 0.05),
+      shape,
+    );
   const first = drawn([1, channels, edge, edge, edge]);
   const weight = drawn([channels, channels, 3, 3, 3]);
   // Inside a network the input of a layer is the output of another, as the device stores it.

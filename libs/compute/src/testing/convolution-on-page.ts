@@ -9,7 +9,8 @@ import type { Device } from '../devices/device.ts';
 export async function expectConvolution(device: Device): Promise<void> {
   const x = Float32Array.from({ length: 8 * 4 * 6 * 6 }, (_, k) => Math.sin(k));
   const weight = Float32Array.from({ length: 16 * 8 * 27 }, (_, k) => Math.cos(3 * k) / 15);
-  const run = (on: Device): Promise<ArrayLike<number>> => conv({ x: tensor(on, x, [1, 8, 4, 6, 6]), weight: tensor(on, weight, [16, 8, 3, 3, 3]) }, { padding: 1 }).read();
+  const run = (on: Device): Promise<ArrayLike<number>> =>
+    conv({ x: tensor(on, x, [1, 8, 4, 6, 6]), weight: tensor(on, weight, [16, 8, 3, 3, 3]) }, { padding: 1 }).read();
   const want = await run(createReferenceDevice());
   const got = await run(device);
   let worst = 0;

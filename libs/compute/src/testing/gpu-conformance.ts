@@ -4,7 +4,10 @@ import type { Device } from '../devices/device.ts';
 import type { AnyOp, CaseInput, Op } from '../op/op.ts';
 import * as ops from '../ops/index.ts';
 import { diceCrossEntropyGradient, diceCrossEntropyWithSums } from '../ops/dice-cross-entropy/dice-cross-entropy.ts';
-import { diceBinaryCrossEntropyGradient, diceBinaryCrossEntropyWithSums } from '../ops/dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
+import {
+  diceBinaryCrossEntropyGradient,
+  diceBinaryCrossEntropyWithSums,
+} from '../ops/dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
 import { avgPoolGradient, maxPoolGradient } from '../ops/pool/pool.ts';
 import { resizeGradient } from '../ops/resize/resize.ts';
 import { topMeanGradient, topMeanWithThreshold } from '../ops/top-mean/top-mean.ts';
@@ -16,16 +19,30 @@ import { webGpuForTests } from './gpu-for-tests.ts';
 /* eslint-disable-next-line @typescript-eslint/no-explicit-any -- operations of every signature are tested */
 type TestedOp = Op<any, any, any>;
 
-const lossesWithSums: readonly unknown[] = [diceCrossEntropyWithSums, diceBinaryCrossEntropyWithSums, topMeanWithThreshold];
+const lossesWithSums: readonly unknown[] = [
+  diceCrossEntropyWithSums,
+  diceBinaryCrossEntropyWithSums,
+  topMeanWithThreshold,
+];
 /** Where an order of NaN is not defined. */
 const withoutNonFinite: readonly unknown[] = [topMeanWithThreshold, topMeanGradient];
 /** Operations that only others call. */
 const inner: readonly unknown[] = [
-  ...lossesWithSums, diceCrossEntropyGradient, diceBinaryCrossEntropyGradient, topMeanGradient, voxelCrossEntropyGradient, avgPoolGradient, maxPoolGradient, resizeGradient,
+  ...lossesWithSums,
+  diceCrossEntropyGradient,
+  diceBinaryCrossEntropyGradient,
+  topMeanGradient,
+  voxelCrossEntropyGradient,
+  avgPoolGradient,
+  maxPoolGradient,
+  resizeGradient,
 ];
 
 export const gpuOps: readonly TestedOp[] = [...new Set([...(Object.values(ops) as unknown[]), ...inner])].filter(
-  (candidate): candidate is TestedOp => typeof candidate === 'function' && 'kernels' in candidate && (candidate as unknown as AnyOp).kernels.webgpu !== undefined,
+  (candidate): candidate is TestedOp =>
+    typeof candidate === 'function' &&
+    'kernels' in candidate &&
+    (candidate as unknown as AnyOp).kernels.webgpu !== undefined,
 );
 
 let device: Promise<Device> | undefined;
@@ -49,11 +66,31 @@ const HALF_TOLERANCE = 4e-3;
 export function testGpuOp(op: TestedOp, { fewCases, open, half }: GpuTestSettings = {}): void {
   const definition = op as unknown as AnyOp;
   // Cases that differ from another only by the WASM device's algorithm say nothing new here.
-  const distinct = definition.cases.filter((item) => ['auto', undefined].includes((item.options as { algorithm?: string } | undefined)?.algorithm) || item.gradient === true);
-  const small = distinct.filter((item) => Object.values(item.inputs as Record<string, CaseInput | undefined>).every((input) => input === undefined || sizeOf(input.shape) <= SMALL));
-  const cases = fewCases === undefined ? distinct : [...small].sort((a, b) => Number(b.gradient ?? false) - Number(a.gradient ?? false)).slice(0, fewCases);
-  const fewer = Object.defineProperties((...call: Parameters<TestedOp>) => op(...call) as unknown, { ...Object.getOwnPropertyDescriptors(op), cases: { value: cases }, ...(half ? { tolerance: { value: { f32: definition.tolerance.f16 ?? HALF_TOLERANCE } } } : {}) }) as unknown as TestedOp;
+  const distinct = definition.cases.filter(
+    (item) =>
+      ['auto', undefined].includes((item.options as { algorithm?: string } | undefined)?.algorithm) ||
+      item.gradient === true,
+  );
+  const small = distinct.filter((item) =>
+    Object.values(item.inputs as Record<string, CaseInput | undefined>).every(
+      (input) => input === undefined || sizeOf(input.shape) <= SMALL,
+    ),
+  );
+  const cases =
+    fewCases === undefined
+      ? distinct
+      : [...small].sort((a, b) => Number(b.gradient ?? false) - Number(a.gradient ?? false)).slice(0, fewCases);
+  const fewer = Object.defineProperties((...call: Parameters<TestedOp>) => op(...call) as unknown, {
+    ...Object.getOwnPropertyDescriptors(op),
+    cases: { value: cases },
+    ...(half ? { tolerance: { value: { f32: definition.tolerance.f16 ?? HALF_TOLERANCE } } } : {}),
+  }) as unknown as TestedOp;
   const gradient = rules.find((rule) => rule.op === definition);
   // What a loss returns beside the loss is for its gradient alone.
-  testOp(fewer, { devices: open === undefined ? devices : [{ name: 'webgpu', kind: 'webgpu', open }], ...(gradient ? { gradient } : {}), ...(lossesWithSums.includes(op) ? { differentiable: [0] } : {}), ...(withoutNonFinite.includes(op) ? { nonFinite: 'skip' as const } : {}) });
+  testOp(fewer, {
+    devices: open === undefined ? devices : [{ name: 'webgpu', kind: 'webgpu', open }],
+    ...(gradient ? { gradient } : {}),
+    ...(lossesWithSums.includes(op) ? { differentiable: [0] } : {}),
+    ...(withoutNonFinite.includes(op) ? { nonFinite: 'skip' as const } : {}),
+  });
 }

@@ -30,7 +30,10 @@ export async function webGpuForTests(options: WebGpuOptions = {}): Promise<WebGp
 
 async function search(): Promise<GPU | undefined> {
   const page = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
-  const node = (globalThis as { process?: NodeProcess }).process?.getBuiltinModule === undefined ? undefined : (globalThis as unknown as { process: NodeProcess }).process;
+  const node =
+    (globalThis as { process?: NodeProcess }).process?.getBuiltinModule === undefined
+      ? undefined
+      : (globalThis as unknown as { process: NodeProcess }).process;
   if (node === undefined) return (await page?.requestAdapter()) ? page : undefined;
   // Not a literal: a browser bundle of the tests must not follow it.
   const path = '../devices/webgpu/node-gpu.ts';
@@ -52,5 +55,7 @@ async function search(): Promise<GPU | undefined> {
 function hasDriver(node: NodeProcess): boolean {
   if (node.env['VK_ICD_FILENAMES'] !== undefined || node.env['VK_DRIVER_FILES'] !== undefined) return true;
   const fs = node.getBuiltinModule!('node:fs');
-  return ['/etc/vulkan/icd.d', '/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'].some((folder) => fs.existsSync(folder) && fs.readdirSync(folder).some((name) => name.endsWith('.json')));
+  return ['/etc/vulkan/icd.d', '/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'].some(
+    (folder) => fs.existsSync(folder) && fs.readdirSync(folder).some((name) => name.endsWith('.json')),
+  );
 }

@@ -4,7 +4,18 @@ import type { Lifetime } from '../../graph/arena.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
 import convertShader from '../../generated/wgsl/convert.ts';
 import { describe, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
-import { gpuBytes, gpuType, linearGroups, type Dispatch, type GpuScratch, type GpuTable, type GpuType, type GpuView, type GpuWord, type WebGpuKernel } from './kernel.ts';
+import {
+  gpuBytes,
+  gpuType,
+  linearGroups,
+  type Dispatch,
+  type GpuScratch,
+  type GpuTable,
+  type GpuType,
+  type GpuView,
+  type GpuWord,
+  type WebGpuKernel,
+} from './kernel.ts';
 import { planSharedObjects } from './shared-objects.ts';
 
 /** Where a binding's buffer comes from: given, made as a result, a shared object for temporaries, or the program's tables. */
@@ -45,6 +56,7 @@ export interface GpuAbilities {
   readonly limits: GPUSupportedLimits;
   /** Whether activations are stored as f16. */
   readonly half: boolean;
+  readonly tensorCores: boolean;
 }
 
 /** The layout name of a buffer that stores an f32 tensor as f16. */
@@ -90,8 +102,14 @@ class Compiler {
   #lower(node: GraphNode): void {
     const kernel = node.op.kernels.webgpu as WebGpuKernel;
     const inputs: Record<string, View | undefined> = {};
-    for (const [name, slot] of Object.entries(node.inputs)) inputs[name] = slot && this.#viewIn(slot, kernel, node.op.mutates?.includes(name) ? node.op.name : undefined);
-    const outputs = node.outputs.map((slot) => this.#define(slot, kernel.halves === 'all' && this.#abilities.half && mayBeHalf(slot) ? 'f16' : gpuType(slot.dtype)));
+    for (const [name, slot] of Object.entries(node.inputs))
+      inputs[name] = slot && this.#viewIn(slot, kernel, node.op.mutates?.includes(name) ? node.op.name : undefined);
+    const outputs = node.outputs.map((slot) =>
+      this.#define(
+        slot,
+        kernel.halves === 'all' && this.#abilities.half && mayBeHalf(slot) ? 'f16' : gpuType(slot.dtype),
+      ),
+    );
     const scratches: GpuScratch[] = [];
     const first = this.#steps.length;
     const dispatches = kernel.lower({
@@ -100,6 +118,7 @@ class Compiler {
       options: node.options,
       features: this.#abilities.features,
       limits: this.#abilities.limits,
+      tensorCores: this.#abilities.tensorCores,
       scratch: (bytes) => {
         const scratch: GpuScratch = { bytes: Math.max(4, Math.ceil(bytes / 4) * 4) };
         assertBytes(scratch.bytes, `scratch memory of ${node.op.name}`, this.#abilities.limits);
@@ -107,7 +126,8 @@ class Compiler {
         return scratch;
       },
     });
-    for (const dispatch of dispatches) if (dispatch.workgroups.every((n) => n > 0)) this.#steps.push({ label: node.op.name, dispatch });
+    for (const dispatch of dispatches)
+      if (dispatch.workgroups.every((n) => n > 0)) this.#steps.push({ label: node.op.name, dispatch });
     const last = Math.max(first, this.#steps.length - 1);
     for (const scratch of scratches) this.#lifetimes.set(scratch, { bytes: scratch.bytes, first, last });
     for (const view of [...Object.values(inputs), ...outputs]) if (view) this.#touch(view, first, last);
@@ -125,15 +145,31 @@ class Compiler {
     const stored = views.values().next().value!;
     const wanted = gpuType(slot.dtype);
     if (stored.storage === wanted || kernel.halves !== undefined) return stored;
-    if (mutatedBy !== undefined) throw new DTypeError(`${mutatedBy}: ${describe(slot)} is written in place but stored as f16 on this device; upload it, or copy it to another rank.`, { op: mutatedBy });
+    if (mutatedBy !== undefined)
+      throw new DTypeError(
+        `${mutatedBy}: ${describe(slot)} is written in place but stored as f16 on this device; upload it, or copy it to another rank.`,
+        { op: mutatedBy },
+      );
     const there = views.get(wanted);
     if (there !== undefined) return there;
-    const view: View = { id: this.#nextId++, shape: slot.shape, dtype: slot.dtype, storage: wanted, slot: { ...slot, role: 'temporary' } };
+    const view: View = {
+      id: this.#nextId++,
+      shape: slot.shape,
+      dtype: slot.dtype,
+      storage: wanted,
+      slot: { ...slot, role: 'temporary' },
+    };
     const step = this.#steps.length;
     const size = sizeOf(slot.shape);
     this.#steps.push({
       label: 'storage',
-      dispatch: { shader: convertShader, types: { FROM: stored.storage, TO: wanted }, bindings: [stored, view], uniforms: [{ u32: size }], workgroups: linearGroups(size, 64) },
+      dispatch: {
+        shader: convertShader,
+        types: { FROM: stored.storage, TO: wanted },
+        bindings: [stored, view],
+        uniforms: [{ u32: size }],
+        workgroups: linearGroups(size, 64),
+      },
     });
     this.#touch(stored, step, step);
     this.#touch(view, step, step);
@@ -171,7 +207,8 @@ class Compiler {
         for (const word of binding.table) tables.push(bitsOf(word));
         return { base: 'tables', index: 0, offset, bytes: tables.length * 4 - offset };
       }
-      if (!('slot' in binding)) return { base: 'object', index: objectOf.get(binding)!, bytes: (binding as GpuScratch).bytes };
+      if (!('slot' in binding))
+        return { base: 'object', index: objectOf.get(binding)!, bytes: (binding as GpuScratch).bytes };
       const { slot, storage } = binding as View;
       const bytes = gpuBytes(slot, storage);
       if (slot.role === 'temporary') return { base: 'object', index: objectOf.get(binding)!, bytes };
@@ -184,7 +221,13 @@ class Compiler {
       const uniformOffset = words.length * 4;
       for (const word of uniforms) words.push(bitsOf(word));
       while (words.length % 4 !== 0) words.push(0);
-      return { label, dispatch, places: dispatch.bindings.map((binding) => binding && placeOf(binding)), uniformOffset, uniformBytes: words.length * 4 - uniformOffset };
+      return {
+        label,
+        dispatch,
+        places: dispatch.bindings.map((binding) => binding && placeOf(binding)),
+        uniformOffset,
+        uniformBytes: words.length * 4 - uniformOffset,
+      };
     });
     return { steps, results, objects: plan.bytes, uniforms: Uint32Array.from(words), tables: Uint32Array.from(tables) };
   }
@@ -207,7 +250,10 @@ function bitsOf(word: GpuWord): number {
 
 function assertFits(spec: Slot, { features, limits }: GpuAbilities): void {
   if (spec.dtype === 'f16' && !features.has('shader-f16'))
-    throw new DTypeError(`webgpu: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`, { dtype: 'f16' });
+    throw new DTypeError(
+      `webgpu: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`,
+      { dtype: 'f16' },
+    );
   assertBytes(gpuBytes(spec), describe(spec), limits);
 }
 
@@ -215,5 +261,8 @@ function assertFits(spec: Slot, { features, limits }: GpuAbilities): void {
 export function assertBytes(bytes: number, what: string, limits: GPUSupportedLimits): void {
   const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   if (bytes > most)
-    throw new OutOfMemoryError(`webgpu: ${what} takes ${bytes} bytes, one buffer of this adapter holds ${most}; use a smaller patch or batch, or cut it into parts.`, { wantedBytes: bytes, limitBytes: most });
+    throw new OutOfMemoryError(
+      `webgpu: ${what} takes ${bytes} bytes, one buffer of this adapter holds ${most}; use a smaller patch or batch, or cut it into parts.`,
+      { wantedBytes: bytes, limitBytes: most },
+    );
 }

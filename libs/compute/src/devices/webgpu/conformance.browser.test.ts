@@ -7,7 +7,21 @@ import { gpuOps, testGpuOp } from '../../testing/gpu-conformance.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import { add } from '../../ops/index.ts';
 
-const NAMES = ['conv', 'convInputGradient', 'convTranspose', 'instanceNorm', 'instanceNormGradient', 'add', 'concat', 'softmax', 'sum', 'diceCrossEntropy', 'sgd', 'adamw', 'convWeightGradient'];
+const NAMES = [
+  'conv',
+  'convInputGradient',
+  'convTranspose',
+  'instanceNorm',
+  'instanceNormGradient',
+  'add',
+  'concat',
+  'softmax',
+  'sum',
+  'diceCrossEntropy',
+  'sgd',
+  'adamw',
+  'convWeightGradient',
+];
 const gpu = await gpuForTests();
 
 describe.skipIf(gpu === undefined)(`webgpu${gpu ? '' : ' (skipped: no adapter)'}`, () => {

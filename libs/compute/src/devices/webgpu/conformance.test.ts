@@ -7,7 +7,8 @@ const gpu = await gpuForTests();
 
 test('the operations of networks and training have WebGPU kernels', () => {
   const names = gpuOps.map((op) => op.name);
-  for (const name of ['conv', 'convTranspose', 'instanceNorm', 'add', 'concat', 'softmax', 'sum', 'sgd', 'adamw']) expect(names).toContain(name);
+  for (const name of ['conv', 'convTranspose', 'instanceNorm', 'add', 'concat', 'softmax', 'sum', 'sgd', 'adamw'])
+    expect(names).toContain(name);
 });
 
 describe.skipIf(gpu === undefined)(`webgpu${gpu ? '' : ' (skipped: no adapter)'}`, () => {

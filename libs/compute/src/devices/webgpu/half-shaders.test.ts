@@ -10,6 +10,8 @@ import { gpuForTests } from '../../testing/gpu-for-tests.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tensor, type Tensor } from '../../tensor/tensor.ts';
 import { createNodeGpu } from './node-gpu.ts';
+import matrixShader from '../../generated/wgsl/conv-product-matrix.ts';
+import { PipelineCache } from './pipelines.ts';
 import { createWebGpuDevice } from './webgpu-device.ts';
 
 const gpu = (await gpuForTests()) && (await createNodeGpu({ switches: ['backend=null'] }));
@@ -28,7 +30,8 @@ describe.skipIf(gpu === undefined)(`shaders with halves${gpu ? '' : ' (skipped: 
             const { data, shape, dtype } = draw(input, 10 * number + k);
             const uploaded = tensor(device!, data, shape, dtype);
             // What another kernel made is stored as halves; uploads and what is written in place are not.
-            const isHalf = dtype === 'f32' && (shape.length === 4 || shape.length === 5) && !definition.mutates?.includes(name);
+            const isHalf =
+              dtype === 'f32' && (shape.length === 4 || shape.length === 5) && !definition.mutates?.includes(name);
             return [name, isHalf ? copied(uploaded) : uploaded];
           }),
         );
@@ -36,9 +39,27 @@ describe.skipIf(gpu === undefined)(`shaders with halves${gpu ? '' : ' (skipped: 
         return Array.isArray(made) ? [...(made as readonly Tensor[])] : [made as Tensor];
       });
       await device!.flush();
-      for (const output of outputs) await expect(output.read()).resolves.toHaveLength(output.shape.reduce((all, n) => all * n, 1));
+      for (const output of outputs)
+        await expect(output.read()).resolves.toHaveLength(output.shape.reduce((all, n) => all * n, 1));
       for (const output of outputs) output.dispose();
     }
+  });
+
+  test('the product with subgroup matrices compiles', async () => {
+    const { gpu: raw } = (device as unknown as { backend: { gpu: GPUDevice } }).backend;
+    const dispatch = {
+      shader: matrixShader,
+      enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+      constants: { ALIGNED: true, TABLE: 64 },
+      bindings: [],
+      workgroups: [1, 1, 1],
+    } as const;
+    for (const Y of ['f16', 'f32'] as const)
+      await expect(new PipelineCache(raw).get({ ...dispatch, types: { Y } }, 'conv')).resolves.toBeDefined();
+  });
+
+  test('asked for where the adapter lacks what they need, subgroup matrices are refused', async () => {
+    await expect(createWebGpuDevice({ gpu: gpu!, tensorCores: true })).rejects.toThrow(/subgroup matrices/);
   });
 
   test('a result of rank 4 takes half the memory', async () => {

@@ -62,6 +62,8 @@ export interface GpuLoweringContext<R> {
   /** Features the device was made with: `shader-f16`, `subgroups`, `chromium-experimental-subgroup-matrix`, … */
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
+  /** Whether to multiply halves with subgroup matrices of 16×16, f16 into f32, in subgroups of 32. */
+  readonly tensorCores: boolean;
   /** Asks for scratch memory, shared by all dispatches of this lowering; not cleared. */
   scratch(bytes: number): GpuScratch;
 }

@@ -24,7 +24,11 @@ export async function createNodeGpu({ switches = [] }: NodeGpuOptions = {}): Pro
     try {
       dawn = await import('webgpu');
     } catch (error) {
-      throw new DeviceError('createNodeGpu: the optional package webgpu is missing or has no binary for this platform; run `npm install webgpu`, or use the WASM device.', {}, { cause: error });
+      throw new DeviceError(
+        'createNodeGpu: the optional package webgpu is missing or has no binary for this platform; run `npm install webgpu`, or use the WASM device.',
+        {},
+        { cause: error },
+      );
     }
     gpu = dawn.create(['enable-dawn-features=allow_unsafe_apis', ...switches]);
     kept.set(key, gpu);

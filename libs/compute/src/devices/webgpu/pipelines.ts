@@ -40,12 +40,22 @@ export class PipelineCache {
     const module = this.#gpu.createShaderModule({ code, label });
     void this.#gpu.popErrorScope().catch(() => null);
     try {
-      const pipeline = await this.#gpu.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint } });
+      const pipeline = await this.#gpu.createComputePipelineAsync({
+        label,
+        layout: 'auto',
+        compute: { module, entryPoint },
+      });
       return { pipeline, layout: pipeline.getBindGroupLayout(0) };
     } catch (error) {
       const { messages } = await module.getCompilationInfo();
-      const said = messages.filter((message) => message.type === 'error').map((message) => `line ${message.lineNum}: ${message.message}`);
-      throw new DeviceError(`${label}: its shader was refused: ${said.join('; ') || (error as Error).message}`, { op: label, entryPoint, messages: said }, { cause: error });
+      const said = messages
+        .filter((message) => message.type === 'error')
+        .map((message) => `line ${message.lineNum}: ${message.message}`);
+      throw new DeviceError(
+        `${label}: its shader was refused: ${said.join('; ') || (error as Error).message}`,
+        { op: label, entryPoint, messages: said },
+        { cause: error },
+      );
     }
   }
 }
@@ -66,6 +76,7 @@ export function shaderText(dispatch: Dispatch): string {
 
 function literal(value: number | boolean): string {
   if (typeof value === 'boolean' || Number.isInteger(value)) return `${value}`;
-  if (!Number.isFinite(value)) throw new DeviceError(`A shader constant is finite, came ${value}; pass it as a uniform.`);
+  if (!Number.isFinite(value))
+    throw new DeviceError(`A shader constant is finite, came ${value}; pass it as a uniform.`);
   return `${value}`;
 }

@@ -17,5 +17,10 @@ test('lifetimes that overlap never share, and those that do not overlap do', () 
   });
   expect([...bytes].sort((a, b) => b - a)).toEqual(bytes);
   expect(bytes.length).toBeLessThan(60);
-  expect(planSharedObjects([{ bytes: 8, first: 0, last: 1 }, { bytes: 4, first: 2, last: 3 }]).bytes).toEqual([8]);
+  expect(
+    planSharedObjects([
+      { bytes: 8, first: 0, last: 1 },
+      { bytes: 4, first: 2, last: 3 },
+    ]).bytes,
+  ).toEqual([8]);
 });

@@ -28,7 +28,13 @@ export class StepTimes {
   /** Steps past what one set holds are not timed. */
   writes(step: number): GPUComputePassDescriptor {
     if (step >= this.#count) return {};
-    return { timestampWrites: { querySet: this.#queries, beginningOfPassWriteIndex: step * 2, endOfPassWriteIndex: step * 2 + 1 } };
+    return {
+      timestampWrites: {
+        querySet: this.#queries,
+        beginningOfPassWriteIndex: step * 2,
+        endOfPassWriteIndex: step * 2 + 1,
+      },
+    };
   }
 
   resolve(commands: GPUCommandEncoder): void {

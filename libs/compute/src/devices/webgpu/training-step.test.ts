@@ -13,7 +13,12 @@ import { createReferenceDevice } from '../reference/reference-device.ts';
 /** A U-Net of two resolutions, and its step. */
 function trainer(device: Device): (loss: (value: Tensor) => Promise<void>) => Promise<void> {
   const random = new Philox(5);
-  const drawn = (...shape: number[]): Tensor => tensor(device, Float32Array.from({ length: sizeOf(shape) }, () => random.normal() * 0.3), shape);
+  const drawn = (...shape: number[]): Tensor =>
+    tensor(
+      device,
+      Float32Array.from({ length: sizeOf(shape) }, () => random.normal() * 0.3),
+      shape,
+    );
   const weights = [drawn(4, 1, 3, 3, 3), drawn(8, 4, 3, 3, 3), drawn(8, 4, 2, 2, 2), drawn(3, 8, 1, 1, 1)];
   const [first, down, up, head] = weights as [Tensor, Tensor, Tensor, Tensor];
   const bias = zeros(device, [3]);
@@ -23,7 +28,11 @@ function trainer(device: Device): (loss: (value: Tensor) => Promise<void>) => Pr
   return async (told) => {
     // A new batch each time, as in training.
     const image = drawn(2, 1, 4, 6, 4);
-    const labels = tensor(device, Int32Array.from({ length: 2 * 96 }, () => random.integer(0, 3)), [2, 1, 4, 6, 4]);
+    const labels = tensor(
+      device,
+      Int32Array.from({ length: 2 * 96 }, () => random.integer(0, 3)),
+      [2, 1, 4, 6, 4],
+    );
     const loss = scope(() => {
       const { value, gradients } = valueAndGradients(() => {
         const skip = instanceNorm({ x: conv({ x: image, weight: first }, { padding: 1 }) }, { slope: 0.01 });
@@ -33,7 +42,9 @@ function trainer(device: Device): (loss: (value: Tensor) => Promise<void>) => Pr
       }, parameters);
       const named = Object.fromEntries(gradients.map((gradient, k) => [`g${k}`, gradient!]));
       const [, scale] = gradientNorm(named, { limit: 1 });
-      parameters.forEach((weight, k) => void sgd({ weight, velocity: velocities[k]!, gradient: gradients[k]!, rate, scale }));
+      parameters.forEach(
+        (weight, k) => void sgd({ weight, velocity: velocities[k]!, gradient: gradients[k]!, rate, scale }),
+      );
       return value;
     });
     await told(loss);
@@ -71,7 +82,9 @@ describe.skipIf(gpu === undefined)(`training on webgpu${gpu ? '' : ' (skipped: n
     counting('createBuffer', 'buffers');
     counting('createBindGroup', 'groups');
     const submit = raw.queue.submit.bind(raw.queue);
-    Object.defineProperty(raw.queue, 'submit', { value: (list: GPUCommandBuffer[]) => (counts.submissions++, submit(list)) });
+    Object.defineProperty(raw.queue, 'submit', {
+      value: (list: GPUCommandBuffer[]) => (counts.submissions++, submit(list)),
+    });
     const step = trainer(device);
     const flushed = (): Promise<void> => step(() => device.flush());
     for (let k = 0; k < 4; k++) await flushed();

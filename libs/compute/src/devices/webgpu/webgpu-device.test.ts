@@ -44,14 +44,20 @@ const broken = defineOp<{ a: Tensor }>({
   shape: ({ a }) => ({ shape: a.shape, dtype: a.dtype }),
   kernels: {
     reference: () => undefined,
-    webgpu: { lower: ({ inputs, outputs: [y] }) => [{ shader: 'fn main() { let a: i32 = 1.5; }', bindings: [inputs['a']!, y!], workgroups: [1, 1, 1] }] },
+    webgpu: {
+      lower: ({ inputs, outputs: [y] }) => [
+        { shader: 'fn main() { let a: i32 = 1.5; }', bindings: [inputs['a']!, y!], workgroups: [1, 1, 1] },
+      ],
+    },
   },
   cases: [],
   tolerance: { f32: 0 },
 });
 
 test('without WebGPU the device is refused with what to do', async () => {
-  await expect(createWebGpuDevice({ gpu: { requestAdapter: () => Promise.resolve(null) } as unknown as GPU })).rejects.toThrow(/has no adapter/);
+  await expect(
+    createWebGpuDevice({ gpu: { requestAdapter: () => Promise.resolve(null) } as unknown as GPU }),
+  ).rejects.toThrow(/has no adapter/);
 });
 
 const gpu = await gpuForTests();
@@ -90,7 +96,9 @@ describe.skipIf(gpu === undefined)(`webgpu device${gpu ? '' : ' (skipped: no ada
     const device = await webGpuForTests({ maxBytes: 4096 });
     expect(() => tensor(device, new Float32Array(2000), [2000])).toThrow(OutOfMemoryError);
     const x = tensor(device, new Float32Array(600), [600]);
-    await expect(scaled({ a: x }).read()).rejects.toThrow(/a result takes 2400 bytes; 2400 are in use of 4096, so 1696 would fit/);
+    await expect(scaled({ a: x }).read()).rejects.toThrow(
+      /a result takes 2400 bytes; 2400 are in use of 4096, so 1696 would fit/,
+    );
     x.dispose();
     const again = tensor(device, new Float32Array(600).fill(1), [600]);
     expect((await again.read())[599]).toBe(1);

@@ -25,6 +25,11 @@ export interface WebGpuOptions {
    * weight gradients stay f32. Gradients of activations are halves too: scale the loss. Default false.
    */
   readonly halfActivations?: boolean;
+  /**
+   * Experimental: multiply halves with subgroup matrices, where the adapter has them as `tensorCoresAvailable` wants.
+   * The kernels compile but have not been measured on hardware yet. Default false.
+   */
+  readonly tensorCores?: boolean;
   /** Tensors and temporaries never take more than this together. Default: no limit but the adapter's. */
   readonly maxBytes?: number;
   /** Keeps milliseconds per operation, where the adapter has timestamps. Each dispatch becomes a pass of its own. */
@@ -44,10 +49,19 @@ export interface WebGpuDevice extends Device {
 }
 
 /** What kernels can make use of, asked for where the adapter has it. */
-const WANTED_FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix', 'timestamp-query'];
+const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
+const WANTED_FEATURES = ['shader-f16', 'subgroups', MATRIX_FEATURE, 'timestamp-query'];
 
 /** Limits raised to the adapter's. */
-const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY', 'maxStorageBuffersPerShaderStage'] as const;
+const WANTED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxStorageBuffersPerShaderStage',
+] as const;
 
 /** Programs handed to the GPU and not finished; beyond it the recorder waits, so that memory does not pile up. */
 const IN_FLIGHT = 3;
@@ -77,6 +91,7 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   readonly name: string;
   readonly gpu: GPUDevice;
   readonly half: boolean;
+  readonly tensorCores: boolean;
   readonly pipelines: PipelineCache;
   readonly times: StepTimes | undefined;
   readonly lost: Promise<DeviceError>;
@@ -91,20 +106,39 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions) {
     this.gpu = gpu;
     this.half = options.halfActivations ?? false;
-    if (this.half && !gpu.features.has('shader-f16')) throw new DeviceError('createWebGpuDevice: halfActivations needs the adapter\'s shader-f16 feature, which is missing here.', { feature: 'shader-f16' });
+    if (this.half && !gpu.features.has('shader-f16'))
+      throw new DeviceError(
+        "createWebGpuDevice: halfActivations needs the adapter's shader-f16 feature, which is missing here.",
+        { feature: 'shader-f16' },
+      );
+    this.tensorCores = options.tensorCores ?? false;
+    if (this.tensorCores && !(this.half && tensorCoresAvailable(gpu.features, info)))
+      throw new DeviceError(
+        'createWebGpuDevice: tensorCores needs halfActivations and an adapter with subgroup matrices of 16×16×16, f16 into f32, in subgroups of 32.',
+        { feature: MATRIX_FEATURE },
+      );
     this.name = `webgpu (${[info.vendor, info.architecture || info.description].filter(Boolean).join(' ') || 'unnamed adapter'}${gpu.features.has('shader-f16') ? `, f16${this.half ? ' activations' : ''}` : ''})`;
     this.pipelines = new PipelineCache(gpu);
     this.times = options.profile && gpu.features.has('timestamp-query') ? new StepTimes(gpu) : undefined;
-    this.#pool = new BufferPool(gpu, BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget, options.maxBytes ?? Infinity);
+    this.#pool = new BufferPool(
+      gpu,
+      BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
+      options.maxBytes ?? Infinity,
+    );
     this.#staging = new BufferPool(gpu, BufferUsage.mapRead | BufferUsage.copyTarget, Infinity);
     this.lost = gpu.lost.then(({ reason, message }) => {
-      const lost = new DeviceError(`${this.name}: the GPU device was lost (${reason || 'unknown'}${message ? `: ${message}` : ''}). Make a new one with createWebGpuDevice and upload again.`, { lost: true, reason, device: this.name });
+      const lost = new DeviceError(
+        `${this.name}: the GPU device was lost (${reason || 'unknown'}${message ? `: ${message}` : ''}). Make a new one with createWebGpuDevice and upload again.`,
+        { lost: true, reason, device: this.name },
+      );
       this.#failure = lost;
       return lost;
     });
     gpu.onuncapturederror = ({ error }) => {
       const text = `${this.name}: ${error.message}`;
-      this.#failure ??= isOutOfMemory(error) ? new OutOfMemoryError(text, { usedBytes: this.#pool.bytes }) : new DeviceError(text, { device: this.name });
+      this.#failure ??= isOutOfMemory(error)
+        ? new OutOfMemoryError(text, { usedBytes: this.#pool.bytes })
+        : new DeviceError(text, { device: this.name });
     };
   }
 
@@ -115,7 +149,10 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   upload(data: HostArray, spec: TensorSpec): GpuTensorBuffer {
     this.#assertWell();
     if (spec.dtype === 'f16' && !this.gpu.features.has('shader-f16'))
-      throw new DTypeError(`${this.name}: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`, { dtype: 'f16' });
+      throw new DTypeError(
+        `${this.name}: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`,
+        { dtype: 'f16' },
+      );
     assertBytes(gpuBytes(spec), describe(spec), this.gpu.limits);
     const buffer = this.#pool.take(gpuBytes(spec), describe(spec));
     this.gpu.queue.writeBuffer(buffer.buffer, 0, encode(data, spec));
@@ -128,13 +165,28 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
 
   compile(graph: Graph): LoadedProgram {
     this.#assertWell();
-    const compiled = compile(graph, { features: this.gpu.features as ReadonlySet<string>, limits: this.gpu.limits, half: this.half });
+    const compiled = compile(graph, {
+      features: this.gpu.features as ReadonlySet<string>,
+      limits: this.gpu.limits,
+      half: this.half,
+      tensorCores: this.tensorCores,
+    });
     const uniforms = this.#filled(compiled.uniforms, BufferUsage.uniform);
     const tables = this.#filled(compiled.tables, BufferUsage.storage);
     const steps = compiled.steps.map((): LoadedStep => ({ groups: new Map(), pipeline: undefined }));
-    const ready = Promise.all(compiled.steps.map((step, k) => this.pipelines.get(step.dispatch, step.label).then((pipeline) => void (steps[k]!.pipeline = pipeline)))).then(() => undefined);
+    const ready = Promise.all(
+      compiled.steps.map((step, k) =>
+        this.pipelines.get(step.dispatch, step.label).then((pipeline) => void (steps[k]!.pipeline = pipeline)),
+      ),
+    ).then(() => undefined);
     ready.catch(() => undefined);
-    return { graph: compiled, steps, uniforms, tables: tables && { buffer: tables, id: -1, bytes: tables.size }, ready };
+    return {
+      graph: compiled,
+      steps,
+      uniforms,
+      tables: tables && { buffer: tables, id: -1, bytes: tables.size },
+      ready,
+    };
   }
 
   async execute(program: LoadedProgram, externals: readonly GpuTensorBuffer[]): Promise<GpuTensorBuffer[]> {
@@ -150,7 +202,14 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
       for (const result of results) this.free(result);
       throw error;
     }
-    this.gpu.queue.submit([this.#encode(program, { external: externals, result: results, object: this.#objects, tables: program.tables ? [program.tables] : [] })]);
+    this.gpu.queue.submit([
+      this.#encode(program, {
+        external: externals,
+        result: results,
+        object: this.#objects,
+        tables: program.tables ? [program.tables] : [],
+      }),
+    ]);
     this.#inFlight.push(this.gpu.queue.onSubmittedWorkDone());
     if (this.times !== undefined) await this.times.collect(graph.steps.map((step) => step.label));
     return results;
@@ -203,7 +262,10 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     return buffer;
   }
 
-  #encode(program: LoadedProgram, buffers: Readonly<Record<'external' | 'result' | 'object' | 'tables', readonly PooledBuffer[]>>): GPUCommandBuffer {
+  #encode(
+    program: LoadedProgram,
+    buffers: Readonly<Record<'external' | 'result' | 'object' | 'tables', readonly PooledBuffer[]>>,
+  ): GPUCommandBuffer {
     const { graph, steps } = program;
     const commands = this.gpu.createCommandEncoder();
     this.times?.begin(graph.steps.length);
@@ -216,9 +278,21 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
       if (group === undefined) {
         const entries: GPUBindGroupEntry[] = [];
         bound.forEach((buffer, binding) => {
-          if (buffer !== undefined) entries.push({ binding, resource: { buffer: buffer.buffer, offset: step.places[binding]!.offset ?? 0, size: step.places[binding]!.bytes } });
+          if (buffer !== undefined)
+            entries.push({
+              binding,
+              resource: {
+                buffer: buffer.buffer,
+                offset: step.places[binding]!.offset ?? 0,
+                size: step.places[binding]!.bytes,
+              },
+            });
         });
-        if (step.uniformBytes > 0) entries.push({ binding: bound.length, resource: { buffer: program.uniforms!, offset: step.uniformOffset, size: step.uniformBytes } });
+        if (step.uniformBytes > 0)
+          entries.push({
+            binding: bound.length,
+            resource: { buffer: program.uniforms!, offset: step.uniformOffset, size: step.uniformBytes },
+          });
         group = this.gpu.createBindGroup({ label: step.label, layout: pipeline!.layout, entries });
         if (groups.size >= GROUPS_KEPT) groups.delete(groups.keys().next().value!);
         groups.set(key, group);
@@ -264,6 +338,32 @@ class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   }
 }
 
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** Whether an adapter has the subgroup matrices that `tensorCores` uses. */
+export function tensorCoresAvailable(features: { has(name: string): boolean }, info: GPUAdapterInfo): boolean {
+  const configs = (info as { subgroupMatrixConfigs?: readonly MatrixConfig[] }).subgroupMatrixConfigs ?? [];
+  return (
+    features.has(MATRIX_FEATURE) &&
+    info.subgroupMinSize === 32 &&
+    info.subgroupMaxSize === 32 &&
+    configs.some(
+      (config) =>
+        config.componentType === 'f16' &&
+        config.resultComponentType === 'f32' &&
+        config.M === 16 &&
+        config.N === 16 &&
+        config.K === 16,
+    )
+  );
+}
+
 function isOutOfMemory(error: GPUError): boolean {
   return Object.getPrototypeOf(error)?.constructor?.name === 'GPUOutOfMemoryError';
 }
@@ -275,7 +375,8 @@ function isOutOfMemory(error: GPUError): boolean {
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const adapter = options.adapter ?? (await findAdapter(options));
-  const has = (name: string): boolean => adapter.features.has(name as GPUFeatureName) && !options.without?.includes(name);
+  const has = (name: string): boolean =>
+    adapter.features.has(name as GPUFeatureName) && !options.without?.includes(name);
   const requiredFeatures = WANTED_FEATURES.filter((name) => has(name)) as GPUFeatureName[];
   const requiredLimits: Record<string, number> = {};
   for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
@@ -283,7 +384,11 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<W
   try {
     gpu = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   } catch (error) {
-    throw new DeviceError(`createWebGpuDevice: the adapter gave no device: ${(error as Error).message}`, { features: requiredFeatures }, { cause: error });
+    throw new DeviceError(
+      `createWebGpuDevice: the adapter gave no device: ${(error as Error).message}`,
+      { features: requiredFeatures },
+      { cause: error },
+    );
   }
   const backend = new WebGpuBackend(gpu, adapter.info, options);
   const device = new RecordingDevice(backend);
@@ -303,8 +408,13 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<W
 async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPUAdapter> {
   const source = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (source === undefined)
-    throw new DeviceError('createWebGpuDevice: no WebGPU here. In Node install the package webgpu and pass { gpu: await createNodeGpu() } from @voxelwise/compute/node; in a browser use a secure page.');
+    throw new DeviceError(
+      'createWebGpuDevice: no WebGPU here. In Node install the package webgpu and pass { gpu: await createNodeGpu() } from @voxelwise/compute/node; in a browser use a secure page.',
+    );
   const adapter = await source.requestAdapter({ powerPreference: powerPreference ?? 'high-performance' });
-  if (adapter === null) throw new DeviceError('createWebGpuDevice: WebGPU is here but has no adapter: no usable GPU driver was found. Use the WASM device instead.');
+  if (adapter === null)
+    throw new DeviceError(
+      'createWebGpuDevice: WebGPU is here but has no adapter: no usable GPU driver was found. Use the WASM device instead.',
+    );
   return adapter;
 }

@@ -2,7 +2,12 @@ import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/
 import shader from '../../generated/wgsl/adamw.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
-export const adamwKernel: WebGpuKernel<{ readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number }> = {
+export const adamwKernel: WebGpuKernel<{
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+}> = {
   lower: ({ inputs, options: { beta1, beta2, epsilon, weightDecay } }) => {
     const { weight, first, second, gradient, rate, step, scale } = inputs;
     const count = sizeOf(weight!.shape);
@@ -13,7 +18,16 @@ export const adamwKernel: WebGpuKernel<{ readonly beta1: number; readonly beta2:
         shader,
         constants: { HAS_SCALE: scale !== undefined },
         bindings: [weight!, first!, second!, gradient!, rate!, step!, scale ?? rate!],
-        uniforms: [u32(count), f32(beta1), f32(beta2), f32(epsilon), f32(weightDecay), f32(logOf(beta1)), f32(logOf(beta2)), u32(0)],
+        uniforms: [
+          u32(count),
+          f32(beta1),
+          f32(beta2),
+          f32(epsilon),
+          f32(weightDecay),
+          f32(logOf(beta1)),
+          f32(logOf(beta2)),
+          u32(0),
+        ],
         workgroups: linearGroups(count, 64),
       },
     ];

@@ -7,6 +7,14 @@ export const argmaxKernel: WebGpuKernel<{ readonly axis: number }> = {
   lower: ({ inputs, outputs: [y], options: { axis } }) => {
     const x = inputs['x']!;
     const sizes = [sizeOf(x.shape.slice(0, axis)), x.shape[axis]!, sizeOf(x.shape.slice(axis + 1)), 0];
-    return [{ shader, types: { X: x.storage }, bindings: [x, y!], uniforms: sizes.map(u32), workgroups: linearGroups(sizeOf(y!.shape), 64) }];
+    return [
+      {
+        shader,
+        types: { X: x.storage },
+        bindings: [x, y!],
+        uniforms: sizes.map(u32),
+        workgroups: linearGroups(sizeOf(y!.shape), 64),
+      },
+    ];
   },
 };

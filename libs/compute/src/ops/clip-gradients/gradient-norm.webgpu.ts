@@ -16,9 +16,23 @@ export const gradientNormKernel: WebGpuKernel<{ readonly limit: number }> = {
     const dispatches = views.map((view, k): Dispatch => {
       const uniforms = [u32(sizeOf(view.shape)), u32(place), f32(limit), u32(0)];
       place += blocksOf[k]!;
-      return { shader, entryPoint: 'squares', types: { FROM: view.storage }, bindings: [view, partial, undefined], uniforms, workgroups: linearGroups(blocksOf[k]!, 1) };
+      return {
+        shader,
+        entryPoint: 'squares',
+        types: { FROM: view.storage },
+        bindings: [view, partial, undefined],
+        uniforms,
+        workgroups: linearGroups(blocksOf[k]!, 1),
+      };
     });
-    const finish: Dispatch = { shader, entryPoint: 'finish', types: { FROM: 'f32' }, bindings: [partial, norm!, scale!], uniforms: [u32(blocks), u32(0), f32(limit), u32(0)], workgroups: [1, 1, 1] };
+    const finish: Dispatch = {
+      shader,
+      entryPoint: 'finish',
+      types: { FROM: 'f32' },
+      bindings: [partial, norm!, scale!],
+      uniforms: [u32(blocks), u32(0), f32(limit), u32(0)],
+      workgroups: [1, 1, 1],
+    };
     return [...dispatches, finish];
   },
 };

@@ -1,5 +1,16 @@
 /** Convolution on the WebGPU device: one gathering matrix product serves forward, input gradient and transposed convolution. */
-import { i32, linearGroups, tableLength, u32, type Dispatch, type GpuLoweringContext, type GpuScratch, type GpuView, type GpuWord } from '../../devices/webgpu/kernel.ts';
+import {
+  i32,
+  linearGroups,
+  tableLength,
+  u32,
+  type Dispatch,
+  type GpuLoweringContext,
+  type GpuScratch,
+  type GpuView,
+  type GpuWord,
+} from '../../devices/webgpu/kernel.ts';
+import matrixShader from '../../generated/wgsl/conv-product-matrix.ts';
 import packShader from '../../generated/wgsl/conv-pack.ts';
 import partsShader from '../../generated/wgsl/conv-parts.ts';
 import productShader from '../../generated/wgsl/conv-product.ts';
@@ -30,6 +41,10 @@ const ENOUGH_GROUPS = 256;
 const LEAST_STEPS = 8;
 const MAX_GROUPS = 65535;
 
+/** Tile of conv-product-matrix.wgsl. */
+const MATRIX_TILE = 64;
+const MATRIX_TILE_K = 16;
+
 /** Tiles by number of output channels: as many channels as there are, the rest of the invocations along the voxels. */
 function tileFor(channels: number): Tile {
   if (channels > 32) return { GX: 16, GY: 8, TM: 8, TN: 8, TILE_K: 8 };
@@ -47,7 +62,8 @@ interface Phase {
 }
 
 function phasesOf(g: ConvGeometry, transposed: boolean): Phase[] {
-  if (!transposed) return [{ size: g.output, offset: [0, 0, 0], taps: tapsWhere(g, (tap, axis) => tap - g.padding[axis]!) }];
+  if (!transposed)
+    return [{ size: g.output, offset: [0, 0, 0], taps: tapsWhere(g, (tap, axis) => tap - g.padding[axis]!) }];
   const phases: Phase[] = [];
   for (let z = 0; z < g.stride[0]; z++)
     for (let y = 0; y < g.stride[1]; y++)
@@ -71,23 +87,32 @@ function tapsWhere(g: ConvGeometry, shift: (tap: number, axis: number) => number
     for (let y = 0; y < g.kernel[1]; y++)
       for (let x = 0; x < g.kernel[2]; x++) {
         const shifts = [shift(z, 0), shift(y, 1), shift(x, 2)];
-        if (shifts.every((s) => s !== undefined)) taps.push({ shift: shifts as unknown as Triple, index: (z * g.kernel[1] + y) * g.kernel[2] + x });
+        if (shifts.every((s) => s !== undefined))
+          taps.push({ shift: shifts as unknown as Triple, index: (z * g.kernel[1] + y) * g.kernel[2] + x });
       }
   return taps;
 }
 
-export function lowerGpuProduct(context: GpuLoweringContext<unknown>, { geometry: g, transposed, from, weight, bias, to }: GpuProduct): Dispatch[] {
+export function lowerGpuProduct(
+  context: GpuLoweringContext<unknown>,
+  { geometry: g, transposed, from, weight, bias, to }: GpuProduct,
+): Dispatch[] {
   const [sources, targets] = transposed ? [g.outputs, g.inputs] : [g.inputs, g.outputs];
   const [source, target] = transposed ? [g.output, g.input] : [g.input, g.output];
   const phases = phasesOf(g, transposed);
   const taps = phases.flatMap((phase) => phase.taps);
-  const tile = tileFor(targets);
-  const tileN = tile.GX * tile.TN;
+  // Halves through tensor cores pay from whole tiles of channels on.
+  const matrices = context.tensorCores && from.storage === 'f16' && targets >= 32 && sources >= MATRIX_TILE_K;
+  const tile = matrices ? { ...tileFor(targets), TILE_K: MATRIX_TILE_K } : tileFor(targets);
+  const [tileM, tileN] = matrices ? [MATRIX_TILE, MATRIX_TILE] : [tile.GY * tile.TM, tile.GX * tile.TN];
   const tilesX = Math.max(...phases.map((phase) => Math.ceil((g.samples * product(phase.size)) / tileN)));
-  const tilesY = Math.ceil(targets / (tile.GY * tile.TM));
+  const tilesY = Math.ceil(targets / tileM);
   const rows = Math.max(1, ...phases.map((phase) => phase.taps.length * sources));
   const steps = Math.ceil(rows / tile.TILE_K);
-  const wantedSplits = Math.max(1, Math.min(Math.floor(ENOUGH_GROUPS / (tilesX * tilesY * phases.length)), Math.floor(steps / LEAST_STEPS)));
+  const wantedSplits = Math.max(
+    1,
+    Math.min(Math.floor(ENOUGH_GROUPS / (tilesX * tilesY * phases.length)), Math.floor(steps / LEAST_STEPS)),
+  );
   const splitRows = Math.ceil(steps / wantedSplits) * tile.TILE_K;
   const splits = Math.ceil(rows / splitRows);
 
@@ -97,23 +122,44 @@ export function lowerGpuProduct(context: GpuLoweringContext<unknown>, { geometry
   const x = Math.min(tilesX, MAX_GROUPS);
   let tapsBefore = 0;
   const heads = phases.flatMap((phase) => {
-    const words = [i32(tapsBefore), i32(phase.taps.length), i32(phase.size[0]), i32(phase.size[1]), i32(phase.size[2]), ...phase.offset.map(i32)];
+    const words = [
+      i32(tapsBefore),
+      i32(phase.taps.length),
+      i32(phase.size[0]),
+      i32(phase.size[1]),
+      i32(phase.size[2]),
+      ...phase.offset.map(i32),
+    ];
     tapsBefore += phase.taps.length;
     return words;
   });
   const table = [...heads, ...taps.flatMap(({ shift }) => [...shift.map(i32), i32(0)])];
   const hasBias = bias !== undefined && parts === undefined;
   const dispatches: Dispatch[] = [
-    packDispatch(weight, packed, taps.map((tap) => tap.index), { sources, targets, transposed, kernel: product(g.kernel) }),
+    packDispatch(
+      weight,
+      packed,
+      taps.map((tap) => tap.index),
+      { sources, targets, transposed, kernel: product(g.kernel) },
+    ),
     {
-      shader: productShader,
-      types: { X: from.storage, Y: parts === undefined ? to.storage : 'f32' },
-      constants: { ...tile, ALIGNED: sources % tile.TILE_K === 0, TABLE: tableLength(table.length / 4) },
+      shader: matrices ? matrixShader : productShader,
+      ...(matrices ? { enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'] } : {}),
+      types: matrices
+        ? { Y: parts === undefined ? to.storage : 'f32' }
+        : { X: from.storage, Y: parts === undefined ? to.storage : 'f32' },
+      constants: {
+        ...(matrices ? {} : tile),
+        ALIGNED: sources % tile.TILE_K === 0,
+        TABLE: tableLength(table.length / 4),
+      },
       bindings: [from, packed, hasBias ? bias : packed, parts ?? to],
       uniforms: [
         ...[sources, targets, g.samples, splits, splitRows, size, tilesY, phases.length].map(u32),
         ...[source, target].flatMap((size, k) => vector(size, k === 0 && hasBias ? 1 : 0)),
-        ...[transposed ? ([1, 1, 1] as const) : g.stride, transposed ? g.stride : ([1, 1, 1] as const)].flatMap((triple) => vector(triple)),
+        ...[transposed ? ([1, 1, 1] as const) : g.stride, transposed ? g.stride : ([1, 1, 1] as const)].flatMap(
+          (triple) => vector(triple),
+        ),
         ...filled(table),
       ],
       workgroups: [x, Math.ceil(tilesX / x) * tilesY, phases.length * splits],
@@ -124,7 +170,16 @@ export function lowerGpuProduct(context: GpuLoweringContext<unknown>, { geometry
       shader: partsShader,
       types: { Y: to.storage },
       bindings: [parts, bias ?? parts, to],
-      uniforms: [u32(size), u32(splits), u32(targets), u32(product(target)), u32(bias !== undefined ? 1 : 0), u32(0), u32(0), u32(0)],
+      uniforms: [
+        u32(size),
+        u32(splits),
+        u32(targets),
+        u32(product(target)),
+        u32(bias !== undefined ? 1 : 0),
+        u32(0),
+        u32(0),
+        u32(0),
+      ],
       workgroups: linearGroups(size, 64),
     });
   return dispatches;
@@ -139,14 +194,22 @@ interface Packing {
 }
 
 /** weight [outputs][inputs][tap]: forward its first axis is the target, backward the source. */
-function packDispatch(weight: GpuView, packed: GpuScratch, order: readonly number[], { sources, targets, transposed, kernel }: Packing): Dispatch {
+function packDispatch(
+  weight: GpuView,
+  packed: GpuScratch,
+  order: readonly number[],
+  { sources, targets, transposed, kernel }: Packing,
+): Dispatch {
   const [sourceStride, targetStride] = transposed ? [targets * kernel, kernel] : [kernel, sources * kernel];
   return {
     shader: packShader,
     types: { W: weight.storage },
     constants: { TABLE: tableLength(order.length / 4) },
     bindings: [weight, packed],
-    uniforms: [...[sources, targets, sourceStride, targetStride, order.length, 0, 0, 0].map(u32), ...filled(order.map(u32))],
+    uniforms: [
+      ...[sources, targets, sourceStride, targetStride, order.length, 0, 0, 0].map(u32),
+      ...filled(order.map(u32)),
+    ],
     workgroups: linearGroups(order.length * sources * Math.ceil(targets / 4), 64),
   };
 }
@@ -160,4 +223,3 @@ export function filled(words: readonly GpuWord[]): GpuWord[] {
 export function vector([z, y, x]: Triple, rest = 0): GpuWord[] {
   return [u32(z), u32(y), u32(x), u32(rest)];
 }
-

@@ -1,5 +1,13 @@
 /** Gradients of a convolution's weight and bias on the WebGPU device: sums over all voxels, cut into parts of fixed order. */
-import { i32, linearGroups, tableLength, u32, type Dispatch, type GpuLoweringContext, type GpuView } from '../../devices/webgpu/kernel.ts';
+import {
+  i32,
+  linearGroups,
+  tableLength,
+  u32,
+  type Dispatch,
+  type GpuLoweringContext,
+  type GpuView,
+} from '../../devices/webgpu/kernel.ts';
 import channelSumShader from '../../generated/wgsl/channel-sum.ts';
 import partsShader from '../../generated/wgsl/conv-weight-parts.ts';
 import gradientShader from '../../generated/wgsl/conv-weight-gradient.ts';
@@ -18,18 +26,29 @@ const LEAST_STEPS = 4;
 const CHUNK = 4096;
 
 /** dw [outputs][inputs][tap] of a convolution from x to dy. */
-export function lowerGpuWeightGradient(context: GpuLoweringContext<unknown>, g: ConvGeometry, x: GpuView, dy: GpuView, dw: GpuView): Dispatch[] {
-  const tile = g.outputs > 32 ? { GX: 16, GY: 8, TM: 8 } : g.outputs > 8 ? { GX: 16, GY: 8, TM: 4 } : { GX: 16, GY: 4, TM: 4 };
+export function lowerGpuWeightGradient(
+  context: GpuLoweringContext<unknown>,
+  g: ConvGeometry,
+  x: GpuView,
+  dy: GpuView,
+  dw: GpuView,
+): Dispatch[] {
+  const tile =
+    g.outputs > 32 ? { GX: 16, GY: 8, TM: 8 } : g.outputs > 8 ? { GX: 16, GY: 8, TM: 4 } : { GX: 16, GY: 4, TM: 4 };
   const TILE_K = context.limits.maxComputeWorkgroupStorageSize >= STEP_BYTES ? STEP : SHORT_STEP;
   const taps: [number, number, number][] = [];
   for (let kz = 0; kz < g.kernel[0]; kz++)
-    for (let ky = 0; ky < g.kernel[1]; ky++) for (let kx = 0; kx < g.kernel[2]; kx++) taps.push([kz - g.padding[0], ky - g.padding[1], kx - g.padding[2]]);
+    for (let ky = 0; ky < g.kernel[1]; ky++)
+      for (let kx = 0; kx < g.kernel[2]; kx++) taps.push([kz - g.padding[0], ky - g.padding[1], kx - g.padding[2]]);
   const columns = taps.length * Math.ceil(g.inputs / 4) * 4;
   const tilesX = Math.ceil(columns / (tile.GX * 4));
   const tilesY = Math.ceil(g.outputs / (tile.GY * tile.TM));
   const voxels = g.samples * product(g.output);
   const steps = Math.ceil(voxels / TILE_K);
-  const wantedParts = Math.max(1, Math.min(Math.floor(ENOUGH_GROUPS / (tilesX * tilesY)), Math.floor(steps / LEAST_STEPS)));
+  const wantedParts = Math.max(
+    1,
+    Math.min(Math.floor(ENOUGH_GROUPS / (tilesX * tilesY)), Math.floor(steps / LEAST_STEPS)),
+  );
   const partVoxels = Math.ceil(steps / wantedParts) * TILE_K;
   const partCount = Math.ceil(voxels / partVoxels);
   const parts = context.scratch(partCount * g.outputs * columns * 4);
@@ -39,7 +58,11 @@ export function lowerGpuWeightGradient(context: GpuLoweringContext<unknown>, g: 
       types: { X: x.storage, DY: dy.storage },
       constants: { ...tile, TILE_K, TABLE: tableLength(taps.length) },
       bindings: [x, dy, parts],
-      uniforms: [...[g.inputs, g.outputs, g.samples, taps.length, partVoxels, 0, 0, 0].map(u32), ...[g.input, g.output, g.stride].flatMap((triple) => vector(triple)), ...filled(taps.flatMap((tap) => [...tap.map(i32), i32(0)]))],
+      uniforms: [
+        ...[g.inputs, g.outputs, g.samples, taps.length, partVoxels, 0, 0, 0].map(u32),
+        ...[g.input, g.output, g.stride].flatMap((triple) => vector(triple)),
+        ...filled(taps.flatMap((tap) => [...tap.map(i32), i32(0)])),
+      ],
       workgroups: [tilesX, tilesY, partCount],
     },
     {
@@ -59,7 +82,21 @@ export function lowerGpuChannelSum(context: GpuLoweringContext<unknown>, dy: Gpu
   const partial = context.scratch(samples * channels * chunks * 4);
   const uniforms = [u32(samples), u32(channels), u32(voxels), u32(chunks)];
   return [
-    { shader: channelSumShader, entryPoint: 'rows', types: { FROM: dy.storage }, bindings: [dy, partial], uniforms, workgroups: linearGroups(samples * channels * chunks, 1) },
-    { shader: channelSumShader, entryPoint: 'totals', types: { FROM: 'f32' }, bindings: [partial, to], uniforms, workgroups: linearGroups(channels, 64) },
+    {
+      shader: channelSumShader,
+      entryPoint: 'rows',
+      types: { FROM: dy.storage },
+      bindings: [dy, partial],
+      uniforms,
+      workgroups: linearGroups(samples * channels * chunks, 1),
+    },
+    {
+      shader: channelSumShader,
+      entryPoint: 'totals',
+      types: { FROM: 'f32' },
+      bindings: [partial, to],
+      uniforms,
+      workgroups: linearGroups(channels, 64),
+    },
   ];
 }

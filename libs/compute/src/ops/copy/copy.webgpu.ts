@@ -1,5 +1,13 @@
 /** Operations that move elements, on the WebGPU device: each is a strided copy. */
-import { f32, i32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import {
+  f32,
+  i32,
+  linearGroups,
+  u32,
+  type Dispatch,
+  type GpuView,
+  type WebGpuKernel,
+} from '../../devices/webgpu/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import copyShader from '../../generated/wgsl/copy.ts';
 import fillShader from '../../generated/wgsl/fill.ts';
@@ -19,18 +27,30 @@ export interface StridedView {
 /** One pass over `shape` elements. */
 export function gpuCopy(shape: Shape, from: StridedView, to: StridedView): Dispatch {
   const axes = collapseAxes(shape, [from.strides, to.strides]);
-  if (axes.length > MOST_AXES) throw new ShapeError(`webgpu: a copy of [${shape.join(', ')}] walks ${axes.length} axes, at most ${MOST_AXES} are possible; reshape it first.`, { shape });
+  if (axes.length > MOST_AXES)
+    throw new ShapeError(
+      `webgpu: a copy of [${shape.join(', ')}] walks ${axes.length} axes, at most ${MOST_AXES} are possible; reshape it first.`,
+      { shape },
+    );
   const table = axes.flatMap(({ size, strides }) => [i32(size), i32(strides[0]!), i32(strides[1]!), i32(0)]);
   return {
     shader: copyShader,
     types: { FROM: from.view.storage, TO: to.view.storage },
     bindings: [from.view, to.view],
-    uniforms: [u32(sizeOf(shape)), u32(axes.length), i32(from.start ?? 0), i32(to.start ?? 0), ...table, ...new Array(MOST_AXES * 4 - table.length).fill(u32(0))],
+    uniforms: [
+      u32(sizeOf(shape)),
+      u32(axes.length),
+      i32(from.start ?? 0),
+      i32(to.start ?? 0),
+      ...table,
+      ...new Array(MOST_AXES * 4 - table.length).fill(u32(0)),
+    ],
     workgroups: linearGroups(sizeOf(shape), 64),
   };
 }
 
-const offset = (strides: readonly number[], index: readonly number[]): number => index.reduce((sum, n, axis) => sum + n * strides[axis]!, 0);
+const offset = (strides: readonly number[], index: readonly number[]): number =>
+  index.reduce((sum, n, axis) => sum + n * strides[axis]!, 0);
 const whole = (view: GpuView): StridedView => ({ view, strides: stridesOf(view.shape) });
 
 export const sliceKernel: WebGpuKernel<{ readonly start: readonly number[] }> = {
@@ -46,7 +66,13 @@ export const padKernel: WebGpuKernel<{ readonly before: readonly number[]; reado
   lower: ({ inputs, outputs: [y], options: { before, value } }) => {
     const strides = stridesOf(y!.shape);
     return [
-      { shader: fillShader, types: { TO: y!.storage }, bindings: [y!], uniforms: [u32(sizeOf(y!.shape)), f32(value)], workgroups: linearGroups(sizeOf(y!.shape), 64) },
+      {
+        shader: fillShader,
+        types: { TO: y!.storage },
+        bindings: [y!],
+        uniforms: [u32(sizeOf(y!.shape)), f32(value)],
+        workgroups: linearGroups(sizeOf(y!.shape), 64),
+      },
       gpuCopy(inputs['x']!.shape, whole(inputs['x']!), { view: y!, strides, start: offset(strides, before) }),
     ];
   },
@@ -57,7 +83,13 @@ export const flipKernel: WebGpuKernel<{ readonly axes: readonly number[] }> = {
   lower: ({ inputs, outputs: [y], options: { axes } }) => {
     const strides = stridesOf(y!.shape);
     const start = axes.reduce((sum, axis) => sum + (y!.shape[axis]! - 1) * strides[axis]!, 0);
-    return [gpuCopy(y!.shape, { view: inputs['x']!, strides: strides.map((stride, axis) => (axes.includes(axis) ? -stride : stride)), start }, whole(y!))];
+    return [
+      gpuCopy(
+        y!.shape,
+        { view: inputs['x']!, strides: strides.map((stride, axis) => (axes.includes(axis) ? -stride : stride)), start },
+        whole(y!),
+      ),
+    ];
   },
 };
 
@@ -71,7 +103,9 @@ export const permuteKernel: WebGpuKernel<{ readonly order: readonly number[] }> 
 
 export const expandKernel: WebGpuKernel = {
   halves: 'all',
-  lower: ({ inputs, outputs: [y] }) => [gpuCopy(y!.shape, { view: inputs['x']!, strides: broadcastStrides(inputs['x']!.shape, y!.shape) }, whole(y!))],
+  lower: ({ inputs, outputs: [y] }) => [
+    gpuCopy(y!.shape, { view: inputs['x']!, strides: broadcastStrides(inputs['x']!.shape, y!.shape) }, whole(y!)),
+  ],
 };
 
 export const reshapeKernel: WebGpuKernel = {

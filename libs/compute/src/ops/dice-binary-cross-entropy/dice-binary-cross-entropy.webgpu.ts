@@ -17,8 +17,21 @@ function prepare(logits: GpuView, target: GpuView, options: DiceBinaryCrossEntro
   const [samples, regions, ...space] = logits.shape as [number, number, ...number[]];
   const voxels = sizeOf(space);
   const blocks = Math.ceil(voxels / BLOCK);
-  const sizes = [samples, regions, target.shape[1]!, voxels, blocks, options.includeBackground ? 0 : 1, options.batchDice ? 1 : 0].map(u32);
-  return { rows: samples * regions, voxels, blocks, uniforms: [...sizes, f32(options.smooth), f32(options.diceWeight), f32(options.crossEntropyWeight), u32(0), u32(0)] };
+  const sizes = [
+    samples,
+    regions,
+    target.shape[1]!,
+    voxels,
+    blocks,
+    options.includeBackground ? 0 : 1,
+    options.batchDice ? 1 : 0,
+  ].map(u32);
+  return {
+    rows: samples * regions,
+    voxels,
+    blocks,
+    uniforms: [...sizes, f32(options.smooth), f32(options.diceWeight), f32(options.crossEntropyWeight), u32(0), u32(0)],
+  };
 }
 
 const none = undefined;
@@ -31,8 +44,18 @@ export const diceBinaryCrossEntropyKernel: WebGpuKernel<DiceBinaryCrossEntropyOp
     const parts = scratch(rows * blocks * 20);
     const shared = { shader, types: { X: logits.storage, T: target.storage, Y: 'f32' as const }, uniforms };
     return [
-      { ...shared, entryPoint: 'sums_', bindings: [logits, target, parts, none, none, none, none, none], workgroups: linearGroups(rows * blocks, 1) },
-      { ...shared, entryPoint: 'finish', bindings: [none, none, parts, sums!, loss!, none, none, none], workgroups: [1, 1, 1] },
+      {
+        ...shared,
+        entryPoint: 'sums_',
+        bindings: [logits, target, parts, none, none, none, none, none],
+        workgroups: linearGroups(rows * blocks, 1),
+      },
+      {
+        ...shared,
+        entryPoint: 'finish',
+        bindings: [none, none, parts, sums!, loss!, none, none, none],
+        workgroups: [1, 1, 1],
+      },
     ];
   },
 };

@@ -21,15 +21,42 @@ export const diceCrossEntropyKernel: WebGpuKernel<DiceCrossEntropyOptions> = {
     const entropyParts = scratch(samples * blocks * 8);
     const classParts = scratch(samples * classes * blocks * 12);
     const uniforms = [
-      ...[samples, classes, voxels, blocks].map(u32), i32(options.ignoreLabel ?? NO_LABEL), u32(options.includeBackground ? 0 : 1), u32(options.batchDice ? 1 : 0),
-      f32(options.smooth), f32(options.diceWeight), f32(options.crossEntropyWeight), u32(0), u32(0),
+      ...[samples, classes, voxels, blocks].map(u32),
+      i32(options.ignoreLabel ?? NO_LABEL),
+      u32(options.includeBackground ? 0 : 1),
+      u32(options.batchDice ? 1 : 0),
+      f32(options.smooth),
+      f32(options.diceWeight),
+      f32(options.crossEntropyWeight),
+      u32(0),
+      u32(0),
     ];
-    const shared = { shader: sumsShader, types: { X: logits!.storage }, constants: { WEIGHTED: weight !== undefined }, uniforms };
+    const shared = {
+      shader: sumsShader,
+      types: { X: logits!.storage },
+      constants: { WEIGHTED: weight !== undefined },
+      uniforms,
+    };
     const none = undefined;
     return [
-      { ...shared, entryPoint: 'entropies', bindings: [logits!, target!, weight ?? logits!, normalizers, entropyParts, none, none, none], workgroups: linearGroups(samples * blocks, 1) },
-      { ...shared, entryPoint: 'classes_', bindings: [logits!, target!, none, normalizers, none, classParts, none, none], workgroups: linearGroups(samples * classes * blocks, 1) },
-      { ...shared, entryPoint: 'finish', bindings: [none, none, none, none, entropyParts, classParts, sums!, loss!], workgroups: [1, 1, 1] },
+      {
+        ...shared,
+        entryPoint: 'entropies',
+        bindings: [logits!, target!, weight ?? logits!, normalizers, entropyParts, none, none, none],
+        workgroups: linearGroups(samples * blocks, 1),
+      },
+      {
+        ...shared,
+        entryPoint: 'classes_',
+        bindings: [logits!, target!, none, normalizers, none, classParts, none, none],
+        workgroups: linearGroups(samples * classes * blocks, 1),
+      },
+      {
+        ...shared,
+        entryPoint: 'finish',
+        bindings: [none, none, none, none, entropyParts, classParts, sums!, loss!],
+        workgroups: [1, 1, 1],
+      },
     ];
   },
 };
@@ -42,14 +69,36 @@ export const diceCrossEntropyGradientKernel: WebGpuKernel<DiceCrossEntropyOption
     const voxels = sizeOf(space);
     const table = scratch((samples * classes + 1) * 8);
     const uniforms = [
-      ...[samples, classes, voxels, options.includeBackground ? 0 : 1].map(u32), i32(options.ignoreLabel ?? NO_LABEL), u32(options.batchDice ? 1 : 0),
-      f32(options.smooth), f32(options.diceWeight), f32(options.crossEntropyWeight), u32(0), u32(0), u32(0),
+      ...[samples, classes, voxels, options.includeBackground ? 0 : 1].map(u32),
+      i32(options.ignoreLabel ?? NO_LABEL),
+      u32(options.batchDice ? 1 : 0),
+      f32(options.smooth),
+      f32(options.diceWeight),
+      f32(options.crossEntropyWeight),
+      u32(0),
+      u32(0),
+      u32(0),
     ];
-    const shared = { shader: gradientShader, types: { X: logits!.storage, Y: dx!.storage }, constants: { WEIGHTED: weight !== undefined }, uniforms };
+    const shared = {
+      shader: gradientShader,
+      types: { X: logits!.storage, Y: dx!.storage },
+      constants: { WEIGHTED: weight !== undefined },
+      uniforms,
+    };
     const none = undefined;
     return [
-      { ...shared, entryPoint: 'slopes', bindings: [none, none, none, sums!, dy!, none, none, table], workgroups: linearGroups(samples * classes, 64) },
-      { ...shared, entryPoint: 'main', bindings: [logits!, target!, weight ?? logits!, none, none, table, dx!, none], workgroups: linearGroups(samples * voxels, 64) },
+      {
+        ...shared,
+        entryPoint: 'slopes',
+        bindings: [none, none, none, sums!, dy!, none, none, table],
+        workgroups: linearGroups(samples * classes, 64),
+      },
+      {
+        ...shared,
+        entryPoint: 'main',
+        bindings: [logits!, target!, weight ?? logits!, none, none, table, dx!, none],
+        workgroups: linearGroups(samples * voxels, 64),
+      },
     ];
   },
 };

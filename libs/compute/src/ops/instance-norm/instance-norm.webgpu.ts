@@ -35,9 +35,33 @@ export const instanceNormKernel: WebGpuKernel<Settings> = {
     const uniforms = [u32(rows), u32(channels), u32(voxels), u32(chunks), f32(epsilon), f32(slope), u32(0), u32(0)];
     const { constants, scale, shift } = affineOf(inputs, moments!);
     return [
-      { shader: normShader, entryPoint: 'chunks_', constants, types: { X: x.storage, Y: 'f32' }, bindings: [x, undefined, undefined, undefined, partial], uniforms, workgroups: linearGroups(rows * chunks, 1) },
-      { shader: normShader, entryPoint: 'moments_', constants, types: { X: 'f32', Y: 'f32' }, bindings: [undefined, partial, undefined, undefined, moments!], uniforms, workgroups: linearGroups(rows, 64) },
-      { shader: normShader, entryPoint: 'apply', constants, types: { X: x.storage, Y: y!.storage }, bindings: [x, moments!, scale, shift, y!], uniforms, workgroups: linearGroups(rows * voxels, 64) },
+      {
+        shader: normShader,
+        entryPoint: 'chunks_',
+        constants,
+        types: { X: x.storage, Y: 'f32' },
+        bindings: [x, undefined, undefined, undefined, partial],
+        uniforms,
+        workgroups: linearGroups(rows * chunks, 1),
+      },
+      {
+        shader: normShader,
+        entryPoint: 'moments_',
+        constants,
+        types: { X: 'f32', Y: 'f32' },
+        bindings: [undefined, partial, undefined, undefined, moments!],
+        uniforms,
+        workgroups: linearGroups(rows, 64),
+      },
+      {
+        shader: normShader,
+        entryPoint: 'apply',
+        constants,
+        types: { X: x.storage, Y: y!.storage },
+        bindings: [x, moments!, scale, shift, y!],
+        uniforms,
+        workgroups: linearGroups(rows * voxels, 64),
+      },
     ];
   },
 };
@@ -56,15 +80,43 @@ export const instanceNormGradientKernel: WebGpuKernel<Settings> = {
     const constants = { ...affine, HAS_DMOMENTS: inputs['dmoments'] !== undefined };
     const types = { X: x.storage, DY: dy.storage };
     return [
-      { shader: gradientShader, entryPoint: 'sums', types: { ...types, Y: 'f32' }, constants, bindings: [x, dy, moments, scale, shift, undefined, undefined, partial], uniforms, workgroups: linearGroups(rows * chunks, 1) },
-      { shader: sumsShader, bindings: [partial, sums, dscale!, dshift!], uniforms: [u32(rows / channels), u32(channels), u32(chunks), u32(0)], workgroups: linearGroups(channels, 64) },
-      { shader: gradientShader, entryPoint: 'apply', types: { ...types, Y: dx!.storage }, constants, bindings: [x, dy, moments, scale, shift, sums, inputs['dmoments'] ?? moments, dx!], uniforms, workgroups: linearGroups(rows * voxels, 64) },
+      {
+        shader: gradientShader,
+        entryPoint: 'sums',
+        types: { ...types, Y: 'f32' },
+        constants,
+        bindings: [x, dy, moments, scale, shift, undefined, undefined, partial],
+        uniforms,
+        workgroups: linearGroups(rows * chunks, 1),
+      },
+      {
+        shader: sumsShader,
+        bindings: [partial, sums, dscale!, dshift!],
+        uniforms: [u32(rows / channels), u32(channels), u32(chunks), u32(0)],
+        workgroups: linearGroups(channels, 64),
+      },
+      {
+        shader: gradientShader,
+        entryPoint: 'apply',
+        types: { ...types, Y: dx!.storage },
+        constants,
+        bindings: [x, dy, moments, scale, shift, sums, inputs['dmoments'] ?? moments, dx!],
+        uniforms,
+        workgroups: linearGroups(rows * voxels, 64),
+      },
     ];
   },
 };
 
 /** Scale and shift, or something else to bind in their place. */
-function affineOf(inputs: Readonly<Record<string, GpuView | undefined>>, instead: GpuView): { constants: Dispatch['constants']; scale: GpuView; shift: GpuView } {
+function affineOf(
+  inputs: Readonly<Record<string, GpuView | undefined>>,
+  instead: GpuView,
+): { constants: Dispatch['constants']; scale: GpuView; shift: GpuView } {
   const { scale, shift } = inputs;
-  return { constants: { HAS_SCALE: scale !== undefined, HAS_SHIFT: shift !== undefined }, scale: scale ?? instead, shift: shift ?? instead };
+  return {
+    constants: { HAS_SCALE: scale !== undefined, HAS_SHIFT: shift !== undefined },
+    scale: scale ?? instead,
+    shift: shift ?? instead,
+  };
 }

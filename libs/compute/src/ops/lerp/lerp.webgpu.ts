@@ -5,6 +5,13 @@ import { sizeOf } from '../../tensor/spec.ts';
 export const lerpKernel: WebGpuKernel = {
   lower: ({ inputs: { mean, value, share } }) => {
     const count = sizeOf(mean!.shape);
-    return [{ shader, bindings: [mean!, value!, share!], uniforms: [count, 0, 0, 0].map(u32), workgroups: linearGroups(count, 64) }];
+    return [
+      {
+        shader,
+        bindings: [mean!, value!, share!],
+        uniforms: [count, 0, 0, 0].map(u32),
+        workgroups: linearGroups(count, 64),
+      },
+    ];
   },
 };

@@ -16,10 +16,18 @@ export const matmulKernel: WebGpuKernel<{ readonly transposeA: boolean; readonly
     const k = a.shape.at(transposeA ? -2 : -1)!;
     const batch: Shape = y!.shape.slice(0, -2);
     const starts: number[] = [];
-    forEachOffset(batch, [broadcastStrides(a.shape.slice(0, -2), batch), broadcastStrides(b.shape.slice(0, -2), batch)], ([i, j]) => starts.push(i! * m * k, j! * k * n));
+    forEachOffset(
+      batch,
+      [broadcastStrides(a.shape.slice(0, -2), batch), broadcastStrides(b.shape.slice(0, -2), batch)],
+      ([i, j]) => starts.push(i! * m * k, j! * k * n),
+    );
     const count = sizeOf(batch);
     const sizes = [m, k, n, ...(transposeA ? [1, m] : [k, 1]), ...(transposeB ? [1, k] : [n, 1]), 0];
-    if (count > MOST_BATCHES) throw new ShapeError(`matmul: ${count} batches, at most ${MOST_BATCHES} are possible on webgpu; reshape them into rows.`, { shape: y!.shape });
+    if (count > MOST_BATCHES)
+      throw new ShapeError(
+        `matmul: ${count} batches, at most ${MOST_BATCHES} are possible on webgpu; reshape them into rows.`,
+        { shape: y!.shape },
+      );
     return [
       {
         shader,

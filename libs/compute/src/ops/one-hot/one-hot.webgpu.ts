@@ -6,6 +6,14 @@ export const oneHotKernel: WebGpuKernel<{ readonly classes: number }> = {
   halves: 'all',
   lower: ({ inputs, outputs: [y], options: { classes } }) => {
     const count = sizeOf(y!.shape);
-    return [{ shader, types: { Y: y!.storage }, bindings: [inputs['labels']!, y!], uniforms: [count, classes, sizeOf(y!.shape.slice(2)), 0].map(u32), workgroups: linearGroups(count, 64) }];
+    return [
+      {
+        shader,
+        types: { Y: y!.storage },
+        bindings: [inputs['labels']!, y!],
+        uniforms: [count, classes, sizeOf(y!.shape.slice(2)), 0].map(u32),
+        workgroups: linearGroups(count, 64),
+      },
+    ];
   },
 };

@@ -1,5 +1,13 @@
 /** Reductions on the WebGPU device: one invocation per result where reductions are short, else workgroups over chunks. */
-import { f32, linearGroups, u32, type Dispatch, type GpuLoweringContext, type GpuScratch, type GpuView } from '../../devices/webgpu/kernel.ts';
+import {
+  f32,
+  linearGroups,
+  u32,
+  type Dispatch,
+  type GpuLoweringContext,
+  type GpuScratch,
+  type GpuView,
+} from '../../devices/webgpu/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import shader from '../../generated/wgsl/reduce.ts';
 import { sizeOf, stridesOf, type Shape } from '../../tensor/spec.ts';
@@ -14,7 +22,12 @@ const CHUNK = 8192;
 const SHORT = 64;
 
 /** `divisor`: 1 for a sum, the count for a mean. */
-export function lowerGpuReduction({ inputs, outputs: [y], scratch }: GpuLoweringContext<unknown>, kind: Reduction, axes: readonly number[], divisor: number): Dispatch[] {
+export function lowerGpuReduction(
+  { inputs, outputs: [y], scratch }: GpuLoweringContext<unknown>,
+  kind: Reduction,
+  axes: readonly number[],
+  divisor: number,
+): Dispatch[] {
   const x = inputs['x']!;
   const strides = stridesOf(x.shape);
   const pick = (wanted: boolean): { size: number; stride: number }[] => {
@@ -24,16 +37,24 @@ export function lowerGpuReduction({ inputs, outputs: [y], scratch }: GpuLowering
   };
   const kept = pick(false);
   const reduced = pick(true);
-  if (kept.length + reduced.length > MOST_AXES) throw new ShapeError(`webgpu: a reduction of [${x.shape.join(', ')}] walks more than ${MOST_AXES} runs of axes.`, { shape: x.shape });
+  if (kept.length + reduced.length > MOST_AXES)
+    throw new ShapeError(`webgpu: a reduction of [${x.shape.join(', ')}] walks more than ${MOST_AXES} runs of axes.`, {
+      shape: x.shape,
+    });
   const results = sizeOf(y!.shape);
   const length = sizeOf(x.shape) / results;
   const inner = (reduced.at(-1)?.stride ?? 1) > 1;
-  if (length === 1 || (results >= 64 && (length <= SHORT || (inner && results >= 4096)))) return [pass('each', kind, x, y!, { results, length, chunks: 1, kept, reduced, scale: 1 / divisor })];
+  if (length === 1 || (results >= 64 && (length <= SHORT || (inner && results >= 4096))))
+    return [pass('each', kind, x, y!, { results, length, chunks: 1, kept, reduced, scale: 1 / divisor })];
   const chunks = Math.ceil(length / CHUNK);
-  if (chunks === 1) return [pass('groups_', kind, x, y!, { results, length, chunks, kept, reduced, scale: 1 / divisor })];
+  if (chunks === 1)
+    return [pass('groups_', kind, x, y!, { results, length, chunks, kept, reduced, scale: 1 / divisor })];
   const partial = scratch(results * chunks * 4);
   const rows = { kept: results > 1 ? [{ size: results, stride: chunks }] : [], reduced: [{ size: chunks, stride: 1 }] };
-  return [pass('groups_', kind, x, partial, { results, length, chunks, kept, reduced, scale: 1 }), pass('groups_', kind, partial, y!, { results, length: chunks, chunks: 1, ...rows, scale: 1 / divisor })];
+  return [
+    pass('groups_', kind, x, partial, { results, length, chunks, kept, reduced, scale: 1 }),
+    pass('groups_', kind, partial, y!, { results, length: chunks, chunks: 1, ...rows, scale: 1 / divisor }),
+  ];
 }
 
 interface Pass {
@@ -45,7 +66,13 @@ interface Pass {
   readonly scale: number;
 }
 
-function pass(entryPoint: 'each' | 'groups_', kind: Reduction, x: GpuView | GpuScratch, y: GpuView | GpuScratch, { results, length, chunks, kept, reduced, scale }: Pass): Dispatch {
+function pass(
+  entryPoint: 'each' | 'groups_',
+  kind: Reduction,
+  x: GpuView | GpuScratch,
+  y: GpuView | GpuScratch,
+  { results, length, chunks, kept, reduced, scale }: Pass,
+): Dispatch {
   const table = [...kept, ...reduced].flatMap(({ size, stride }) => [size, stride, 0, 0].map(u32));
   return {
     shader,

@@ -1,16 +1,32 @@
 /** Resampling axis after axis on the WebGPU device. */
-import { f32, linearGroups, u32, type Dispatch, type GpuScratch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import {
+  f32,
+  linearGroups,
+  u32,
+  type Dispatch,
+  type GpuScratch,
+  type GpuView,
+  type WebGpuKernel,
+} from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/resample-axis.ts';
 import { sizeOf, type Shape } from '../../tensor/spec.ts';
 import { reshapeKernel } from '../copy/copy.webgpu.ts';
 import type { AxisWeights } from './axis-weights.ts';
 import { inOrder } from './resample-axes.ts';
 
-export function gpuResample<R>(matricesOf: (x: Shape, y: Shape, options: R) => readonly AxisWeights[], input = 'x'): WebGpuKernel<R> {
+export function gpuResample<R>(
+  matricesOf: (x: Shape, y: Shape, options: R) => readonly AxisWeights[],
+  input = 'x',
+): WebGpuKernel<R> {
   return {
     halves: 'all',
     lower: (context) => {
-      const { inputs, outputs: [y], options, scratch } = context;
+      const {
+        inputs,
+        outputs: [y],
+        options,
+        scratch,
+      } = context;
       const x = inputs[input]!;
       const steps = inOrder(matricesOf(x.shape, y!.shape, options));
       if (steps.length === 0) return reshapeKernel.lower({ ...context, inputs: { x } });
@@ -24,7 +40,16 @@ export function gpuResample<R>(matricesOf: (x: Shape, y: Shape, options: R) => r
           shader,
           types: { X: 'storage' in from ? from.storage : 'f32', Y: 'storage' in to ? to.storage : 'f32' },
           bindings: [from, { table: [...[...rows, ...columns].map(u32), ...[...weights].map(f32)] }, to],
-          uniforms: [sizeOf(shape.slice(0, axis)), matrix.from, matrix.to, sizeOf(shape.slice(axis + 1)), weights.length, 0, 0, 0].map(u32),
+          uniforms: [
+            sizeOf(shape.slice(0, axis)),
+            matrix.from,
+            matrix.to,
+            sizeOf(shape.slice(axis + 1)),
+            weights.length,
+            0,
+            0,
+            0,
+          ].map(u32),
           workgroups: linearGroups(sizeOf(next), 64),
         };
         from = to;

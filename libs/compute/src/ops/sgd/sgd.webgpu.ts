@@ -2,7 +2,11 @@ import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/
 import shader from '../../generated/wgsl/sgd.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
-export const sgdKernel: WebGpuKernel<{ readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }> = {
+export const sgdKernel: WebGpuKernel<{
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+}> = {
   lower: ({ inputs, options }) => {
     const { weight, velocity, gradient, rate, scale } = inputs;
     const count = sizeOf(weight!.shape);

@@ -15,7 +15,16 @@ export function gpuTopMean(countOf: (shape: Shape, fraction: number) => number):
     lower: ({ inputs, outputs: [mean, kept], options: { fraction } }) => {
       const x = inputs['x']!;
       const uniforms = [sizeOf(x.shape), countOf(x.shape, fraction), 0, 0].map(u32);
-      return [{ shader, entryPoint: 'select_', types: { X: x.storage, Y: 'f32' }, bindings: [x, mean!, kept!, none, none, none], uniforms, workgroups: [1, 1, 1] }];
+      return [
+        {
+          shader,
+          entryPoint: 'select_',
+          types: { X: x.storage, Y: 'f32' },
+          bindings: [x, mean!, kept!, none, none, none],
+          uniforms,
+          workgroups: [1, 1, 1],
+        },
+      ];
     },
   };
 }
@@ -26,7 +35,16 @@ export function gpuTopMeanGradient(countOf: (shape: Shape, fraction: number) => 
     lower: ({ inputs, outputs: [dx], options: { fraction } }) => {
       const { x, kept, dy } = inputs as { x: GpuView; kept: GpuView; dy: GpuView };
       const uniforms = [sizeOf(x.shape), countOf(x.shape, fraction), 0, 0].map(u32);
-      return [{ shader, entryPoint: 'gradient', types: { X: x.storage, Y: dx!.storage }, bindings: [x, none, none, kept, dy, dx!], uniforms, workgroups: linearGroups(sizeOf(x.shape), 64) }];
+      return [
+        {
+          shader,
+          entryPoint: 'gradient',
+          types: { X: x.storage, Y: dx!.storage },
+          bindings: [x, none, none, kept, dy, dx!],
+          uniforms,
+          workgroups: linearGroups(sizeOf(x.shape), 64),
+        },
+      ];
     },
   };
 }

@@ -1,4 +1,12 @@
-import { f32, i32, linearGroups, u32, type GpuView, type GpuWord, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import {
+  f32,
+  i32,
+  linearGroups,
+  u32,
+  type GpuView,
+  type GpuWord,
+  type WebGpuKernel,
+} from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/voxel-cross-entropy.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
@@ -11,14 +19,31 @@ interface Settings {
 const NO_LABEL = -(2 ** 31);
 
 function sizes(logits: GpuView, { ignoreLabel, labelSmoothing }: Settings): GpuWord[] {
-  return [u32(logits.shape[0]!), u32(logits.shape[1]!), u32(sizeOf(logits.shape.slice(2))), i32(ignoreLabel ?? NO_LABEL), f32(labelSmoothing), u32(0), u32(0), u32(0)];
+  return [
+    u32(logits.shape[0]!),
+    u32(logits.shape[1]!),
+    u32(sizeOf(logits.shape.slice(2))),
+    i32(ignoreLabel ?? NO_LABEL),
+    f32(labelSmoothing),
+    u32(0),
+    u32(0),
+    u32(0),
+  ];
 }
 
 export const voxelCrossEntropyKernel: WebGpuKernel<Settings> = {
   halves: 'inputs',
   lower: ({ inputs, outputs: [y], options }) => {
     const { logits, target } = inputs as { logits: GpuView; target: GpuView };
-    return [{ shader, types: { X: logits.storage, DY: 'f32', Y: y!.storage }, bindings: [logits, target, undefined, y!], uniforms: sizes(logits, options), workgroups: linearGroups(sizeOf(target.shape), 64) }];
+    return [
+      {
+        shader,
+        types: { X: logits.storage, DY: 'f32', Y: y!.storage },
+        bindings: [logits, target, undefined, y!],
+        uniforms: sizes(logits, options),
+        workgroups: linearGroups(sizeOf(target.shape), 64),
+      },
+    ];
   },
 };
 
@@ -27,7 +52,14 @@ export const voxelCrossEntropyGradientKernel: WebGpuKernel<Settings> = {
   lower: ({ inputs, outputs: [dx], options }) => {
     const { logits, target, dy } = inputs as { logits: GpuView; target: GpuView; dy: GpuView };
     return [
-      { shader, entryPoint: 'gradient', types: { X: logits.storage, DY: dy.storage, Y: dx!.storage }, bindings: [logits, target, dy, dx!], uniforms: sizes(logits, options), workgroups: linearGroups(sizeOf(target.shape), 64) },
+      {
+        shader,
+        entryPoint: 'gradient',
+        types: { X: logits.storage, DY: dy.storage, Y: dx!.storage },
+        bindings: [logits, target, dy, dx!],
+        uniforms: sizes(logits, options),
+        workgroups: linearGroups(sizeOf(target.shape), 64),
+      },
     ];
   },
 };
