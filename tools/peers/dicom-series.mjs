@@ -27,6 +27,7 @@ if (process.argv[2] === 'read') {
       voxels: volume.voxels.byteLength,
       over: peak - before.rss - volume.voxels.byteLength,
       start: before.rss,
+      seconds: (used.user + used.system) / 1e6,
     }),
   );
   process.exit(0);

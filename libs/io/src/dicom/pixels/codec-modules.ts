@@ -61,33 +61,26 @@ function codecModule(codec: Codec): Promise<CodecModule> {
   return module;
 }
 
-/** A decoded image: bytes in the codec's own sample order, copied out of its memory. */
+/** A decoded image: bytes in the codec's own sample order, lying in its memory. */
 export interface CodecImage extends CodecFrameInfo {
   readonly bytes: Uint8Array;
   readonly interleaveMode: number | undefined;
 }
 
-/** Runs one code stream through a codec. Throws: FormatError when the codec refuses it. */
-export async function runCodec(codec: Codec, stream: Uint8Array): Promise<CodecImage> {
+/**
+ * Runs one code stream through a codec; `use` sees the image while the codec still holds it.
+ * Throws: FormatError when the codec refuses the stream, and what `use` throws.
+ */
+export async function runCodec<T>(codec: Codec, stream: Uint8Array, use: (image: CodecImage) => T): Promise<T> {
   const module = await codecModule(codec);
-  let decoder: CodecDecoder | undefined;
+  let decoder: CodecDecoder;
+  let image: CodecImage;
   try {
     decoder = new module[decoderNames[codec]]!();
     decoder.getEncodedBuffer(stream.length).set(stream);
     decoder.decode();
-    const { width, height, bitsPerSample, componentCount, isSigned } = decoder.getFrameInfo();
-    const bytes = decoder.getDecodedBuffer().slice();
-    const interleaveMode = decoder.getInterleaveMode?.();
-    decoder.delete();
-    return {
-      width,
-      height,
-      bitsPerSample,
-      componentCount,
-      bytes,
-      interleaveMode,
-      ...(isSigned === undefined ? {} : { isSigned }),
-    };
+    const bytes = decoder.getDecodedBuffer();
+    image = { ...decoder.getFrameInfo(), bytes, interleaveMode: decoder.getInterleaveMode?.() };
   } catch (error) {
     // A codec that failed may have left its memory in disorder: the next image gets a fresh one.
     running.delete(codec);
@@ -96,5 +89,10 @@ export async function runCodec(codec: Codec, stream: Uint8Array): Promise<CodecI
       { field: '(7fe0,0010) PixelData', byteOffset: 0 },
       { cause: error },
     );
+  }
+  try {
+    return use(image);
+  } finally {
+    decoder.delete();
   }
 }

@@ -103,13 +103,29 @@ export async function frameFragments(file: DicomFile, frames: number): Promise<F
   );
 }
 
-/** The bytes of one frame, its fragments joined. */
-export async function joinFragments(pixels: PixelLocation, fragments: readonly Fragment[]): Promise<Uint8Array> {
-  if (fragments.length === 1) return await pixels.source.read(fragments[0]!.offset, fragments[0]!.length);
-  const out = new Uint8Array(fragments.reduce((sum, f) => sum + f.length, 0));
+/** Memory for the bytes of one frame, used again for the next. */
+export interface StreamScratch {
+  stream?: Uint8Array;
+}
+
+/** The bytes of one frame, its fragments joined; with `scratch`, they last until the next call. */
+export async function joinFragments(
+  { source }: PixelLocation,
+  fragments: readonly Fragment[],
+  scratch?: StreamScratch,
+): Promise<Uint8Array> {
+  const total = fragments.reduce((sum, f) => sum + f.length, 0);
+  const fill = scratch === undefined ? undefined : source.fillSync;
+  if (fill === undefined && fragments.length === 1) return await source.read(fragments[0]!.offset, total);
+  const reused = scratch?.stream !== undefined && scratch.stream.length >= total;
+  const memory = reused ? scratch.stream! : new Uint8Array(fill === undefined ? total : Math.ceil(total * 1.25));
+  if (scratch !== undefined && fill !== undefined) scratch.stream = memory;
+  const out = memory.subarray(0, total);
   let at = 0;
   for (const f of fragments) {
-    out.set(await pixels.source.read(f.offset, f.length), at);
+    const target = out.subarray(at, at + f.length);
+    if (fill === undefined) target.set(await source.read(f.offset, f.length));
+    else fill(f.offset, target);
     at += f.length;
   }
   return out;

@@ -5,14 +5,15 @@ import { inflateRaw } from '../dataset/dicom-source.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG, tagName } from '../dataset/tags.ts';
 import { runCodec } from './codec-modules.ts';
+import type { CodecImage } from './codec-modules.ts';
 import { jpeg2000Size, jpegLsSize } from './code-stream.ts';
 import { frameFragments, joinFragments } from './fragments.ts';
 import type { FrameFragments } from './fragments.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
-import { nativeFrame, samplesFromBytes, settleBits } from './native.ts';
+import { bytesOfArray, nativeFrame, samplesFromBytes, settleBits, settleWords } from './native.ts';
 import { frameArray } from './pixel-format.ts';
-import type { DecodedFrame, PixelFormat } from './pixel-format.ts';
-import { decodeRle } from './rle.ts';
+import type { DecodedFrame, FrameScratch, PixelFormat } from './pixel-format.ts';
+import { checkRle, decodeRle } from './rle.ts';
 
 /** Reads frames of one file, in any order. */
 export interface FrameReader {
@@ -22,7 +23,7 @@ export interface FrameReader {
 }
 
 /** Prepares to read a file's frames. Throws: FormatError when frames and fragments do not match. */
-export async function openFrames(file: DicomFile, format: PixelFormat): Promise<FrameReader> {
+export async function openFrames(file: DicomFile, format: PixelFormat, scratch?: FrameScratch): Promise<FrameReader> {
   const { compression } = file.syntax;
   const encapsulated = file.pixels!.length === -1;
   if (compression === 'native' || !encapsulated) {
@@ -37,18 +38,18 @@ export async function openFrames(file: DicomFile, format: PixelFormat): Promise<
     };
   }
   const groups = await frameFragments(file, format.frames);
-  return { format, read: (index) => compressedFrame(file, format, { groups, index }) };
+  return { format, read: (index) => compressedFrame(file, format, { groups, index, scratch }) };
 }
 
 async function compressedFrame(
   file: DicomFile,
   format: PixelFormat,
-  { groups, index }: { groups: FrameFragments; index: number },
+  { groups, index, scratch }: { groups: FrameFragments; index: number; scratch: FrameScratch | undefined },
 ): Promise<DecodedFrame> {
   const fragments = groups[index]!;
-  const stream = await joinFragments(file.pixels!, fragments);
+  const stream = await joinFragments(file.pixels!, fragments, scratch);
   try {
-    return await decode(file, format, stream);
+    return await decode(file, format, { stream, scratch });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new FormatError(
@@ -64,19 +65,21 @@ async function compressedFrame(
   }
 }
 
-function decode(file: DicomFile, format: PixelFormat, stream: Uint8Array): DecodedFrame | Promise<DecodedFrame> {
+interface Encoded {
+  readonly stream: Uint8Array;
+  readonly scratch: FrameScratch | undefined;
+}
+
+function decode(
+  file: DicomFile,
+  format: PixelFormat,
+  { stream, scratch }: Encoded,
+): DecodedFrame | Promise<DecodedFrame> {
   const { rows, columns, samples, bitsAllocated, photometric } = format;
   const pixels = rows * columns;
   switch (file.syntax.compression) {
-    case 'rle': {
-      const packedBits = bitsAllocated === 1;
-      const bytes = decodeRle(stream, {
-        pixels: packedBits ? Math.ceil((pixels * samples) / 8) : pixels,
-        samples: packedBits ? 1 : samples,
-        bytesPerSample: packedBits ? 1 : bitsAllocated / 8,
-      });
-      return { values: samplesFromBytes(bytes, { ...format, planar: false }, false), photometric };
-    }
+    case 'rle':
+      return { values: rleFrame(format, { stream, scratch }), photometric };
     case 'deflated-frames': {
       const needed = bitsAllocated === 1 ? Math.ceil((pixels * samples) / 8) : (pixels * samples * bitsAllocated) / 8;
       const bytes = inflateRaw(stream, needed + 1);
@@ -87,17 +90,37 @@ function decode(file: DicomFile, format: PixelFormat, stream: Uint8Array): Decod
       return { values: samplesFromBytes(bytes, format, false), photometric };
     }
     case 'jpeg':
-      return jpegFrame(format, stream);
+      return jpegFrame(format, { stream, scratch });
     default:
-      return codecFrame(file.syntax.compression as 'jpeg-ls' | 'jpeg2000' | 'htj2k', format, stream);
+      return codecFrame(file.syntax.compression as 'jpeg-ls' | 'jpeg2000' | 'htj2k', format, { stream, scratch });
   }
 }
 
-function jpegFrame(format: PixelFormat, stream: Uint8Array): DecodedFrame {
-  const image = decodeJpeg(stream, format);
-  const values = frameArray(format);
-  values.set(image.values);
-  const signed = settleBits(values, format, image.precision);
+function rleFrame(format: PixelFormat, { stream, scratch }: Encoded): VoxelArray {
+  const { rows, columns, samples, bitsAllocated } = format;
+  const pixels = rows * columns;
+  if (bitsAllocated === 1) {
+    const bytes = new Uint8Array(Math.ceil((pixels * samples) / 8));
+    decodeRle(stream, { pixels: bytes.length, samples: 1, bytesPerSample: 1 }, bytes);
+    return samplesFromBytes(bytes, { ...format, planar: false }, false);
+  }
+  checkRle(stream, pixels * samples * (bitsAllocated / 8));
+  const values = frameArray(format, undefined, scratch);
+  decodeRle(stream, { pixels, samples, bytesPerSample: bitsAllocated / 8 }, bytesOfArray(values));
+  return settleWords(values, format);
+}
+
+function jpegFrame(format: PixelFormat, { stream, scratch }: Encoded): DecodedFrame {
+  // 16-bit samples are decoded where they stay; others take a step between.
+  const values = format.bitsAllocated === 16 ? frameArray(format, undefined, scratch) : undefined;
+  const image = decodeJpeg(
+    stream,
+    format,
+    values === undefined ? undefined : new Uint16Array(values.buffer, values.byteOffset, values.length),
+  );
+  const narrow = values ?? frameArray(format, undefined, scratch);
+  if (values === undefined) narrow.set(image.values);
+  const signed = settleBits(narrow, format, image.precision);
   if (format.samples !== 3) return { values: signed, photometric: format.photometric };
   // The stream's own word on its colors outranks the header's: writers forget to change the header.
   const ybr = image.adobeTransform === undefined ? format.photometric !== 'RGB' : image.adobeTransform === 1;
@@ -107,7 +130,7 @@ function jpegFrame(format: PixelFormat, stream: Uint8Array): DecodedFrame {
 async function codecFrame(
   codec: 'jpeg-ls' | 'jpeg2000' | 'htj2k',
   format: PixelFormat,
-  stream: Uint8Array,
+  { stream, scratch }: Encoded,
 ): Promise<DecodedFrame> {
   const { rows, columns, samples } = format;
   const size = codec === 'jpeg-ls' ? jpegLsSize(stream) : jpeg2000Size(stream);
@@ -123,25 +146,32 @@ async function codecFrame(
       `${codec}: ${size.precision} bits per sample do not fit the ${format.bitsAllocated} allocated.`,
       { details: { precision: size.precision } },
     );
-  const image = await runCodec(codec, stream);
+  const values = await runCodec(codec, stream, (image) => codecValues(codec, image, { format, scratch }));
+  // JPEG 2000 color transforms are undone inside the codec.
+  const photometric =
+    samples === 3 && codec !== 'jpeg-ls' && format.photometric !== 'YBR_FULL' ? 'RGB' : format.photometric;
+  return { values: settleBits(values, format, size.precision), photometric };
+}
+
+/** A codec's samples, copied and interleaved. */
+function codecValues(
+  codec: string,
+  image: CodecImage,
+  { format, scratch }: { format: PixelFormat; scratch: FrameScratch | undefined },
+): VoxelArray {
+  const { rows, columns, samples } = format;
   const count = rows * columns * samples;
   const width = image.bitsPerSample <= 8 ? 1 : image.bitsPerSample <= 16 ? 2 : 4;
   if (image.width !== columns || image.height !== rows || image.bytes.length < count * width)
     throw new FormatError(`${codec}: decoded to ${image.bytes.length} bytes, ${count * width} are needed.`, {});
-  const raw =
-    width === 1
-      ? image.bytes
-      : width === 2
-        ? new Uint16Array(image.bytes.buffer, 0, count)
-        : new Uint32Array(image.bytes.buffer, 0, count);
-  const values = frameArray(format);
+  const bytes = image.bytes.byteOffset % width === 0 ? image.bytes : image.bytes.slice();
+  const kind = width === 1 ? Uint8Array : width === 2 ? Uint16Array : Uint32Array;
+  const raw = new kind(bytes.buffer as ArrayBuffer, bytes.byteOffset, count);
+  const values = frameArray(format, undefined, scratch);
   // CharLS reports 0 for components stored one after the other.
   if (codec === 'jpeg-ls' && samples > 1 && image.interleaveMode === 0) {
     const plane = rows * columns;
     for (let s = 0; s < samples; s++) for (let i = 0; i < plane; i++) values[i * samples + s] = raw[s * plane + i]!;
-  } else values.set(raw.subarray(0, count));
-  // JPEG 2000 color transforms are undone inside the codec.
-  const photometric =
-    samples === 3 && codec !== 'jpeg-ls' && format.photometric !== 'YBR_FULL' ? 'RGB' : format.photometric;
-  return { values: settleBits(values as VoxelArray, format, size.precision), photometric };
+  } else values.set(raw);
+  return values;
 }

@@ -84,6 +84,19 @@ function wordsFromBytes(raw: Uint8Array, format: PixelFormat, bigEndian: boolean
   return values;
 }
 
+/** The bytes of an array, to be written to in little endian order. */
+export function bytesOfArray(values: VoxelArray): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Words whose little endian bytes were written through `bytesOfArray`: brought to this machine's order, unused bits removed. */
+export function settleWords(values: VoxelArray, format: PixelFormat): VoxelArray {
+  const width = values.BYTES_PER_ELEMENT;
+  const bytes = bytesOfArray(values);
+  if (width > 1 && !hostIsLittle) for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse();
+  return format.float ? values : extractBits(values, format);
+}
+
 /** Moves the stored bits down from `highBit`, clears the rest, extends the sign. Returns `values`, changed in place. */
 function extractBits(values: VoxelArray, format: PixelFormat): VoxelArray {
   const { bitsStored, highBit, signed, bitsAllocated } = format;

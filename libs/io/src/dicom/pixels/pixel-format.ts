@@ -2,6 +2,7 @@
 import type { VoxelArray } from '@voxelwise/volume';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
+import type { StreamScratch } from './fragments.ts';
 
 export interface PixelFormat {
   readonly rows: number;
@@ -24,13 +25,37 @@ export interface DecodedFrame {
   readonly photometric: string;
 }
 
-/** An array for one frame's values. */
-export function frameArray(format: PixelFormat, length = format.rows * format.columns * format.samples): VoxelArray {
-  const { bitsAllocated, signed, float } = format;
+/** Memory that frames may be decoded into again and again; each frame then lasts until the next is read. */
+export interface FrameScratch extends StreamScratch {
+  values?: VoxelArray;
+}
+
+function newArray({ bitsAllocated, signed, float }: PixelFormat, length: number): VoxelArray {
   if (float) return bitsAllocated === 64 ? new Float64Array(length) : new Float32Array(length);
   if (bitsAllocated <= 8) return signed ? new Int8Array(length) : new Uint8Array(length);
   if (bitsAllocated <= 16) return signed ? new Int16Array(length) : new Uint16Array(length);
   return signed ? new Int32Array(length) : new Uint32Array(length);
+}
+
+/** An array for one frame's values, every one of which the caller will set. */
+export function frameArray(
+  format: PixelFormat,
+  length = format.rows * format.columns * format.samples,
+  scratch: FrameScratch = {},
+): VoxelArray {
+  const held = scratch.values;
+  const bytes = Math.max(1, format.bitsAllocated / 8);
+  const float = held instanceof Float32Array || held instanceof Float64Array;
+  const signed = held instanceof Int8Array || held instanceof Int16Array || held instanceof Int32Array;
+  if (
+    held !== undefined &&
+    held.length === length &&
+    held.BYTES_PER_ELEMENT === bytes &&
+    float === format.float &&
+    (float || signed === format.signed)
+  )
+    return held;
+  return (scratch.values = newArray(format, length));
 }
 
 /**

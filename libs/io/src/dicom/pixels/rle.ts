@@ -30,14 +30,20 @@ function unpack(
   }
 }
 
+/** Refuses sizes that run-length packing cannot reach: two bytes make at most 128. Throws: FormatError. */
+export function checkRle(packed: Uint8Array, bytes: number): void {
+  if (bytes > packed.length * 64) throw fault(`${packed.length} bytes cannot unpack to ${bytes}.`, 0);
+}
+
 /**
- * Decodes one frame to little endian samples, interleaved. `pixels` is rows × columns, or the packed byte count of 1-bit data.
+ * Decodes one frame into `out`: little endian samples, interleaved. `pixels` is rows × columns, or the packed byte count of 1-bit data.
  * Throws: FormatError on a damaged header or a short segment.
  */
 export function decodeRle(
   packed: Uint8Array,
   { pixels, samples, bytesPerSample }: { pixels: number; samples: number; bytesPerSample: number },
-): Uint8Array {
+  out: Uint8Array,
+): void {
   if (packed.length < 64) throw fault(`the header needs 64 bytes, ${packed.length} are there.`, 0);
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const segments = view.getUint32(0, true);
@@ -48,10 +54,6 @@ export function decodeRle(
       { expected: samples * bytesPerSample, found: segments },
     );
   const starts = Array.from({ length: segments }, (_, i) => view.getUint32(4 + i * 4, true));
-  // Two bytes make at most 128.
-  if (pixels * segments > packed.length * 64)
-    throw fault(`${packed.length} bytes cannot unpack to ${pixels * segments}.`, 0);
-  const out = new Uint8Array(pixels * samples * bytesPerSample);
   for (let s = 0; s < segments; s++) {
     const start = starts[s]!;
     const end = starts[s + 1] ?? packed.length;
@@ -66,5 +68,4 @@ export function decodeRle(
       count: pixels,
     });
   }
-  return out;
 }

@@ -138,6 +138,7 @@ async function fill({ kind, lattice, order, shearing: shear }: Target, options: 
   const volume = plane * lattice.slices;
   const voxels = arrayOf(kind, volume * order.length * colors);
   const raw = shear === undefined ? undefined : arrayOf(kind, lattice.rows * lattice.columns);
+  const scratch = {};
   let reader: FrameReader | undefined;
   let held: DicomInstance | undefined;
   let frame: { index: number; decoded: DecodedFrame } | undefined;
@@ -153,7 +154,7 @@ async function fill({ kind, lattice, order, shearing: shear }: Target, options: 
         continue;
       }
       if (info.instance !== held || reader === undefined) {
-        reader = await openFrames(info.instance.file, info.instance.format);
+        reader = await openFrames(info.instance.file, info.instance.format, scratch);
         held = info.instance;
         frame = undefined;
       }

@@ -7,8 +7,22 @@ export type HuffmanTable = Uint16Array;
 export const jpegFault = (message: string, byteOffset: number): FormatError =>
   new FormatError(`JPEG: ${message}`, { field: '(7fe0,0010) PixelData', byteOffset });
 
-/** Builds a lookup from the sixteen code counts and the symbols in code order. */
+/** Tables of the frames just decoded: a series repeats one or two, and each takes 128 KiB. */
+const recent = new Map<string, HuffmanTable>();
+const KEPT = 8;
+
+/** A lookup from the sixteen code counts and the symbols in code order. */
 export function huffmanTable(counts: Uint8Array, symbols: Uint8Array, at: number): HuffmanTable {
+  const key = `${counts.join()};${symbols.join()}`;
+  const known = recent.get(key);
+  if (known !== undefined) return known;
+  const table = buildTable(counts, symbols, at);
+  if (recent.size >= KEPT) recent.delete(recent.keys().next().value!);
+  recent.set(key, table);
+  return table;
+}
+
+function buildTable(counts: Uint8Array, symbols: Uint8Array, at: number): HuffmanTable {
   const table = new Uint16Array(65536);
   let code = 0;
   let k = 0;

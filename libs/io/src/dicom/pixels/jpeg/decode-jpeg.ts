@@ -36,16 +36,18 @@ function planesOf(frame: JpegFrame): readonly CoefficientPlane[] {
   });
 }
 
-/** Decodes one image. `expected` is what the DICOM header says: a stream of another size is refused before memory is taken. */
+/** Decodes one image. `expected` is what the DICOM header says: a stream of another size is refused before memory is taken.
+ * `into`: memory for the samples, where there is some already. */
 export function decodeJpeg(
   bytes: Uint8Array,
   expected: { readonly rows: number; readonly columns: number; readonly samples: number },
+  into?: Uint16Array,
 ): JpegImage {
   let frame: JpegFrame | undefined;
   let adobeTransform: number | undefined;
   let planes: readonly CoefficientPlane[] = [];
   const quantization: (Uint16Array | undefined)[] = [];
-  let values = new Uint16Array(0);
+  let values: Uint16Array = new Uint16Array(0);
   let scans = 0;
   walkSegments(
     bytes,
@@ -59,7 +61,7 @@ export function decodeJpeg(
       if (precision < 2 || precision > 16 || (process !== 3 && precision !== 8 && precision !== 12))
         throw jpegFault(`a precision of ${precision} bits is not read.`, 0);
       frame = seen;
-      values = new Uint16Array(rows * columns * components.length);
+      values = into?.fill(0) ?? new Uint16Array(rows * columns * components.length);
       if (process !== 3) planes = planesOf(seen);
     },
     (scan, seen, tables) => {
