@@ -2,6 +2,7 @@
 export { ModelError, PredictionError } from './errors.ts';
 export { patchOf, type Fold, type Model } from './model/model.ts';
 export { loadModel, type LoadModelOptions } from './model/load-model.ts';
+export { encodeNnunetCheckpoint, type NnunetCheckpoint } from './model/nnunet-checkpoint.ts';
 export { memoryFolder, type ModelFolder } from './model/model-folder.ts';
 export { preprocessSettings } from './model/preprocess-settings.ts';
 export { openPredictor, predict, type Predictor } from './predict.ts';
