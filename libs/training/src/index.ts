@@ -29,4 +29,5 @@ export { makeOptimizer, type Optimizer, type StepNumbers } from './optimizers/op
 export { WeightAverage } from './optimizers/weight-average.ts';
 export { learningRate } from './schedules/learning-rate.ts';
 export { decodeCheckpoint, encodeCheckpoint, predictingWeights, tensorsOf, type Checkpoint, type Position } from './experiment/checkpoint.ts';
+export { isHead, matchesPattern, matchPretrained, type PretrainedMatch, type PretrainedOptions } from './experiment/pretrained.ts';
 export { CHECKPOINT, PROGRESS, memoryStore, type StateStore } from './experiment/state-store.ts';

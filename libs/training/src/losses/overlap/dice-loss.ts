@@ -6,7 +6,18 @@
  * Source: MONAI's DiceLoss, GeneralizedDiceLoss and TverskyLoss; Sudre 2017; Salehi 2017.
  */
 import { abs, add, div, equal, max, mul, square, sub, sum, tensor, where, type Tensor } from '@voxelwise/compute';
-import { activated, channelsOf, complement, counted, OVERLAP, plus, reduced, sumsOf, times, type OverlapOptions } from './overlap-options.ts';
+import {
+  activated,
+  channelsOf,
+  complement,
+  counted,
+  OVERLAP,
+  plus,
+  reduced,
+  sumsOf,
+  times,
+  type OverlapOptions,
+} from './overlap-options.ts';
 
 export interface DiceLossOptions extends OverlapOptions {
   /** Squares prediction and truth in the denominator. */
@@ -20,7 +31,8 @@ export interface DiceLossOptions extends OverlapOptions {
 /** 1 - (2 Σpg + s) / (Σp + Σg + s'), per class (and sample). */
 export function diceLoss(logits: Tensor, target: Tensor, given: Partial<DiceLossOptions> = {}): Tensor {
   const options = { ...OVERLAP, squaredPrediction: false, jaccard: false, softLabels: false, ...given };
-  const { includeBackground, batch, squaredPrediction, jaccard, softLabels, smoothNumerator, smoothDenominator } = options;
+  const { includeBackground, batch, squaredPrediction, jaccard, softLabels, smoothNumerator, smoothDenominator } =
+    options;
   const p = counted(activated(logits, options.activation), includeBackground);
   const g = counted(channelsOf(target, logits), includeBackground);
   const size = (x: Tensor): Tensor => sumsOf(squaredPrediction ? square({ x }) : x, batch);
@@ -40,7 +52,11 @@ export interface GeneralizedDiceOptions extends OverlapOptions {
 }
 
 /** One ratio per sample (or batch) over all classes, small classes weighed up. A class that is absent takes the greatest weight of the others. */
-export function generalizedDiceLoss(logits: Tensor, target: Tensor, given: Partial<GeneralizedDiceOptions> = {}): Tensor {
+export function generalizedDiceLoss(
+  logits: Tensor,
+  target: Tensor,
+  given: Partial<GeneralizedDiceOptions> = {},
+): Tensor {
   const options = { ...OVERLAP, classWeight: 'square' as const, ...given };
   const { includeBackground, batch, classWeight } = options;
   const p = counted(activated(logits, options.activation), includeBackground);
@@ -50,7 +66,10 @@ export function generalizedDiceLoss(logits: Tensor, target: Tensor, given: Parti
   const overClasses = (x: Tensor): Tensor => sum({ x: mul({ a: weights, b: x }) }, { axes: [1], keepDims: true });
   const overlap = overClasses(sumsOf(mul({ a: p, b: g }), batch));
   const masses = overClasses(add({ a: sumsOf(p, batch), b: truth }));
-  const ratio = div({ a: plus(times(overlap, 2), options.smoothNumerator), b: plus(masses, options.smoothDenominator) });
+  const ratio = div({
+    a: plus(times(overlap, 2), options.smoothNumerator),
+    b: plus(masses, options.smoothDenominator),
+  });
   return reduced(complement(ratio), options);
 }
 
@@ -60,7 +79,11 @@ function weightsOf(truth: Tensor, kind: GeneralizedDiceOptions['classWeight']): 
   if (kind === 'uniform') return where({ condition: one, a: one, b: truth });
   const absent = equal({ a: truth, b: zero });
   const size = kind === 'square' ? square({ x: truth }) : truth;
-  const finite = where({ condition: absent, a: zero, b: div({ a: one, b: where({ condition: absent, a: one, b: size }) }) });
+  const finite = where({
+    condition: absent,
+    a: zero,
+    b: div({ a: one, b: where({ condition: absent, a: one, b: size }) }),
+  });
   return where({ condition: absent, a: max({ x: finite }, { axes: [1], keepDims: true }), b: finite });
 }
 

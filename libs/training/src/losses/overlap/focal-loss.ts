@@ -5,7 +5,23 @@
  * elements too (so K times smaller than a mean over voxels).
  * Source: Lin 2017; MONAI's FocalLoss.
  */
-import { abs, add, exp, log, logSoftmax, mean, minimum, mul, neg, power, relu, sub, sum, tensor, type Tensor } from '@voxelwise/compute';
+import {
+  abs,
+  add,
+  exp,
+  log,
+  logSoftmax,
+  mean,
+  minimum,
+  mul,
+  neg,
+  power,
+  relu,
+  sub,
+  sum,
+  tensor,
+  type Tensor,
+} from '@voxelwise/compute';
 import { channelsOf, classFactors, complement, counted, plus, times } from './overlap-options.ts';
 
 export interface FocalOptions {
@@ -55,5 +71,11 @@ function softmaxForm(z: Tensor, g: Tensor, { gamma, alpha }: Pick<FocalOptions, 
   const surprise = neg({ x: mul({ a: logP, b: g }) });
   const loss = unsure === undefined ? surprise : mul({ a: unsure, b: surprise });
   if (alpha === undefined) return loss;
-  return mul({ a: loss, b: classFactors(loss, Array.from({ length: z.shape[1]! }, (_, c) => (c === 0 ? 1 - alpha : alpha))) });
+  return mul({
+    a: loss,
+    b: classFactors(
+      loss,
+      Array.from({ length: z.shape[1]! }, (_, c) => (c === 0 ? 1 - alpha : alpha)),
+    ),
+  });
 }

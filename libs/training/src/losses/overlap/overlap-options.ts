@@ -14,7 +14,14 @@ export interface OverlapOptions {
   readonly weight?: readonly number[] | undefined;
 }
 
-export const OVERLAP: OverlapOptions = { activation: 'softmax', includeBackground: true, batch: false, smoothNumerator: 1e-5, smoothDenominator: 1e-5, reduction: 'mean' };
+export const OVERLAP: OverlapOptions = {
+  activation: 'softmax',
+  includeBackground: true,
+  batch: false,
+  smoothNumerator: 1e-5,
+  smoothDenominator: 1e-5,
+  reduction: 'mean',
+};
 
 export const plus = (x: Tensor, offset: number): Tensor => scaleOffset({ x }, { offset });
 export const times = (x: Tensor, scale: number): Tensor => scaleOffset({ x }, { scale });
@@ -33,7 +40,10 @@ export function channelsOf(target: Tensor, logits: Tensor): Tensor {
 /** Without channel 0, where it is not to count and there are others. */
 export function counted(x: Tensor, includeBackground: boolean): Tensor {
   if (includeBackground || x.shape[1] === 1) return x;
-  return slice({ x }, { start: x.shape.map((_, axis) => (axis === 1 ? 1 : 0)), size: x.shape.map((n, axis) => (axis === 1 ? n - 1 : n)) });
+  return slice(
+    { x },
+    { start: x.shape.map((_, axis) => (axis === 1 ? 1 : 0)), size: x.shape.map((n, axis) => (axis === 1 ? n - 1 : n)) },
+  );
 }
 
 /** Sums over space, and over the batch where asked; axes stay as one: [N or 1, K, 1, ...]. */
@@ -50,5 +60,9 @@ export function reduced(loss: Tensor, { weight, reduction }: Pick<OverlapOptions
 
 /** One number per class, shaped to broadcast over `like`. */
 export function classFactors(like: Tensor, factors: readonly number[]): Tensor {
-  return tensor(like.device, factors, like.shape.map((_, axis) => (axis === 1 ? factors.length : 1)));
+  return tensor(
+    like.device,
+    factors,
+    like.shape.map((_, axis) => (axis === 1 ? factors.length : 1)),
+  );
 }
