@@ -9,18 +9,25 @@ const root = join(import.meta.dirname, '..');
 const guide = readFileSync(join(root, 'docs/contributing-a-kernel.md'), 'utf8');
 
 /** Fenced blocks in order: shell commands, and files whose path stands alone on the line above. */
-const steps = [...guide.matchAll(/(?:^`([^`\n]+)`\n\n)?^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, path, language, text]) => ({ path, language, text: text! }));
+const steps = [...guide.matchAll(/(?:^`([^`\n]+)`\n\n)?^```(\w+)\n([\s\S]*?)^```$/gm)].map(
+  ([, path, language, text]) => ({ path, language, text: text! }),
+);
 
 let copy = '';
-const run = (command: string): string => execSync(command, { cwd: copy, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const run = (command: string): string =>
+  execSync(command, { cwd: copy, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'voxelwise-kernel-'));
   for (const path of ['package.json', 'tsconfig.base.json', 'vitest.config.ts', 'tools', 'libs/compute', 'libs/io'])
-    cpSync(join(root, path), join(copy, path), { recursive: true, filter: (from) => !/[/\\](node_modules|dist|fixtures|\.tmp)([/\\]|$)/.test(from) });
+    cpSync(join(root, path), join(copy, path), {
+      recursive: true,
+      filter: (from) => !/[/\\](node_modules|dist|fixtures|\.tmp)([/\\]|$)/.test(from),
+    });
   writeFileSync(join(copy, 'tsconfig.json'), JSON.stringify({ files: [], references: [{ path: 'libs/compute' }] }));
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  if (existsSync(join(root, 'libs/compute/node_modules'))) symlinkSync(join(root, 'libs/compute/node_modules'), join(copy, 'libs/compute/node_modules'));
+  if (existsSync(join(root, 'libs/compute/node_modules')))
+    symlinkSync(join(root, 'libs/compute/node_modules'), join(copy, 'libs/compute/node_modules'));
 });
 
 afterAll(() => rmSync(copy, { recursive: true, force: true }));

@@ -1,14 +1,28 @@
 /** The example runs: on one thread and two, against the composition it replaces, with its gradient, and on a GPU if there is one. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { add, createReferenceDevice, createWasmDevice, leakyRelu, sum, tensor, valueAndGradients, type Device, type Tensor } from '@voxelwise/compute';
+import {
+  add,
+  createReferenceDevice,
+  createWasmDevice,
+  leakyRelu,
+  sum,
+  tensor,
+  valueAndGradients,
+  type Device,
+  type Tensor,
+} from '@voxelwise/compute';
 import { gpuForTests, webGpuForTests } from '../../libs/compute/src/testing/gpu-for-tests.ts';
 import { compileKernels } from './compile.ts';
 import { install, residual } from './residual.ts';
 
 const shape = [2, 16, 3, 5, 7];
-const numbers = (phase: number): Float32Array => Float32Array.from({ length: 2 * 16 * 3 * 5 * 7 }, (_, k) => Math.sin(k * 1.7 + phase));
-const inputs = (device: Device): { a: Tensor; b: Tensor } => ({ a: tensor(device, numbers(0), shape), b: tensor(device, numbers(1), shape) });
+const numbers = (phase: number): Float32Array =>
+  Float32Array.from({ length: 2 * 16 * 3 * 5 * 7 }, (_, k) => Math.sin(k * 1.7 + phase));
+const inputs = (device: Device): { a: Tensor; b: Tensor } => ({
+  a: tensor(device, numbers(0), shape),
+  b: tensor(device, numbers(1), shape),
+});
 const gpu = await gpuForTests();
 let uninstall = (): void => undefined;
 

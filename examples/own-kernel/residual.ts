@@ -3,8 +3,23 @@
  * replaces; its WASM kernel comes from a module compiled here, its WebGPU kernel from a shader beside this file.
  */
 import {
-  defineGradient, defineOp, float, int, linearGroups, pointer, registerGradient, registerKernel, ShapeError, sizeOf, storedBytes, u32, f32,
-  type Tensor, type WasmKernel, type WasmKernelModule, type WebGpuKernel,
+  defineGradient,
+  defineOp,
+  float,
+  int,
+  linearGroups,
+  pointer,
+  registerGradient,
+  registerKernel,
+  ShapeError,
+  sizeOf,
+  storedBytes,
+  u32,
+  f32,
+  type Tensor,
+  type WasmKernel,
+  type WasmKernelModule,
+  type WebGpuKernel,
 } from '@voxelwise/compute';
 
 export interface ResidualOptions {
@@ -15,12 +30,17 @@ export const residual = defineOp<{ a: Tensor; b: Tensor }, ResidualOptions>({
   name: 'residual',
   defaults: { slope: 0.01 },
   shape: ({ a, b }) => {
-    if (a.shape.join() !== b.shape.join()) throw new ShapeError(`residual: a and b have one shape, came [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`, {});
+    if (a.shape.join() !== b.shape.join())
+      throw new ShapeError(
+        `residual: a and b have one shape, came [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`,
+        {},
+      );
     return { shape: a.shape, dtype: 'f32' };
   },
   kernels: {
     reference: ({ a, b }, { slope }, [y]) => {
-      for (let k = 0; k < y.data.length; k++) y.data[k] = Math.max(a.data[k] + b.data[k], slope * (a.data[k] + b.data[k]));
+      for (let k = 0; k < y.data.length; k++)
+        y.data[k] = Math.max(a.data[k] + b.data[k], slope * (a.data[k] + b.data[k]));
     },
   },
   cases: [{ name: 'typical', inputs: { a: { shape: [2, 8, 3, 4, 5] }, b: { shape: [2, 8, 3, 4, 5] } } }],
@@ -41,7 +61,11 @@ const residualGradient = defineOp<{ y: Tensor; dy: Tensor }, ResidualOptions>({
 });
 
 /** One call over all stored numbers, in whichever layout the first input comes (0 stays 0, so padding stays zero). */
-function flat(module: WasmKernelModule, kernel: string, [first, second]: readonly [string, string]): WasmKernel<ResidualOptions> {
+function flat(
+  module: WasmKernelModule,
+  kernel: string,
+  [first, second]: readonly [string, string],
+): WasmKernel<ResidualOptions> {
   return {
     module,
     layouts: ({ inputs }) => {
@@ -49,7 +73,16 @@ function flat(module: WasmKernelModule, kernel: string, [first, second]: readonl
       return { inputs: { [first]: layout, [second]: layout }, outputs: [layout] };
     },
     lower: ({ inputs, outputs: [out], options: { slope } }) => [
-      { kernel, args: [pointer(inputs[first]!), pointer(inputs[second]!), pointer(out), int(storedBytes(out, out.layout) / 4), float(slope)] },
+      {
+        kernel,
+        args: [
+          pointer(inputs[first]!),
+          pointer(inputs[second]!),
+          pointer(out),
+          int(storedBytes(out, out.layout) / 4),
+          float(slope),
+        ],
+      },
     ],
   };
 }
@@ -57,7 +90,12 @@ function flat(module: WasmKernelModule, kernel: string, [first, second]: readonl
 function onGpu(shader: string): WebGpuKernel<ResidualOptions> {
   return {
     lower: ({ inputs, outputs: [y], options: { slope } }) => [
-      { shader, bindings: [inputs['a']!, inputs['b']!, y], uniforms: [u32(sizeOf(y.shape)), f32(slope)], workgroups: linearGroups(sizeOf(y.shape), 64) },
+      {
+        shader,
+        bindings: [inputs['a']!, inputs['b']!, y],
+        uniforms: [u32(sizeOf(y.shape)), f32(slope)],
+        workgroups: linearGroups(sizeOf(y.shape), 64),
+      },
     ],
   };
 }

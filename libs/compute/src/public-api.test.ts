@@ -131,6 +131,7 @@ it('exports what it promises: growing this list is a decision', () => {
     tanhGradient
     taped
     tensor
+    tensorCoresAvailable
     topMean
     u32
     valueAndGradients

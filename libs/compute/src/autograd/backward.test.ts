@@ -33,7 +33,10 @@ describe('valueAndGradients', () => {
   it('sums what comes back over branches that part and join', async () => {
     const x = of(1, 2, 3, 4);
     const half = (from: number): Tensor => slice({ x }, { start: [from], size: [2] });
-    const { value, gradients } = valueAndGradients(() => sum({ x: mul({ a: concat({ a: half(0), b: half(2) }, { axis: 0 }), b: square({ x }) }) }), [x]);
+    const { value, gradients } = valueAndGradients(
+      () => sum({ x: mul({ a: concat({ a: half(0), b: half(2) }, { axis: 0 }), b: square({ x }) }) }),
+      [x],
+    );
     expect(await read(value)).toEqual([100]);
     expect(await read(gradients[0])).toEqual([3, 12, 27, 48]);
   });
@@ -45,7 +48,9 @@ describe('valueAndGradients', () => {
       return { x: ofA && ofB ? add({ a: ofA, b: ofB }) : (ofA ?? ofB) };
     });
     const x = of(3);
-    expect(() => valueAndGradients(() => sum({ x: twoFaced({ x })[1] }), [x])).toThrow('operation twoFaced has no derivative');
+    expect(() => valueAndGradients(() => sum({ x: twoFaced({ x })[1] }), [x])).toThrow(
+      'operation twoFaced has no derivative',
+    );
     const back = registerGradient(rule);
     expect(await read(valueAndGradients(() => sum({ x: twoFaced({ x })[0] }), [x]).gradients[0])).toEqual([6]);
     expect(await read(valueAndGradients(() => sum({ x: twoFaced({ x })[1] }), [x]).gradients[0])).toEqual([2]);
@@ -81,7 +86,10 @@ describe('valueAndGradients', () => {
   it('runs on the shape device, for memory and work', () => {
     const shapes = createShapeDevice();
     const logits = tensor(shapes, new Float32Array(24), [1, 3, 2, 2, 2]);
-    const { gradients } = valueAndGradients(() => diceCrossEntropyWithSums({ logits, target: tensor(shapes, new Int32Array(8), [1, 1, 2, 2, 2]) })[0], [logits]);
+    const { gradients } = valueAndGradients(
+      () => diceCrossEntropyWithSums({ logits, target: tensor(shapes, new Int32Array(8), [1, 1, 2, 2, 2]) })[0],
+      [logits],
+    );
     expect(gradients[0]!.shape).toEqual([1, 3, 2, 2, 2]);
     expect(shapes.work().perOp.has('diceCrossEntropyGradient')).toBe(true);
   });

@@ -38,10 +38,14 @@ export function valueAndGradients<T extends Tensor | readonly Tensor[]>(
       const { result, tape } = taped(body);
       const loss = (Array.isArray(result) ? result[0] : result) as Tensor;
       if (sizeOf(loss.shape) !== 1)
-        throw new UsageError(`valueAndGradients: the loss is one number, came ${describe(loss)}; reduce it with mean or sum.`);
+        throw new UsageError(
+          `valueAndGradients: the loss is one number, came ${describe(loss)}; reduce it with mean or sum.`,
+        );
       return { value: result, gradients: untaped(() => walkBack(tape, loss, parameters)) };
     });
-    const results = [...(Array.isArray(outcome.value) ? outcome.value : [outcome.value]), ...outcome.gradients] as (Tensor | undefined)[];
+    const results = [...(Array.isArray(outcome.value) ? outcome.value : [outcome.value]), ...outcome.gradients] as (
+      Tensor | undefined
+    )[];
     for (const result of results) {
       if (result !== undefined && made.delete(result)) passOn(result);
     }
@@ -65,9 +69,19 @@ function walkBack(tape: readonly TapeEntry[], loss: Tensor, parameters: readonly
     if (dys.every((gradient) => gradient === undefined)) continue;
     const rule = table.get(entry.op);
     if (rule === undefined)
-      throw new UsageError(`valueAndGradients: operation ${entry.op.name} has no derivative; give it one with registerGradient(defineGradient(…)).`, { op: entry.op.name });
+      throw new UsageError(
+        `valueAndGradients: operation ${entry.op.name} has no derivative; give it one with registerGradient(defineGradient(…)).`,
+        { op: entry.op.name },
+      );
     const wants = (name: string): boolean => entry.inputs[name] !== undefined && reached.has(entry.inputs[name]);
-    const found = rule.gradient({ inputs: entry.inputs, options: entry.options, outputs: entry.outputs, dy: dys[0]!, dys, wants });
+    const found = rule.gradient({
+      inputs: entry.inputs,
+      options: entry.options,
+      outputs: entry.outputs,
+      dy: dys[0]!,
+      dys,
+      wants,
+    });
     for (const [name, gradient] of Object.entries(found)) {
       const input = entry.inputs[name];
       if (gradient === undefined || input === undefined || !wants(name)) continue;

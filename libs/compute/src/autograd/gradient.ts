@@ -15,7 +15,9 @@ export interface GradientContext<I extends Inputs, R> {
 }
 
 /** Returns the gradient per input; inputs left out get none (integers, masks). */
-export type GradientFunction<I extends Inputs, R> = (context: GradientContext<I, R>) => { readonly [K in keyof I]?: Tensor | undefined };
+export type GradientFunction<I extends Inputs, R> = (context: GradientContext<I, R>) => {
+  readonly [K in keyof I]?: Tensor | undefined;
+};
 
 export interface GradientRule {
   readonly op: AnyOp;
@@ -23,6 +25,9 @@ export interface GradientRule {
   readonly gradient: GradientFunction<any, any>;
 }
 
-export function defineGradient<I extends Inputs, R, O>(op: Op<I, R, O>, gradient: GradientFunction<I, R>): GradientRule {
+export function defineGradient<I extends Inputs, R, O>(
+  op: Op<I, R, O>,
+  gradient: GradientFunction<I, R>,
+): GradientRule {
   return { op: op as unknown as AnyOp, gradient };
 }

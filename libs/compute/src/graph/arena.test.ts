@@ -12,14 +12,19 @@ it('never lets two live buffers overlap, and reuses memory', () => {
     const { offsets, bytes } = planArena(lifetimes, 64);
     let most = 0;
     for (let step = 0; step < 40; step++) {
-      const alive = lifetimes.map((life, k) => ({ ...life, from: offsets[k] })).filter(({ first, last }) => first <= step && step <= last);
+      const alive = lifetimes
+        .map((life, k) => ({ ...life, from: offsets[k] }))
+        .filter(({ first, last }) => first <= step && step <= last);
       alive.sort((a, b) => a.from - b.from);
       alive.forEach((life, k) => {
         expect(life.from % 64).toBe(0);
         if (k > 0) expect(life.from).toBeGreaterThanOrEqual(alive[k - 1].from + alive[k - 1].bytes);
         expect(life.from + life.bytes).toBeLessThanOrEqual(bytes);
       });
-      most = Math.max(most, alive.reduce((sum, life) => sum + Math.ceil(life.bytes / 64) * 64, 0));
+      most = Math.max(
+        most,
+        alive.reduce((sum, life) => sum + Math.ceil(life.bytes / 64) * 64, 0),
+      );
     }
     // Never less than what is alive at once; the greedy plan stays near it.
     expect(bytes).toBeGreaterThanOrEqual(most);

@@ -8,7 +8,10 @@ export interface Lifetime {
 }
 
 /** Plans offsets so that no two lifetimes that overlap in time overlap in memory. Source: greedy-by-size, Pisarchyk & Lee 2020. */
-export function planArena(lifetimes: readonly Lifetime[], alignment: number): { readonly offsets: number[]; readonly bytes: number } {
+export function planArena(
+  lifetimes: readonly Lifetime[],
+  alignment: number,
+): { readonly offsets: number[]; readonly bytes: number } {
   const order = lifetimes.map((_, k) => k).sort((a, b) => lifetimes[b]!.bytes - lifetimes[a]!.bytes || a - b);
   const offsets = new Array<number>(lifetimes.length).fill(0);
   const placed: number[] = []; // by offset

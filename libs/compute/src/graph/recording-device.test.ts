@@ -24,7 +24,11 @@ describe('recording', () => {
     const before = twice(weight);
     lerp({ mean: weight, value: of(5, 6), share: one(1) });
     const after = twice(weight);
-    expect([[...(await before.read())], [...(await after.read())], [...(await weight.read())]]).toEqual([[2, 4], [10, 12], [5, 6]]);
+    expect([[...(await before.read())], [...(await after.read())], [...(await weight.read())]]).toEqual([
+      [2, 4],
+      [10, 12],
+      [5, 6],
+    ]);
   });
 
   it('writes in place into what the same program made', async () => {
@@ -43,7 +47,8 @@ describe('recording', () => {
   });
 
   it('runs the same program again with other numbers', async () => {
-    for (const value of [1, 2, 3]) expect([...(await mul({ a: twice(of(value)), b: one(10) }).read())]).toEqual([20 * value]);
+    for (const value of [1, 2, 3])
+      expect([...(await mul({ a: twice(of(value)), b: one(10) }).read())]).toEqual([20 * value]);
   });
 
   it('tells programs apart by what lives on', async () => {
@@ -80,7 +85,9 @@ describe('recording', () => {
     const fresh = await createWasmDevice({ threads: 1 });
     const bytes: number[] = [];
     for (let step = 0; step < 4; step++) {
-      const y = scope(() => sum({ x: relu({ x: scaleOffset({ x: tensor(fresh, new Float32Array(1000), [1000]) }, { offset: 1 }) }) }));
+      const y = scope(() =>
+        sum({ x: relu({ x: scaleOffset({ x: tensor(fresh, new Float32Array(1000), [1000]) }, { offset: 1 }) }) }),
+      );
       expect([...(await y.read())]).toEqual([1000]);
       y.dispose();
       bytes.push(fresh.memory().bytes);
@@ -114,17 +121,30 @@ describe('failures', () => {
 
   it('names the kernel that a module does not export, before anything runs', async () => {
     const odd = defineOp<{ x: Tensor }>({
-      name: 'odd', defaults: {}, shape: ({ x }) => x, cases: [], tolerance: { f32: 0 },
+      name: 'odd',
+      defaults: {},
+      shape: ({ x }) => x,
+      cases: [],
+      tolerance: { f32: 0 },
       kernels: { reference: () => undefined, wasm: { lower: () => [{ kernel: 'no_such_kernel', args: [] }] } },
     });
-    await expect(odd({ x: of(1) }).read()).rejects.toThrow('odd: its lowering calls kernel no_such_kernel, which the kernel build does not export.');
+    await expect(odd({ x: of(1) }).read()).rejects.toThrow(
+      'odd: its lowering calls kernel no_such_kernel, which the kernel build does not export.',
+    );
     expect([...(await twice(of(2)).read())]).toEqual([4]);
   });
 
   it('does not mix devices, and has no kernel in silence', async () => {
     const other = await createWasmDevice({ threads: 1 });
     expect(() => add({ a: of(1), b: tensor(other, [1], [1]) })).toThrow(/add: all inputs live on one device/);
-    const bare = defineOp<{ x: Tensor }>({ name: 'bare', defaults: {}, shape: ({ x }) => x, cases: [], tolerance: { f32: 0 }, kernels: { reference: () => undefined } });
+    const bare = defineOp<{ x: Tensor }>({
+      name: 'bare',
+      defaults: {},
+      shape: ({ x }) => x,
+      cases: [],
+      tolerance: { f32: 0 },
+      kernels: { reference: () => undefined },
+    });
     expect(() => bare({ x: of(1) })).toThrow(/bare: no kernel for wasm/);
     other.dispose();
   });
@@ -143,7 +163,10 @@ describe('gradients on a recording device', () => {
   it('add up where a tensor is used twice, and are missing where the loss does not depend', async () => {
     const x = of(3, -2);
     const unused = of(1);
-    const { value, gradients } = valueAndGradients(() => sum({ x: add({ a: mul({ a: x, b: x }), b: x }) }), [x, unused]);
+    const { value, gradients } = valueAndGradients(
+      () => sum({ x: add({ a: mul({ a: x, b: x }), b: x }) }),
+      [x, unused],
+    );
     expect([...(await value.read())]).toEqual([14]);
     expect([...(await gradients[0]!.read())]).toEqual([7, -3]);
     expect(gradients[1]).toBeUndefined();

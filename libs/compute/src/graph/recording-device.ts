@@ -80,17 +80,30 @@ export class RecordingDevice<B, P> implements Device {
     return new Recorded<B>(spec, this.backend.upload(data, spec));
   }
 
-  run(op: AnyOp, inputs: Readonly<Record<string, Tensor | undefined>>, options: unknown, outputs: readonly TensorSpec[]): Storage[] {
+  run(
+    op: AnyOp,
+    inputs: Readonly<Record<string, Tensor | undefined>>,
+    options: unknown,
+    outputs: readonly TensorSpec[],
+  ): Storage[] {
     this.#assertAlive();
     if (!this.backend.supports(op))
-      throw new DeviceError(`${op.name}: no kernel for ${this.kind}; register one with registerKernel(${op.name}, '${this.kind}', …), or compute on another device.`, {
-        op: op.name,
-        device: this.kind,
-      });
+      throw new DeviceError(
+        `${op.name}: no kernel for ${this.kind}; register one with registerKernel(${op.name}, '${this.kind}', …), or compute on another device.`,
+        {
+          op: op.name,
+          device: this.kind,
+        },
+      );
     const storages: Record<string, Recorded<B> | undefined> = {};
     for (const [name, input] of Object.entries(inputs)) {
       const storage = input?.storage as Recorded<B> | undefined;
-      if (storage?.failure !== undefined) throw new DeviceError(`${op.name}: input ${name} was never computed.`, { op: op.name }, { cause: storage.failure });
+      if (storage?.failure !== undefined)
+        throw new DeviceError(
+          `${op.name}: input ${name} was never computed.`,
+          { op: op.name },
+          { cause: storage.failure },
+        );
       storages[name] = storage;
       if (storage) storage.pending = true;
     }
@@ -200,7 +213,10 @@ export class RecordingDevice<B, P> implements Device {
   }
 
   /** Gives every storage a slot, and writes down the structure as a key. */
-  #number(nodes: readonly RecordedNode<B>[], later: ReadonlySet<Recorded<B>>): { graph: Graph; key: string; externals: B[]; results: Recorded<B>[] } {
+  #number(
+    nodes: readonly RecordedNode<B>[],
+    later: ReadonlySet<Recorded<B>>,
+  ): { graph: Graph; key: string; externals: B[]; results: Recorded<B>[] } {
     const slots: Slot[] = [];
     const bySlot = new Map<Recorded<B>, Slot>();
     const externals: B[] = [];

@@ -14,7 +14,9 @@ import { recordOnTape } from './tape.ts';
 export type Inputs = Readonly<Record<string, Tensor | undefined>>;
 
 /** The same names with specs only. */
-export type SpecsOf<I extends Inputs> = { readonly [K in keyof I]: I[K] extends Tensor ? TensorSpec : TensorSpec | undefined };
+export type SpecsOf<I extends Inputs> = {
+  readonly [K in keyof I]: I[K] extends Tensor ? TensorSpec : TensorSpec | undefined;
+};
 
 /** Numbers on the host with their spec: what a reference kernel sees. */
 export interface HostTensor extends TensorSpec {
@@ -95,15 +97,19 @@ function deviceOf(name: string, inputs: Inputs): Device {
   for (const [key, input] of Object.entries(inputs)) {
     if (input === undefined) continue;
     if (device !== undefined && input.device !== device)
-      throw new DeviceError(`${name}: all inputs live on one device; ${key} (${describe(input)}) is on ${input.device.name}, the others on ${device.name}. Read it and upload it there.`, {
-        op: name,
-        input: key,
-      });
+      throw new DeviceError(
+        `${name}: all inputs live on one device; ${key} (${describe(input)}) is on ${input.device.name}, the others on ${device.name}. Read it and upload it there.`,
+        {
+          op: name,
+          input: key,
+        },
+      );
     device = input.device;
     // Throws if it was disposed, on every device alike.
     void input.storage;
   }
-  if (device === undefined) throw new DeviceError(`${name}: needs at least one tensor to know its device.`, { op: name });
+  if (device === undefined)
+    throw new DeviceError(`${name}: needs at least one tensor to know its device.`, { op: name });
   return device;
 }
 
@@ -111,7 +117,11 @@ function deviceOf(name: string, inputs: Inputs): Device {
  * Gives an operation another kernel for a device, at run time; returns a function that puts the old one back.
  * For packages that bring a faster kernel, or one for a device that has none.
  */
-export function registerKernel<D extends 'wasm' | 'webgpu'>(op: AnyOp, device: D, kernel: NonNullable<AnyOp['kernels'][D]>): () => void {
+export function registerKernel<D extends 'wasm' | 'webgpu'>(
+  op: AnyOp,
+  device: D,
+  kernel: NonNullable<AnyOp['kernels'][D]>,
+): () => void {
   const kernels = op.kernels;
   const previous = kernels[device];
   kernels[device] = kernel;

@@ -40,5 +40,7 @@ it('frees everything when the body throws, and lets kept tensors live', () => {
 it('says how a tensor came to be used after it was freed', () => {
   const lost: Tensor[] = [];
   scope(() => void lost.push(fresh()));
-  expect(() => add({ a: lost[0], b: lost[0] })).toThrow('used after it was disposed; keep it out of the scope that freed it, or return it from there');
+  expect(() => add({ a: lost[0], b: lost[0] })).toThrow(
+    'used after it was disposed; keep it out of the scope that freed it, or return it from there',
+  );
 });

@@ -22,7 +22,9 @@ export class Tensor implements TensorSpec {
   /** Where the numbers live. Throws: UsageError after `dispose`. */
   get storage(): Storage {
     if (this.#storage === undefined)
-      throw new UsageError(`Tensor ${describe(this)}: used after it was disposed; keep it out of the scope that freed it, or return it from there.`);
+      throw new UsageError(
+        `Tensor ${describe(this)}: used after it was disposed; keep it out of the scope that freed it, or return it from there.`,
+      );
     return this.#storage;
   }
 
@@ -56,12 +58,24 @@ export function tensor(device: Device, data: HostArray | readonly number[], shap
   const wanted: DType = dtype ?? (data instanceof Int32Array ? 'i32' : data instanceof Uint8Array ? 'u8' : 'f32');
   const spec: TensorSpec = { shape: [...shape], dtype: wanted };
   if (data.length !== sizeOf(shape))
-    throw new ShapeError(`tensor: shape [${shape.join(', ')}] holds ${sizeOf(shape)} numbers, ${data.length} came.`, { shape, length: data.length });
+    throw new ShapeError(`tensor: shape [${shape.join(', ')}] holds ${sizeOf(shape)} numbers, ${data.length} came.`, {
+      shape,
+      length: data.length,
+    });
   let host: HostArray;
   if (ArrayBuffer.isView(data)) {
     host = data as HostArray;
-    const fits = wanted === 'i32' ? host instanceof Int32Array : wanted === 'u8' ? host instanceof Uint8Array : host instanceof Float32Array;
-    if (!fits) throw new DTypeError(`tensor: ${wanted} is made of another typed array than ${host.constructor.name}; convert it first.`, { dtype: wanted });
+    const fits =
+      wanted === 'i32'
+        ? host instanceof Int32Array
+        : wanted === 'u8'
+          ? host instanceof Uint8Array
+          : host instanceof Float32Array;
+    if (!fits)
+      throw new DTypeError(
+        `tensor: ${wanted} is made of another typed array than ${host.constructor.name}; convert it first.`,
+        { dtype: wanted },
+      );
   } else {
     host = hostArray(spec);
     host.set(data as readonly number[]);

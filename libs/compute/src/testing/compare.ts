@@ -8,7 +8,12 @@ import type { HostArray } from '../tensor/spec.ts';
 export type NonFinite = 'exact' | 'spreads';
 
 /** A sentence about the worst element, or undefined if all agree. `tolerance` is relative to max(1, greatest absolute value). */
-export function difference(got: HostArray, want: ArrayLike<number>, tolerance: number, nonFinite: NonFinite = 'exact'): string | undefined {
+export function difference(
+  got: HostArray,
+  want: ArrayLike<number>,
+  tolerance: number,
+  nonFinite: NonFinite = 'exact',
+): string | undefined {
   if (got.length !== want.length) return `${got.length} numbers, ${want.length} expected`;
   let greatest = 1;
   for (let k = 0; k < want.length; k++) if (Number.isFinite(want[k])) greatest = Math.max(greatest, Math.abs(want[k]));
@@ -25,5 +30,7 @@ export function difference(got: HostArray, want: ArrayLike<number>, tolerance: n
       return `element ${k} is ${got[k]}, the reference says ${want[k]}`;
     }
   }
-  return worst < 0 ? undefined : `element ${worst} is ${got[worst]}, the reference says ${want[worst]} (off by ${most.toExponential(2)}, allowed ${(tolerance * greatest).toExponential(2)})`;
+  return worst < 0
+    ? undefined
+    : `element ${worst} is ${got[worst]}, the reference says ${want[worst]} (off by ${most.toExponential(2)}, allowed ${(tolerance * greatest).toExponential(2)})`;
 }

@@ -56,14 +56,19 @@ export function testOp(tested: TestedOp, settings: ConformanceSettings = {}): vo
     op.cases.forEach((testCase, number) => {
       const options = { ...(op.defaults as object), ...(testCase.options as object | undefined) };
       const inputs: HostInputs = Object.fromEntries(
-        Object.entries(testCase.inputs as Record<string, Parameters<typeof draw>[0] | undefined>).map(([name, input], k) => [name, input && draw(input, 1000 * number + k)]),
+        Object.entries(testCase.inputs as Record<string, Parameters<typeof draw>[0] | undefined>).map(
+          ([name, input], k) => [name, input && draw(input, 1000 * number + k)],
+        ),
       );
       const specs = specsOf(op, inputs, options);
       it(`${testCase.name}: values`, async () => {
         const want = await run(tested, createReferenceDevice(), inputs, options, false);
         const bits = new Map<string, Outcome>();
         for (const device of devices) {
-          for (const blocked of device.kind === 'wasm' && Object.values(inputs).some((input) => input && canBeBlocked(input)) ? [false, true] : [false]) {
+          for (const blocked of device.kind === 'wasm' &&
+          Object.values(inputs).some((input) => input && canBeBlocked(input))
+            ? [false, true]
+            : [false]) {
             const got = await run(tested, await device.open(), inputs, options, blocked);
             expectClose(got, want, tolerance, 'exact', `${device.name}${blocked ? ', blocked' : ''}`);
             const build = `${device.name.split(',')[0]}${blocked}`;
@@ -74,42 +79,76 @@ export function testOp(tested: TestedOp, settings: ConformanceSettings = {}): vo
         }
       });
       const nonFinite = settings.nonFinite ?? 'spreads';
-      if (nonFinite !== 'skip' && specs.every((spec) => spec.dtype === 'f32') && Object.values(inputs).some((input) => input?.dtype === 'f32'))
+      if (
+        nonFinite !== 'skip' &&
+        specs.every((spec) => spec.dtype === 'f32') &&
+        Object.values(inputs).some((input) => input?.dtype === 'f32')
+      )
         it(`${testCase.name}: NaN and infinities`, async () => {
           const spoiled = spoil(inputs);
           const want = await run(tested, createReferenceDevice(), spoiled, options, false);
-          for (const device of devices) expectClose(await run(tested, await device.open(), spoiled, options, false), want, tolerance, nonFinite, device.name);
+          for (const device of devices)
+            expectClose(
+              await run(tested, await device.open(), spoiled, options, false),
+              want,
+              tolerance,
+              nonFinite,
+              device.name,
+            );
         });
       if (rule !== undefined && testCase.gradient !== false)
-        it(`${testCase.name}: derivative`, () => checkDerivative(tested, rule, inputs, options, specs, devices, settings));
+        it(`${testCase.name}: derivative`, () =>
+          checkDerivative(tested, rule, inputs, options, specs, devices, settings));
     });
   });
 }
 
 async function checkDerivative(
-  tested: TestedOp, rule: GradientRule, inputs: HostInputs, options: object, outputs: readonly TensorSpec[], devices: readonly DeviceUnderTest[],
+  tested: TestedOp,
+  rule: GradientRule,
+  inputs: HostInputs,
+  options: object,
+  outputs: readonly TensorSpec[],
+  devices: readonly DeviceUnderTest[],
   { differentiable, gradientTolerance: allowed = 2e-4 }: ConformanceSettings,
 ): Promise<void> {
   const op = tested as unknown as AnyOp;
-  const weights = outputs.map((spec, k) => (spec.dtype === 'f32' && (differentiable?.includes(k) ?? true) ? draw({ shape: spec.shape }, 99 + k).data : undefined));
+  const weights = outputs.map((spec, k) =>
+    spec.dtype === 'f32' && (differentiable?.includes(k) ?? true)
+      ? draw({ shape: spec.shape }, 99 + k).data
+      : undefined,
+  );
   const want = await backward(tested, rule, createReferenceDevice(), inputs, options, weights, false);
   expect(Object.keys(want).length, 'the rule gives a gradient for at least one input').toBeGreaterThan(0);
   for (const [name, gradient] of Object.entries(want)) {
     const sampled = sampledDerivatives(op, inputs, options, outputs, weights, name);
-    const off = difference(Float32Array.from(sampled, ({ index }) => gradient[index]), sampled.map(({ value }) => value), allowed);
+    const off = difference(
+      Float32Array.from(sampled, ({ index }) => gradient[index]),
+      sampled.map(({ value }) => value),
+      allowed,
+    );
     expect(off, `gradient of ${name} against finite differences`).toBeUndefined();
   }
   for (const device of devices) {
     for (const blocked of device.kind === 'wasm' ? [false, true] : [false]) {
       const got = await backward(tested, rule, await device.open(), inputs, options, weights, blocked);
       for (const [name, gradient] of Object.entries(want))
-        expect(difference(got[name], gradient, 20 * Math.max(op.tolerance.f32, 1e-6)), `gradient of ${name} on ${device.name}${blocked ? ', blocked' : ''}`).toBeUndefined();
+        expect(
+          difference(got[name], gradient, 20 * Math.max(op.tolerance.f32, 1e-6)),
+          `gradient of ${name} on ${device.name}${blocked ? ', blocked' : ''}`,
+        ).toBeUndefined();
     }
   }
 }
 
 async function backward(
-  tested: TestedOp, rule: GradientRule, device: Device, inputs: HostInputs, options: object, weights: readonly (HostArray | undefined)[], blocked: boolean,
+  tested: TestedOp,
+  rule: GradientRule,
+  device: Device,
+  inputs: HostInputs,
+  options: object,
+  weights: readonly (HostArray | undefined)[],
+  blocked: boolean,
 ): Promise<Record<string, HostArray>> {
   const gradients = scope(() => {
     const onDevice = upload(device, inputs, blocked);
@@ -117,9 +156,18 @@ async function backward(
     const outputs = Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
     const dys = outputs.map((output, k) => weights[k] && placed(tensor(device, weights[k], output.shape), blocked));
     const found = untaped(() =>
-      rule.gradient({ inputs: onDevice, options, outputs, dy: dys[0]!, dys, wants: (name) => onDevice[name]?.dtype === 'f32' }),
+      rule.gradient({
+        inputs: onDevice,
+        options,
+        outputs,
+        dy: dys[0]!,
+        dys,
+        wants: (name) => onDevice[name]?.dtype === 'f32',
+      }),
     );
-    return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, Tensor] => entry[1] !== undefined));
+    return Object.fromEntries(
+      Object.entries(found).filter((entry): entry is [string, Tensor] => entry[1] !== undefined),
+    );
   });
   const read: Record<string, HostArray> = {};
   for (const [name, gradient] of Object.entries(gradients)) {
@@ -130,19 +178,32 @@ async function backward(
   return read;
 }
 
-async function run(tested: TestedOp, device: Device, inputs: HostInputs, options: object, blocked: boolean): Promise<Outcome> {
+async function run(
+  tested: TestedOp,
+  device: Device,
+  inputs: HostInputs,
+  options: object,
+  blocked: boolean,
+): Promise<Outcome> {
   const op = tested as unknown as AnyOp;
   // What is written in place keeps the layout it was uploaded in.
   const [onDevice, outputs, stored] = scope(() => {
     const placedInputs = upload(device, inputs, blocked, op.mutates);
     const result = tested(placedInputs, options) as Tensor | readonly Tensor[];
     const list = Array.isArray(result) ? [...(result as readonly Tensor[])] : [result as Tensor];
-    return [placedInputs, list, device.kind === 'wasm' ? list.map((output) => (canBeBlocked(output) ? blockedStorage({ x: output }) : undefined)) : []] as const;
+    return [
+      placedInputs,
+      list,
+      device.kind === 'wasm'
+        ? list.map((output) => (canBeBlocked(output) ? blockedStorage({ x: output }) : undefined))
+        : [],
+    ] as const;
   });
   try {
     const read: HostArray[] = [];
     for (const output of outputs) read.push(await output.read());
-    for (const [k, storage] of stored.entries()) if (storage !== undefined) expectZeroPadding(await storage.read(), outputs[k]);
+    for (const [k, storage] of stored.entries())
+      if (storage !== undefined) expectZeroPadding(await storage.read(), outputs[k]);
     const after: Record<string, HostArray> = {};
     for (const [name, input] of Object.entries(onDevice)) if (input !== undefined) after[name] = await input.read();
     return { outputs: read, inputs: after };
@@ -158,17 +219,34 @@ function expectZeroPadding(stored: HostArray, spec: TensorSpec): void {
   for (let sample = 0; sample < samples; sample++)
     for (let c = channels; c < blocks * 8; c++)
       for (let v = 0; v < voxels; v++)
-        expect(stored[((sample * blocks + blocks - 1) * voxels + v) * 8 + (c % 8)], `padding channel ${c} holds zeros`).toBeCloseTo(0, 40);
+        expect(
+          stored[((sample * blocks + blocks - 1) * voxels + v) * 8 + (c % 8)],
+          `padding channel ${c} holds zeros`,
+        ).toBeCloseTo(0, 40);
 }
 
 function expectClose(got: Outcome, want: Outcome, tolerance: number, nonFinite: NonFinite, where: string): void {
-  got.outputs.forEach((output, k) => expect(difference(output, want.outputs[k], tolerance, nonFinite), `${where}: output ${k}`).toBeUndefined());
-  for (const [name, input] of Object.entries(got.inputs)) expect(difference(input, want.inputs[name], tolerance, nonFinite), `${where}: input ${name} afterwards`).toBeUndefined();
+  got.outputs.forEach((output, k) =>
+    expect(difference(output, want.outputs[k], tolerance, nonFinite), `${where}: output ${k}`).toBeUndefined(),
+  );
+  for (const [name, input] of Object.entries(got.inputs))
+    expect(
+      difference(input, want.inputs[name], tolerance, nonFinite),
+      `${where}: input ${name} afterwards`,
+    ).toBeUndefined();
 }
 
-function upload(device: Device, inputs: HostInputs, blocked: boolean, except: readonly string[] = []): Record<string, Tensor | undefined> {
+function upload(
+  device: Device,
+  inputs: HostInputs,
+  blocked: boolean,
+  except: readonly string[] = [],
+): Record<string, Tensor | undefined> {
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, input]) => [name, input && placed(tensor(device, input.data, input.shape, input.dtype), blocked && !except.includes(name))]),
+    Object.entries(inputs).map(([name, input]) => [
+      name,
+      input && placed(tensor(device, input.data, input.shape, input.dtype), blocked && !except.includes(name)),
+    ]),
   );
 }
 

@@ -20,5 +20,9 @@ export const wasmDevices: readonly DeviceUnderTest[] = [true, false]
   .flatMap((deterministic) =>
     [1, 2]
       .filter((threads) => threads === 1 || sharedMemoryAvailable())
-      .map((threads) => once(`wasm ${deterministic ? 'simd' : 'relaxed'}, ${threads} thread${threads > 1 ? 's' : ''}`, 'wasm', () => createWasmDevice({ threads, deterministic }))),
+      .map((threads) =>
+        once(`wasm ${deterministic ? 'simd' : 'relaxed'}, ${threads} thread${threads > 1 ? 's' : ''}`, 'wasm', () =>
+          createWasmDevice({ threads, deterministic }),
+        ),
+      ),
   );

@@ -14,14 +14,28 @@ export interface SampledDerivative {
 
 /** d(sum of weights · outputs) / d input[name], at a sample of its elements. */
 export function sampledDerivatives(
-  op: AnyOp, inputs: Readonly<Record<string, HostTensor | undefined>>, options: unknown, outputs: readonly TensorSpec[],
-  weights: readonly (HostArray | undefined)[], name: string,
+  op: AnyOp,
+  inputs: Readonly<Record<string, HostTensor | undefined>>,
+  options: unknown,
+  outputs: readonly TensorSpec[],
+  weights: readonly (HostArray | undefined)[],
+  name: string,
 ): SampledDerivative[] {
   const doubles = Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, input && inDoubles(input)]));
   const value = (): number => {
-    const results = outputs.map((spec) => inDoubles({ ...spec, data: spec.dtype === 'f32' ? new Float32Array(sizeOf(spec.shape)) : new Int32Array(sizeOf(spec.shape)) }));
+    const results = outputs.map((spec) =>
+      inDoubles({
+        ...spec,
+        data: spec.dtype === 'f32' ? new Float32Array(sizeOf(spec.shape)) : new Int32Array(sizeOf(spec.shape)),
+      }),
+    );
     // In-place operations: every evaluation starts from the same numbers.
-    const fresh = Object.fromEntries(Object.entries(doubles).map(([key, input]) => [key, input && { ...input, data: input.data.slice() as HostArray }]));
+    const fresh = Object.fromEntries(
+      Object.entries(doubles).map(([key, input]) => [
+        key,
+        input && { ...input, data: input.data.slice() as HostArray },
+      ]),
+    );
     op.kernels.reference(fresh, options, results);
     let sum = 0;
     results.forEach((result, k) => {
@@ -32,7 +46,8 @@ export function sampledDerivatives(
   };
   const data = doubles[name]!.data;
   const rng = new Philox(7);
-  const indices = data.length <= SAMPLE ? [...data.keys()] : Array.from({ length: SAMPLE }, () => rng.integer(0, data.length));
+  const indices =
+    data.length <= SAMPLE ? [...data.keys()] : Array.from({ length: SAMPLE }, () => rng.integer(0, data.length));
   return indices.map((index) => {
     const before = data[index];
     data[index] = before + STEP;

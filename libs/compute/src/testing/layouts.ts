@@ -14,7 +14,9 @@ export const storedBlocked = defineOp<{ x: Tensor }>({
     reference: ({ x }, _options, [y]) => y.data.set(x.data),
     wasm: {
       layouts: () => ({ inputs: { x: 'blocked' }, outputs: ['blocked'] }),
-      lower: ({ inputs, outputs: [y] }) => [{ kernel: 'copy_bytes', args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, 'blocked'))] }],
+      lower: ({ inputs, outputs: [y] }) => [
+        { kernel: 'copy_bytes', args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, 'blocked'))] },
+      ],
     },
   },
   cases: [],
@@ -25,7 +27,10 @@ export const storedBlocked = defineOp<{ x: Tensor }>({
 export const blockedStorage = defineOp<{ x: Tensor }>({
   name: 'blockedStorage',
   defaults: {},
-  shape: ({ x }) => ({ shape: [x.shape[0], Math.ceil(x.shape[1] / BLOCK), sizeOf(x.shape.slice(2)), BLOCK], dtype: 'f32' }),
+  shape: ({ x }) => ({
+    shape: [x.shape[0], Math.ceil(x.shape[1] / BLOCK), sizeOf(x.shape.slice(2)), BLOCK],
+    dtype: 'f32',
+  }),
   kernels: {
     reference: () => undefined,
     wasm: {
@@ -34,7 +39,12 @@ export const blockedStorage = defineOp<{ x: Tensor }>({
         const x = inputs['x']!;
         return x.layout === 'blocked'
           ? [{ kernel: 'copy_bytes', args: [pointer(x), pointer(y), int(storedBytes(x, 'blocked'))] }]
-          : [{ kernel: 'to_blocked', args: [pointer(x), pointer(y), int(x.shape[0]), int(x.shape[1]), int(sizeOf(x.shape.slice(2)))] }];
+          : [
+              {
+                kernel: 'to_blocked',
+                args: [pointer(x), pointer(y), int(x.shape[0]), int(x.shape[1]), int(sizeOf(x.shape.slice(2)))],
+              },
+            ];
       },
     },
   },

@@ -23,6 +23,7 @@ export function readNpy(path: string | URL): NpyArray {
   if (type === 'f8') return { shape, data: each(new Float32Array(size), (k) => view.getFloat64(start + 8 * k, true)) };
   if (type === 'i2') return { shape, data: each(new Int32Array(size), (k) => view.getInt16(start + 2 * k, true)) };
   if (type === 'i4') return { shape, data: each(new Int32Array(size), (k) => view.getInt32(start + 4 * k, true)) };
-  if (type === 'u1' || type === 'b1') return { shape, data: each(new Uint8Array(size), (k) => view.getUint8(start + k)) };
+  if (type === 'u1' || type === 'b1')
+    return { shape, data: each(new Uint8Array(size), (k) => view.getUint8(start + k)) };
   throw new Error(`unexpected dtype in ${String(path)}: ${header}`);
 }

@@ -30,11 +30,19 @@ export const argmax = defineOp<{ x: Tensor }, ArgmaxOptions>({
         for (let i = 0; i < inner; i++) {
           let best = 0;
           const value = (c: number): number => x.data[(o * classes + c) * inner + i];
-          for (let c = 1; c < classes; c++) if (value(c) > value(best) || (Number.isNaN(value(c)) && !Number.isNaN(value(best)))) best = c;
+          for (let c = 1; c < classes; c++)
+            if (value(c) > value(best) || (Number.isNaN(value(c)) && !Number.isNaN(value(best)))) best = c;
           y.data[o * inner + i] = best;
         }
     },
-    wasm: { lower: ({ inputs, outputs: [y], options: { axis } }) => [{ kernel: 'argmax', args: [pointer(inputs['x']!), pointer(y), ...aroundAxis(inputs['x']!.shape, axis).map(int)] }] },
+    wasm: {
+      lower: ({ inputs, outputs: [y], options: { axis } }) => [
+        {
+          kernel: 'argmax',
+          args: [pointer(inputs['x']!), pointer(y), ...aroundAxis(inputs['x']!.shape, axis).map(int)],
+        },
+      ],
+    },
     webgpu: argmaxKernel,
   },
   cases: [

@@ -25,9 +25,13 @@ function shape(inputs: Readonly<Record<string, TensorSpec>>, { axis }: ConcatOpt
   const first = parts[0];
   expectAxes('concat', first, [axis]);
   for (const part of parts) {
-    if (part.dtype !== first.dtype) throw new DTypeError(`concat: all parts have one dtype, came ${describe(first)} and ${describe(part)}.`, {});
+    if (part.dtype !== first.dtype)
+      throw new DTypeError(`concat: all parts have one dtype, came ${describe(first)} and ${describe(part)}.`, {});
     if (part.shape.length !== first.shape.length || part.shape.some((n, k) => k !== axis && n !== first.shape[k]))
-      throw new ShapeError(`concat: parts differ only on axis ${axis}, came ${describe(first)} and ${describe(part)}.`, { axis, first: first.shape, part: part.shape });
+      throw new ShapeError(
+        `concat: parts differ only on axis ${axis}, came ${describe(first)} and ${describe(part)}.`,
+        { axis, first: first.shape, part: part.shape },
+      );
   }
   const joined = [...first.shape];
   joined[axis] = parts.reduce((sum, part) => sum + part.shape[axis], 0);
@@ -46,7 +50,14 @@ const wasm: WasmKernel<ConcatOptions> = {
     let offset = 0;
     return (Object.values(inputs) as WasmView[]).map((part) => {
       const from = storedArray(part);
-      const call = stridedCopy(pointer(part), pointer(y, offset * to.strides[axis]), to.elementBytes, from.shape, from.strides, to.strides);
+      const call = stridedCopy(
+        pointer(part),
+        pointer(y, offset * to.strides[axis]),
+        to.elementBytes,
+        from.shape,
+        from.strides,
+        to.strides,
+      );
       offset += from.shape[axis];
       return call;
     });
@@ -73,11 +84,18 @@ export const concat = defineOp<Parts, ConcatOptions>({
   },
   cases: [
     { name: 'skip', inputs: { a: { shape: [2, 8, 3, 4, 5] }, b: { shape: [2, 16, 3, 4, 5] } } },
-    { name: 'odd channels', inputs: { a: { shape: [2, 3, 3, 5] }, b: { shape: [2, 2, 3, 5] }, c: { shape: [2, 1, 3, 5] } } },
+    {
+      name: 'odd channels',
+      inputs: { a: { shape: [2, 3, 3, 5] }, b: { shape: [2, 2, 3, 5] }, c: { shape: [2, 1, 3, 5] } },
+    },
     { name: 'odd last part', inputs: { a: { shape: [1, 8, 2, 3, 3] }, b: { shape: [1, 3, 2, 3, 3] } } },
     { name: 'samples', inputs: { a: { shape: [1, 9, 3, 4] }, b: { shape: [2, 9, 3, 4] } }, options: { axis: 0 } },
     { name: 'last axis', inputs: { a: { shape: [2, 3] }, b: { shape: [2, 5] } } },
-    { name: 'bytes', inputs: { a: { shape: [2, 3, 5], dtype: 'u8' }, b: { shape: [2, 1, 5], dtype: 'u8' } } , gradient: false },
+    {
+      name: 'bytes',
+      inputs: { a: { shape: [2, 3, 5], dtype: 'u8' }, b: { shape: [2, 1, 5], dtype: 'u8' } },
+      gradient: false,
+    },
     { name: 'one part', inputs: { a: { shape: [1, 1] } } },
   ],
   tolerance: { f32: 0 },

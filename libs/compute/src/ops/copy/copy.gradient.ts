@@ -24,10 +24,16 @@ export const copyGradients: readonly GradientRule[] = [
   defineGradient(slice, ({ inputs: { x }, dy, options: { start, size } }) => ({
     x: pad({ x: dy }, { before: start, after: x.shape.map((n, axis) => n - start[axis] - size[axis]), value: 0 }),
   })),
-  defineGradient(pad, ({ inputs: { x }, dy, options: { before } }) => ({ x: slice({ x: dy }, { start: before, size: x.shape }) })),
+  defineGradient(pad, ({ inputs: { x }, dy, options: { before } }) => ({
+    x: slice({ x: dy }, { start: before, size: x.shape }),
+  })),
   defineGradient(flip, ({ dy, options }) => ({ x: flip({ x: dy }, options) })),
-  defineGradient(permute, ({ dy, options: { order } }) => ({ x: permute({ x: dy }, { order: order.map((_, axis) => order.indexOf(axis)) }) })),
+  defineGradient(permute, ({ dy, options: { order } }) => ({
+    x: permute({ x: dy }, { order: order.map((_, axis) => order.indexOf(axis)) }),
+  })),
   defineGradient(reshape, ({ inputs: { x }, dy }) => ({ x: reshape({ x: dy }, { shape: x.shape }) })),
   defineGradient(expand, ({ inputs: { x }, dy }) => ({ x: sumTo(dy, x.shape) })),
-  defineGradient(cast, ({ inputs: { x }, dy }) => ({ x: x.dtype === 'f32' && dy.dtype === 'f32' ? reshape({ x: dy }, { shape: x.shape }) : undefined })),
+  defineGradient(cast, ({ inputs: { x }, dy }) => ({
+    x: x.dtype === 'f32' && dy.dtype === 'f32' ? reshape({ x: dy }, { shape: x.shape }) : undefined,
+  })),
 ];

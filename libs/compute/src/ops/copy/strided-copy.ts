@@ -20,21 +20,36 @@ export function storedArray(view: WasmView): StoredArray {
 }
 
 /** One pass over `shape` elements; strides in bytes, negative ones allowed. */
-export function stridedCopy(from: KernelArgument, to: KernelArgument, elementBytes: number, shape: Shape, fromStrides: readonly number[], toStrides: readonly number[]): KernelCall {
+export function stridedCopy(
+  from: KernelArgument,
+  to: KernelArgument,
+  elementBytes: number,
+  shape: Shape,
+  fromStrides: readonly number[],
+  toStrides: readonly number[],
+): KernelCall {
   const axes = collapseAxes(shape, [fromStrides, toStrides]);
   // A transposition runs in tiles if the axis along which the source is contiguous comes last but one.
   const last = axes.at(-1)!;
   const contiguous = axes.findIndex((axis) => axis.strides[0] === elementBytes);
-  if (last.strides[0] !== elementBytes && contiguous >= 0) axes.splice(axes.length - 2, 0, ...axes.splice(contiguous, 1));
+  if (last.strides[0] !== elementBytes && contiguous >= 0)
+    axes.splice(axes.length - 2, 0, ...axes.splice(contiguous, 1));
   return {
     kernel: 'copy_strided',
-    args: [from, to, int(elementBytes), int(axes.length), { words: axes.flatMap((axis) => [int(axis.size), int(axis.strides[0]), int(axis.strides[1])]) }],
+    args: [
+      from,
+      to,
+      int(elementBytes),
+      int(axes.length),
+      { words: axes.flatMap((axis) => [int(axis.size), int(axis.strides[0]), int(axis.strides[1])]) },
+    ],
   };
 }
 
 /** Sets all elements; the padding channels of a blocked tensor too. */
 export function fillCall(to: KernelArgument, view: WasmView, value: number): KernelCall {
   const whole = Math.trunc(value);
-  const pattern = view.dtype === 'u8' ? int((whole & 255) * 0x01010101) : view.dtype === 'i32' ? int(whole) : float(value);
+  const pattern =
+    view.dtype === 'u8' ? int((whole & 255) * 0x01010101) : view.dtype === 'i32' ? int(whole) : float(value);
   return { kernel: 'fill_words', args: [to, int(storedBytes(view, view.layout)), pattern] };
 }

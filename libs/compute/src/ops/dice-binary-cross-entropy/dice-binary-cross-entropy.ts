@@ -13,7 +13,10 @@ import { defineOp } from '../../op/op.ts';
 import { describe, sameShape, sizeOf, type DType, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { gradientReference, reference } from './dice-binary-cross-entropy.reference.ts';
-import { diceBinaryCrossEntropyGradientKernel, diceBinaryCrossEntropyKernel } from './dice-binary-cross-entropy.webgpu.ts';
+import {
+  diceBinaryCrossEntropyGradientKernel,
+  diceBinaryCrossEntropyKernel,
+} from './dice-binary-cross-entropy.webgpu.ts';
 
 export interface DiceBinaryCrossEntropyOptions {
   readonly batchDice: boolean;
@@ -30,7 +33,13 @@ export interface DiceBinaryCrossEntropyInputs {
   readonly target: Tensor;
 }
 
-const DEFAULTS: DiceBinaryCrossEntropyOptions = { batchDice: false, includeBackground: true, smooth: 1e-5, diceWeight: 1, crossEntropyWeight: 1 };
+const DEFAULTS: DiceBinaryCrossEntropyOptions = {
+  batchDice: false,
+  includeBackground: true,
+  smooth: 1e-5,
+  diceWeight: 1,
+  crossEntropyWeight: 1,
+};
 /** Voxels per block of sums; the kernel has the same number. */
 const BLOCK = 4096;
 
@@ -42,15 +51,29 @@ function targetKind(dtype: DType): number {
 function expectRegions(logits: TensorSpec, target: TensorSpec): void {
   const op = 'diceBinaryCrossEntropy';
   if (logits.dtype !== 'f32' || target.dtype === 'f16')
-    throw new DTypeError(`${op}: logits are f32 and target u8, i32 or f32, came ${describe(logits)} and ${describe(target)}.`, { op });
+    throw new DTypeError(
+      `${op}: logits are f32 and target u8, i32 or f32, came ${describe(logits)} and ${describe(target)}.`,
+      { op },
+    );
   const channels = target.shape[1];
   const wanted = logits.shape.map((n, axis) => (axis === 1 ? channels : n));
-  if (logits.shape.length < 2 || !sameShape(wanted, target.shape) || (channels !== logits.shape[1] && channels !== logits.shape[1] + 1))
-    throw new ShapeError(`${op}: logits [N, R, ...] and target [N, R or R + 1, ...] on the same voxels, came ${describe(logits)} and ${describe(target)}.`, { op, logits: logits.shape, target: target.shape });
+  if (
+    logits.shape.length < 2 ||
+    !sameShape(wanted, target.shape) ||
+    (channels !== logits.shape[1] && channels !== logits.shape[1] + 1)
+  )
+    throw new ShapeError(
+      `${op}: logits [N, R, ...] and target [N, R or R + 1, ...] on the same voxels, came ${describe(logits)} and ${describe(target)}.`,
+      { op, logits: logits.shape, target: target.shape },
+    );
 }
 
 /** Loss and sums [N, R, 5]; the sums are what the gradient needs. */
-export const diceBinaryCrossEntropyWithSums = defineOp<DiceBinaryCrossEntropyInputs, DiceBinaryCrossEntropyOptions, readonly [Tensor, Tensor]>({
+export const diceBinaryCrossEntropyWithSums = defineOp<
+  DiceBinaryCrossEntropyInputs,
+  DiceBinaryCrossEntropyOptions,
+  readonly [Tensor, Tensor]
+>({
   name: 'diceBinaryCrossEntropy',
   defaults: DEFAULTS,
   shape: ({ logits, target }) => {
@@ -71,12 +94,34 @@ export const diceBinaryCrossEntropyWithSums = defineOp<DiceBinaryCrossEntropyInp
         const partial = scratchPointer(scratch(samples * regions * blocks * 40));
         const channels = target.shape[1];
         return [
-          { kernel: 'dice_binary_sums', args: [pointer(logits), pointer(target), partial, int(samples), int(regions), int(channels), int(voxels), int(targetKind(target.dtype))] },
+          {
+            kernel: 'dice_binary_sums',
+            args: [
+              pointer(logits),
+              pointer(target),
+              partial,
+              int(samples),
+              int(regions),
+              int(channels),
+              int(voxels),
+              int(targetKind(target.dtype)),
+            ],
+          },
           {
             kernel: 'dice_binary_finish',
             args: [
-              partial, pointer(sums), pointer(loss), int(samples), int(regions), int(blocks), int(channels > regions ? 1 : 0), int(options.batchDice ? 1 : 0), float(options.smooth),
-              int(options.includeBackground ? 0 : 1), float(options.diceWeight), float(options.crossEntropyWeight),
+              partial,
+              pointer(sums),
+              pointer(loss),
+              int(samples),
+              int(regions),
+              int(blocks),
+              int(channels > regions ? 1 : 0),
+              int(options.batchDice ? 1 : 0),
+              float(options.smooth),
+              int(options.includeBackground ? 0 : 1),
+              float(options.diceWeight),
+              float(options.crossEntropyWeight),
             ],
           },
         ];
@@ -85,16 +130,44 @@ export const diceBinaryCrossEntropyWithSums = defineOp<DiceBinaryCrossEntropyInp
     webgpu: diceBinaryCrossEntropyKernel,
   },
   cases: [
-    { name: 'regions', inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 3, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } } } },
-    { name: 'masked, batch Dice', inputs: { logits: { shape: [2, 2, 5, 5] }, target: { shape: [2, 3, 5, 5], dtype: 'f32', fill: [0, 1, 1, 0, 1, 0, 0] } }, options: { batchDice: true } },
-    { name: 'one voxel', inputs: { logits: { shape: [1, 1, 1] }, target: { shape: [1, 1, 1], dtype: 'i32', fill: [1] } }, options: { smooth: 1, diceWeight: 0.5 } },
-    { name: 'several blocks', inputs: { logits: { shape: [1, 2, 9001] }, target: { shape: [1, 2, 9001], dtype: 'u8', fill: { integersBelow: 2 } } }, options: { includeBackground: false }, gradient: false },
+    {
+      name: 'regions',
+      inputs: {
+        logits: { shape: [2, 3, 3, 4, 5] },
+        target: { shape: [2, 3, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } },
+      },
+    },
+    {
+      name: 'masked, batch Dice',
+      inputs: {
+        logits: { shape: [2, 2, 5, 5] },
+        target: { shape: [2, 3, 5, 5], dtype: 'f32', fill: [0, 1, 1, 0, 1, 0, 0] },
+      },
+      options: { batchDice: true },
+    },
+    {
+      name: 'one voxel',
+      inputs: { logits: { shape: [1, 1, 1] }, target: { shape: [1, 1, 1], dtype: 'i32', fill: [1] } },
+      options: { smooth: 1, diceWeight: 0.5 },
+    },
+    {
+      name: 'several blocks',
+      inputs: {
+        logits: { shape: [1, 2, 9001] },
+        target: { shape: [1, 2, 9001], dtype: 'u8', fill: { integersBelow: 2 } },
+      },
+      options: { includeBackground: false },
+      gradient: false,
+    },
   ],
   // Sums over voxels in floats within a block.
   tolerance: { f32: 5e-6 },
 });
 
-export const diceBinaryCrossEntropyGradient = defineOp<DiceBinaryCrossEntropyInputs & { readonly sums: Tensor; readonly dy: Tensor }, DiceBinaryCrossEntropyOptions>({
+export const diceBinaryCrossEntropyGradient = defineOp<
+  DiceBinaryCrossEntropyInputs & { readonly sums: Tensor; readonly dy: Tensor },
+  DiceBinaryCrossEntropyOptions
+>({
   name: 'diceBinaryCrossEntropyGradient',
   defaults: DEFAULTS,
   shape: ({ logits, target }) => {
@@ -111,8 +184,21 @@ export const diceBinaryCrossEntropyGradient = defineOp<DiceBinaryCrossEntropyInp
           {
             kernel: 'dice_binary_gradient',
             args: [
-              pointer(logits), pointer(target), pointer(inputs['sums']!), pointer(inputs['dy']!), pointer(dx), int(samples), int(regions), int(target.shape[1]), int(sizeOf(space)),
-              int(targetKind(target.dtype)), int(options.batchDice ? 1 : 0), float(options.smooth), int(options.includeBackground ? 0 : 1), float(options.diceWeight), float(options.crossEntropyWeight),
+              pointer(logits),
+              pointer(target),
+              pointer(inputs['sums']!),
+              pointer(inputs['dy']!),
+              pointer(dx),
+              int(samples),
+              int(regions),
+              int(target.shape[1]),
+              int(sizeOf(space)),
+              int(targetKind(target.dtype)),
+              int(options.batchDice ? 1 : 0),
+              float(options.smooth),
+              int(options.includeBackground ? 0 : 1),
+              float(options.diceWeight),
+              float(options.crossEntropyWeight),
             ],
           },
         ];
@@ -123,7 +209,12 @@ export const diceBinaryCrossEntropyGradient = defineOp<DiceBinaryCrossEntropyInp
   cases: [
     {
       name: 'as sums stand',
-      inputs: { logits: { shape: [2, 2, 3, 5] }, target: { shape: [2, 3, 3, 5], dtype: 'u8', fill: { integersBelow: 2 } }, sums: { shape: [2, 2, 5], fill: 'positive' }, dy: { shape: [], fill: 'positive' } },
+      inputs: {
+        logits: { shape: [2, 2, 3, 5] },
+        target: { shape: [2, 3, 3, 5], dtype: 'u8', fill: { integersBelow: 2 } },
+        sums: { shape: [2, 2, 5], fill: 'positive' },
+        dy: { shape: [], fill: 'positive' },
+      },
       gradient: false,
     },
   ],
@@ -131,6 +222,9 @@ export const diceBinaryCrossEntropyGradient = defineOp<DiceBinaryCrossEntropyInp
 });
 
 /** The loss alone. */
-export function diceBinaryCrossEntropy(inputs: DiceBinaryCrossEntropyInputs, options?: Partial<DiceBinaryCrossEntropyOptions>): Tensor {
+export function diceBinaryCrossEntropy(
+  inputs: DiceBinaryCrossEntropyInputs,
+  options?: Partial<DiceBinaryCrossEntropyOptions>,
+): Tensor {
   return diceBinaryCrossEntropyWithSums(inputs, options)[0];
 }

@@ -7,7 +7,13 @@ import type { DiceCrossEntropyOptions } from './options.ts';
 type Inputs = { logits: Tensor; target: Tensor; weight?: Tensor | undefined };
 
 /** Softmax of one voxel's logits. */
-export function probabilities(logits: HostTensor, sample: number, voxel: number, voxels: number, into: Float64Array): void {
+export function probabilities(
+  logits: HostTensor,
+  sample: number,
+  voxel: number,
+  voxels: number,
+  into: Float64Array,
+): void {
   const classes = into.length;
   let most = -Infinity;
   for (let c = 0; c < classes; c++) {
@@ -32,7 +38,11 @@ export function surprise(logits: HostTensor, sample: number, voxel: number, voxe
   return Math.log(total) + most - at(label);
 }
 
-export const reference: ReferenceKernel<Inputs, DiceCrossEntropyOptions> = ({ logits, target, weight }, options, [loss, sums]) => {
+export const reference: ReferenceKernel<Inputs, DiceCrossEntropyOptions> = (
+  { logits, target, weight },
+  options,
+  [loss, sums],
+) => {
   const [samples, classes] = logits.shape;
   const voxels = sizeOf(logits.shape.slice(2));
   const columns = 3 * classes + 2;
@@ -56,11 +66,18 @@ export const reference: ReferenceKernel<Inputs, DiceCrossEntropyOptions> = ({ lo
     }
   sums.data.set(table);
   const { dice, crossEntropy } = terms(table, samples, classes, options);
-  loss.data[0] = (options.crossEntropyWeight !== 0 ? options.crossEntropyWeight * crossEntropy : 0) - (options.diceWeight !== 0 ? options.diceWeight * dice : 0);
+  loss.data[0] =
+    (options.crossEntropyWeight !== 0 ? options.crossEntropyWeight * crossEntropy : 0) -
+    (options.diceWeight !== 0 ? options.diceWeight * dice : 0);
 };
 
 /** Mean Dice over classes (and samples) and mean cross-entropy, from the sums. */
-function terms(table: Float64Array, samples: number, classes: number, { batchDice, includeBackground, smooth }: DiceCrossEntropyOptions): { dice: number; crossEntropy: number } {
+function terms(
+  table: Float64Array,
+  samples: number,
+  classes: number,
+  { batchDice, includeBackground, smooth }: DiceCrossEntropyOptions,
+): { dice: number; crossEntropy: number } {
   const columns = 3 * classes + 2;
   const first = includeBackground ? 0 : 1;
   const column = (k: number, from: number, to: number): number => {
@@ -78,12 +95,17 @@ function terms(table: Float64Array, samples: number, classes: number, { batchDic
     }
   const entropy = column(3 * classes, 0, samples);
   const counted = column(3 * classes + 1, 0, samples);
-  return { dice: dice / (groups * (classes - first)), crossEntropy: counted === 0 && entropy === 0 ? 0 : entropy / counted };
+  return {
+    dice: dice / (groups * (classes - first)),
+    crossEntropy: counted === 0 && entropy === 0 ? 0 : entropy / counted,
+  };
 }
 
 /** d loss / d logits; see the kernel for the formulas. */
 export const gradientReference: ReferenceKernel<Inputs & { sums: Tensor; dy: Tensor }, DiceCrossEntropyOptions> = (
-  { logits, target, weight, sums, dy }, { batchDice, includeBackground, smooth, ignoreLabel, diceWeight, crossEntropyWeight }, [dx],
+  { logits, target, weight, sums, dy },
+  { batchDice, includeBackground, smooth, ignoreLabel, diceWeight, crossEntropyWeight },
+  [dx],
 ) => {
   const [samples, classes] = logits.shape;
   const voxels = sizeOf(logits.shape.slice(2));
@@ -111,7 +133,8 @@ export const gradientReference: ReferenceKernel<Inputs & { sums: Tensor; dy: Ten
         mixed += slope[c] * p[c];
       }
       const pull = counted === 0 ? 0 : (crossEntropyWeight * dy.data[0] * (weight?.data[label] ?? 1)) / counted;
-      for (let c = 0; c < classes; c++) dx.data[(n * classes + c) * voxels + v] = p[c] * (slope[c] - mixed) + pull * (p[c] - (c === label ? 1 : 0));
+      for (let c = 0; c < classes; c++)
+        dx.data[(n * classes + c) * voxels + v] = p[c] * (slope[c] - mixed) + pull * (p[c] - (c === label ? 1 : 0));
     }
   }
 };

@@ -6,11 +6,21 @@ import { testOp } from '../../testing/conformance.ts';
 import { wasmDevices } from '../../testing/devices.ts';
 import { readNpy, type NpyArray } from '../../testing/npy.ts';
 import { tensor, type Tensor } from '../../tensor/tensor.ts';
-import { diceBinaryCrossEntropy, diceBinaryCrossEntropyGradient, diceBinaryCrossEntropyWithSums } from '../dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
+import {
+  diceBinaryCrossEntropy,
+  diceBinaryCrossEntropyGradient,
+  diceBinaryCrossEntropyWithSums,
+} from '../dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
 import { add } from '../pointwise/pointwise.ts';
 import { topMean, topMeanGradient, topMeanWithThreshold } from '../top-mean/top-mean.ts';
 import { voxelCrossEntropy, voxelCrossEntropyGradient } from '../voxel-cross-entropy/voxel-cross-entropy.ts';
-import { crossEntropy, diceCrossEntropy, diceCrossEntropyGradient, diceCrossEntropyWithSums, softDice } from './dice-cross-entropy.ts';
+import {
+  crossEntropy,
+  diceCrossEntropy,
+  diceCrossEntropyGradient,
+  diceCrossEntropyWithSums,
+  softDice,
+} from './dice-cross-entropy.ts';
 
 testOp(diceCrossEntropyWithSums, { differentiable: [0] });
 testOp(diceCrossEntropyGradient);
@@ -30,7 +40,8 @@ function lossOf(name: string, logits: Tensor, target: Tensor): Tensor {
   const batchDice = name.endsWith('batchdice1') || /all_|topk|2d|only/.test(name);
   const inputs = { logits, target };
   if (name.startsWith('dc_bce')) return diceBinaryCrossEntropy(inputs, { batchDice });
-  const topK = (labelSmoothing = 0): Tensor => topMean({ x: voxelCrossEntropy(inputs, { ignoreLabel, labelSmoothing }) });
+  const topK = (labelSmoothing = 0): Tensor =>
+    topMean({ x: voxelCrossEntropy(inputs, { ignoreLabel, labelSmoothing }) });
   if (name === 'dc_topk10') return add({ a: topK(), b: softDice(inputs, { batchDice }) });
   if (name.startsWith('topk10')) return topK(name.endsWith('ls01') ? 0.1 : 0);
   if (name === 'ce_only') return crossEntropy(inputs);
@@ -44,7 +55,8 @@ function countedMask(name: string, target: NpyArray): NpyArray {
   if (!name.startsWith('dc_bce_regions_ignore')) return target;
   const [samples, channels, ...space] = target.shape;
   const voxels = space.reduce((product, n) => product * n, 1);
-  for (let n = 0; n < samples; n++) for (let v = 0; v < voxels; v++) target.data[(n * channels + channels - 1) * voxels + v] ^= 1;
+  for (let n = 0; n < samples; n++)
+    for (let v = 0; v < voxels; v++) target.data[(n * channels + channels - 1) * voxels + v] ^= 1;
   return target;
 }
 
@@ -69,7 +81,10 @@ describe('losses against the reference implementation', () => {
   it('is NaN where a label is no class', async () => {
     for (const { open } of devices) {
       const device = await open();
-      const inputs = { logits: tensor(device, [0, 1, 2, 3], [1, 2, 2]), target: tensor(device, Int32Array.of(0, 2), [1, 1, 2]) };
+      const inputs = {
+        logits: tensor(device, [0, 1, 2, 3], [1, 2, 2]),
+        target: tensor(device, Int32Array.of(0, 2), [1, 1, 2]),
+      };
       expect((await diceCrossEntropy(inputs).read())[0]).toBeNaN();
     }
   });

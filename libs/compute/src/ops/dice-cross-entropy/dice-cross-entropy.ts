@@ -8,7 +8,15 @@
  * Shape: logits f32 [N, K, ...], target i32 [N, 1, ...], weight f32 [K] -> f32 [].
  * Source: nnU-Net (Isensee 2021), DC_and_CE_loss.
  */
-import { float, int, pointer, scratchPointer, type KernelArgument, type Layout, type WasmView } from '../../devices/wasm/kernel.ts';
+import {
+  float,
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type Layout,
+  type WasmView,
+} from '../../devices/wasm/kernel.ts';
 import { defineOp } from '../../op/op.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -42,7 +50,11 @@ function classWeights(weight: WasmView | undefined, classes: number): KernelArgu
 const bytesPerThread = (classes: number): number => Math.ceil(classes / 8) * 8 * 16 * 5;
 
 /** Loss and sums; the sums [N, 3K + 2] are what the gradient needs. */
-export const diceCrossEntropyWithSums = defineOp<DiceCrossEntropyInputs, DiceCrossEntropyOptions, readonly [Tensor, Tensor]>({
+export const diceCrossEntropyWithSums = defineOp<
+  DiceCrossEntropyInputs,
+  DiceCrossEntropyOptions,
+  readonly [Tensor, Tensor]
+>({
   name: 'diceCrossEntropy',
   defaults: DEFAULTS,
   shape: ({ logits, target, weight }) => {
@@ -67,15 +79,33 @@ export const diceCrossEntropyWithSums = defineOp<DiceCrossEntropyInputs, DiceCro
           {
             kernel: 'dice_cross_entropy_sums',
             args: [
-              pointer(logits), pointer(inputs['target']!), classWeights(inputs['weight'], classes), partial, scratchPointer(scratch(own * threads)), int(samples), int(classes),
-              int(sizeOf(space)), int(logits.layout === 'blocked' ? 1 : 0), int(options.ignoreLabel ?? NO_LABEL), int(own),
+              pointer(logits),
+              pointer(inputs['target']!),
+              classWeights(inputs['weight'], classes),
+              partial,
+              scratchPointer(scratch(own * threads)),
+              int(samples),
+              int(classes),
+              int(sizeOf(space)),
+              int(logits.layout === 'blocked' ? 1 : 0),
+              int(options.ignoreLabel ?? NO_LABEL),
+              int(own),
             ],
           },
           {
             kernel: 'dice_cross_entropy_finish',
             args: [
-              partial, pointer(sums), pointer(loss), int(samples), int(classes), int(blocks), int(options.includeBackground ? 0 : 1), int(options.batchDice ? 1 : 0),
-              float(options.smooth), float(options.diceWeight), float(options.crossEntropyWeight),
+              partial,
+              pointer(sums),
+              pointer(loss),
+              int(samples),
+              int(classes),
+              int(blocks),
+              int(options.includeBackground ? 0 : 1),
+              int(options.batchDice ? 1 : 0),
+              float(options.smooth),
+              float(options.diceWeight),
+              float(options.crossEntropyWeight),
             ],
           },
         ];
@@ -84,15 +114,39 @@ export const diceCrossEntropyWithSums = defineOp<DiceCrossEntropyInputs, DiceCro
     webgpu: diceCrossEntropyKernel,
   },
   cases: [
-    { name: 'two samples', inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 1, 3, 4, 5], dtype: 'i32' } } },
-    { name: 'batch Dice, ignored label', inputs: { logits: { shape: [2, 3, 5, 5] }, target: { shape: [2, 1, 5, 5], dtype: 'i32', fill: { integersBelow: 4 } } }, options: { batchDice: true, ignoreLabel: 3 } },
+    {
+      name: 'two samples',
+      inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 1, 3, 4, 5], dtype: 'i32' } },
+    },
+    {
+      name: 'batch Dice, ignored label',
+      inputs: {
+        logits: { shape: [2, 3, 5, 5] },
+        target: { shape: [2, 1, 5, 5], dtype: 'i32', fill: { integersBelow: 4 } },
+      },
+      options: { batchDice: true, ignoreLabel: 3 },
+    },
     {
       name: 'class weights, background, ten classes',
-      inputs: { logits: { shape: [1, 10, 3, 3] }, target: { shape: [1, 1, 3, 3], dtype: 'i32', fill: { integersBelow: 10 } }, weight: { shape: [10], fill: 'positive' } },
+      inputs: {
+        logits: { shape: [1, 10, 3, 3] },
+        target: { shape: [1, 1, 3, 3], dtype: 'i32', fill: { integersBelow: 10 } },
+        weight: { shape: [10], fill: 'positive' },
+      },
       options: { includeBackground: true, smooth: 1, diceWeight: 0.3, crossEntropyWeight: 2 },
     },
-    { name: 'one voxel', inputs: { logits: { shape: [1, 2, 1] }, target: { shape: [1, 1, 1], dtype: 'i32', fill: [1] } } },
-    { name: 'several blocks', inputs: { logits: { shape: [1, 2, 5001] }, target: { shape: [1, 1, 5001], dtype: 'i32', fill: { integersBelow: 2 } } }, gradient: false },
+    {
+      name: 'one voxel',
+      inputs: { logits: { shape: [1, 2, 1] }, target: { shape: [1, 1, 1], dtype: 'i32', fill: [1] } },
+    },
+    {
+      name: 'several blocks',
+      inputs: {
+        logits: { shape: [1, 2, 5001] },
+        target: { shape: [1, 1, 5001], dtype: 'i32', fill: { integersBelow: 2 } },
+      },
+      gradient: false,
+    },
   ],
   // Sums over voxels in floats within a block.
   tolerance: { f32: 5e-6 },
@@ -117,9 +171,24 @@ export const diceCrossEntropyGradient = defineOp<GradientInputs, DiceCrossEntrop
           {
             kernel: 'dice_cross_entropy_gradient',
             args: [
-              pointer(logits), pointer(inputs['target']!), classWeights(inputs['weight'], classes), pointer(inputs['sums']!), pointer(inputs['dy']!), pointer(dx),
-              scratchPointer(scratch(own * threads)), int(samples), int(classes), int(sizeOf(space)), int(logits.layout === 'blocked' ? 1 : 0), int(options.ignoreLabel ?? NO_LABEL), int(own),
-              int(options.includeBackground ? 0 : 1), int(options.batchDice ? 1 : 0), float(options.smooth), float(options.diceWeight), float(options.crossEntropyWeight),
+              pointer(logits),
+              pointer(inputs['target']!),
+              classWeights(inputs['weight'], classes),
+              pointer(inputs['sums']!),
+              pointer(inputs['dy']!),
+              pointer(dx),
+              scratchPointer(scratch(own * threads)),
+              int(samples),
+              int(classes),
+              int(sizeOf(space)),
+              int(logits.layout === 'blocked' ? 1 : 0),
+              int(options.ignoreLabel ?? NO_LABEL),
+              int(own),
+              int(options.includeBackground ? 0 : 1),
+              int(options.batchDice ? 1 : 0),
+              float(options.smooth),
+              float(options.diceWeight),
+              float(options.crossEntropyWeight),
             ],
           },
         ];
@@ -131,8 +200,11 @@ export const diceCrossEntropyGradient = defineOp<GradientInputs, DiceCrossEntrop
     {
       name: 'as sums stand',
       inputs: {
-        logits: { shape: [2, 3, 3, 5] }, target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 4 } }, weight: { shape: [3], fill: 'positive' },
-        sums: { shape: [2, 11], fill: 'positive' }, dy: { shape: [], fill: 'positive' },
+        logits: { shape: [2, 3, 3, 5] },
+        target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 4 } },
+        weight: { shape: [3], fill: 'positive' },
+        sums: { shape: [2, 11], fill: 'positive' },
+        dy: { shape: [], fill: 'positive' },
       },
       options: { ignoreLabel: 3 },
       gradient: false,
@@ -147,11 +219,17 @@ export function diceCrossEntropy(inputs: DiceCrossEntropyInputs, options?: Parti
 }
 
 /** Cross-entropy alone: the mean over voxels that are not ignored. */
-export function crossEntropy(inputs: DiceCrossEntropyInputs, options?: Pick<Partial<DiceCrossEntropyOptions>, 'ignoreLabel'>): Tensor {
+export function crossEntropy(
+  inputs: DiceCrossEntropyInputs,
+  options?: Pick<Partial<DiceCrossEntropyOptions>, 'ignoreLabel'>,
+): Tensor {
   return diceCrossEntropy(inputs, { ...options, diceWeight: 0 });
 }
 
 /** Soft Dice alone, negated: -1 is perfect overlap. */
-export function softDice(inputs: DiceCrossEntropyInputs, options?: Omit<Partial<DiceCrossEntropyOptions>, 'diceWeight' | 'crossEntropyWeight'>): Tensor {
+export function softDice(
+  inputs: DiceCrossEntropyInputs,
+  options?: Omit<Partial<DiceCrossEntropyOptions>, 'diceWeight' | 'crossEntropyWeight'>,
+): Tensor {
   return diceCrossEntropy(inputs, { ...options, crossEntropyWeight: 0 });
 }

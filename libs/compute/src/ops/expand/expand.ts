@@ -16,7 +16,11 @@ export const expand = defineOp<{ x: Tensor }, ExpandOptions>({
   name: 'expand',
   defaults: { shape: [] },
   shape: ({ x }, { shape }) => {
-    if (!sameShape(broadcastShape('expand', x, { shape, dtype: x.dtype }), shape)) throw new ShapeError(`expand: x ${describe(x)} does not stretch to [${shape.join(', ')}].`, { shape, x: x.shape });
+    if (!sameShape(broadcastShape('expand', x, { shape, dtype: x.dtype }), shape))
+      throw new ShapeError(`expand: x ${describe(x)} does not stretch to [${shape.join(', ')}].`, {
+        shape,
+        x: x.shape,
+      });
     return { shape: [...shape], dtype: x.dtype };
   },
   kernels: {
@@ -30,7 +34,16 @@ export const expand = defineOp<{ x: Tensor }, ExpandOptions>({
       lower: ({ inputs, outputs: [y] }) => {
         const bytes = bytesPerElement(y.dtype);
         const scaled = (strides: readonly number[]): number[] => strides.map((stride) => stride * bytes);
-        return [stridedCopy(pointer(inputs['x']!), pointer(y), bytes, y.shape, scaled(broadcastStrides(inputs['x']!.shape, y.shape)), scaled(stridesOf(y.shape)))];
+        return [
+          stridedCopy(
+            pointer(inputs['x']!),
+            pointer(y),
+            bytes,
+            y.shape,
+            scaled(broadcastStrides(inputs['x']!.shape, y.shape)),
+            scaled(stridesOf(y.shape)),
+          ),
+        ];
       },
     },
     webgpu: expandKernel,

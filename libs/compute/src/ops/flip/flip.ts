@@ -21,7 +21,16 @@ const wasm: WasmKernel<FlipOptions> = {
     const x = inputs['x']!;
     const { shape, strides, elementBytes } = storedArray(x);
     const first = axes.reduce((sum, axis) => sum + (shape[axis] - 1) * strides[axis], 0);
-    return [stridedCopy(pointer(x, first), pointer(y), elementBytes, shape, strides.map((stride, axis) => (axes.includes(axis) ? -stride : stride)), strides)];
+    return [
+      stridedCopy(
+        pointer(x, first),
+        pointer(y),
+        elementBytes,
+        shape,
+        strides.map((stride, axis) => (axes.includes(axis) ? -stride : stride)),
+        strides,
+      ),
+    ];
   },
 };
 

@@ -26,17 +26,36 @@ interface Sizes {
 function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: MatmulOptions): Sizes {
   for (const [name, spec] of Object.entries({ a, b })) {
     if (spec.dtype !== 'f32') throw new DTypeError(`matmul: ${name} is f32, came ${describe(spec)}.`, { input: name });
-    if (spec.shape.length < 2) throw new ShapeError(`matmul: ${name} is a matrix [..., rows, columns], came ${describe(spec)}.`, { input: name, shape: spec.shape });
+    if (spec.shape.length < 2)
+      throw new ShapeError(`matmul: ${name} is a matrix [..., rows, columns], came ${describe(spec)}.`, {
+        input: name,
+        shape: spec.shape,
+      });
   }
   const [m, k] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
   const [inner, n] = transposeB ? [b.shape.at(-1)!, b.shape.at(-2)!] : [b.shape.at(-2)!, b.shape.at(-1)!];
-  if (k !== inner) throw new ShapeError(`matmul: a ${describe(a)} has ${k} columns, b ${describe(b)} has ${inner} rows (after transposing).`, { a: a.shape, b: b.shape });
-  return { batch: broadcastShape('matmul', { shape: a.shape.slice(0, -2), dtype: 'f32' }, { shape: b.shape.slice(0, -2), dtype: 'f32' }), m, k, n };
+  if (k !== inner)
+    throw new ShapeError(
+      `matmul: a ${describe(a)} has ${k} columns, b ${describe(b)} has ${inner} rows (after transposing).`,
+      { a: a.shape, b: b.shape },
+    );
+  return {
+    batch: broadcastShape(
+      'matmul',
+      { shape: a.shape.slice(0, -2), dtype: 'f32' },
+      { shape: b.shape.slice(0, -2), dtype: 'f32' },
+    ),
+    m,
+    k,
+    n,
+  };
 }
 
 /** Per batch of the result: which matrix of a and of b. */
 function eachBatch(a: Shape, b: Shape, batch: Shape, visit: (a: number, b: number) => void): void {
-  forEachOffset(batch, [broadcastStrides(a.slice(0, -2), batch), broadcastStrides(b.slice(0, -2), batch)], ([i, j]) => visit(i, j));
+  forEachOffset(batch, [broadcastStrides(a.slice(0, -2), batch), broadcastStrides(b.slice(0, -2), batch)], ([i, j]) =>
+    visit(i, j),
+  );
 }
 
 const wasm: WasmKernel<MatmulOptions> = {
@@ -51,8 +70,25 @@ const wasm: WasmKernel<MatmulOptions> = {
     const [kStep, nStep] = options.transposeB ? [1, k] : [n, 1];
     const [rowStep, columnStep] = options.transposeA ? [1, m] : [k, 1];
     return [
-      { kernel: 'matmul_pack', args: [pointer(b), packed, int(batchesOfB), int(k), int(n), int(kStep), int(nStep), int(k * n)] },
-      { kernel: 'matmul_tiles', args: [pointer(a), packed, pointer(y), int(sizeOf(batch)), int(m), int(k), int(n), int(rowStep), int(columnStep), { words: table.map(int) }] },
+      {
+        kernel: 'matmul_pack',
+        args: [pointer(b), packed, int(batchesOfB), int(k), int(n), int(kStep), int(nStep), int(k * n)],
+      },
+      {
+        kernel: 'matmul_tiles',
+        args: [
+          pointer(a),
+          packed,
+          pointer(y),
+          int(sizeOf(batch)),
+          int(m),
+          int(k),
+          int(n),
+          int(rowStep),
+          int(columnStep),
+          { words: table.map(int) },
+        ],
+      },
     ];
   },
 };
@@ -89,9 +125,17 @@ export const matmul = defineOp<{ a: Tensor; b: Tensor }, MatmulOptions>({
     { name: 'batches', inputs: { a: { shape: [2, 3, 5, 4] }, b: { shape: [2, 3, 4, 6] } } },
     { name: 'one right matrix', inputs: { a: { shape: [3, 5, 4] }, b: { shape: [4, 9] } } },
     { name: 'one left matrix', inputs: { a: { shape: [5, 4] }, b: { shape: [2, 4, 3] } } },
-    { name: 'left transposed', inputs: { a: { shape: [2, 4, 6] }, b: { shape: [2, 4, 3] } }, options: { transposeA: true } },
+    {
+      name: 'left transposed',
+      inputs: { a: { shape: [2, 4, 6] }, b: { shape: [2, 4, 3] } },
+      options: { transposeA: true },
+    },
     { name: 'right transposed', inputs: { a: { shape: [6, 4] }, b: { shape: [3, 4] } }, options: { transposeB: true } },
-    { name: 'both transposed', inputs: { a: { shape: [4, 6] }, b: { shape: [9, 4] } }, options: { transposeA: true, transposeB: true } },
+    {
+      name: 'both transposed',
+      inputs: { a: { shape: [4, 6] }, b: { shape: [9, 4] } },
+      options: { transposeA: true, transposeB: true },
+    },
     { name: 'one number', inputs: { a: { shape: [1, 1] }, b: { shape: [1, 1] } } },
   ],
   tolerance: { f32: 5e-6 },

@@ -56,10 +56,28 @@ export const pad = defineOp<{ x: Tensor }, PadOptions>({
     webgpu: padKernel,
   },
   cases: [
-    { name: 'space', inputs: { x: { shape: [2, 3, 2, 3, 4] } }, options: { before: [0, 0, 1, 0, 2], after: [0, 0, 0, 3, 1], value: -1 } },
-    { name: 'channels', inputs: { x: { shape: [1, 3, 2, 3] } }, options: { before: [0, 2, 0, 0], after: [1, 1, 0, 0], value: 0 } },
-    { name: 'integers', inputs: { x: { shape: [3, 4], dtype: 'i32' } }, options: { before: [1, 1], after: [0, 2], value: -7 }, gradient: false },
-    { name: 'bytes', inputs: { x: { shape: [3, 5], dtype: 'u8' } }, options: { before: [1, 1], after: [0, 2], value: 9 }, gradient: false },
+    {
+      name: 'space',
+      inputs: { x: { shape: [2, 3, 2, 3, 4] } },
+      options: { before: [0, 0, 1, 0, 2], after: [0, 0, 0, 3, 1], value: -1 },
+    },
+    {
+      name: 'channels',
+      inputs: { x: { shape: [1, 3, 2, 3] } },
+      options: { before: [0, 2, 0, 0], after: [1, 1, 0, 0], value: 0 },
+    },
+    {
+      name: 'integers',
+      inputs: { x: { shape: [3, 4], dtype: 'i32' } },
+      options: { before: [1, 1], after: [0, 2], value: -7 },
+      gradient: false,
+    },
+    {
+      name: 'bytes',
+      inputs: { x: { shape: [3, 5], dtype: 'u8' } },
+      options: { before: [1, 1], after: [0, 2], value: 9 },
+      gradient: false,
+    },
     { name: 'nothing', inputs: { x: { shape: [1] } }, options: { before: [0], after: [0], value: 1 } },
   ],
   tolerance: { f32: 0 },

@@ -21,7 +21,16 @@ const wasm: WasmKernel<PermuteOptions> = {
   lower: ({ inputs, outputs: [y], options: { order } }) => {
     const from = storedArray(inputs['x']!);
     const to = storedArray(y);
-    return [stridedCopy(pointer(inputs['x']!), pointer(y), to.elementBytes, to.shape, order.map((axis) => from.strides[axis]), to.strides)];
+    return [
+      stridedCopy(
+        pointer(inputs['x']!),
+        pointer(y),
+        to.elementBytes,
+        to.shape,
+        order.map((axis) => from.strides[axis]),
+        to.strides,
+      ),
+    ];
   },
 };
 
@@ -30,7 +39,11 @@ export const permute = defineOp<{ x: Tensor }, PermuteOptions>({
   defaults: { order: [] },
   shape: ({ x }, { order }) => {
     expectAxes('permute', x, order);
-    if (order.length !== x.shape.length) throw new ShapeError(`permute: order names every axis of x ${describe(x)}, came [${order.join(', ')}].`, { order, shape: x.shape });
+    if (order.length !== x.shape.length)
+      throw new ShapeError(`permute: order names every axis of x ${describe(x)}, came [${order.join(', ')}].`, {
+        order,
+        shape: x.shape,
+      });
     return { shape: order.map((axis) => x.shape[axis]), dtype: x.dtype };
   },
   kernels: {

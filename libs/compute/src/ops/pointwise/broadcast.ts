@@ -10,7 +10,10 @@ export function broadcastShape(op: string, a: TensorSpec, b: TensorSpec): Shape 
     const m = a.shape[axis - rank + a.shape.length] ?? 1;
     const n = b.shape[axis - rank + b.shape.length] ?? 1;
     if (m !== n && m !== 1 && n !== 1)
-      throw new ShapeError(`${op}: ${describe(a)} and ${describe(b)} do not broadcast: axis ${axis} of the result would be ${m} and ${n}.`, { op, a: a.shape, b: b.shape });
+      throw new ShapeError(
+        `${op}: ${describe(a)} and ${describe(b)} do not broadcast: axis ${axis} of the result would be ${m} and ${n}.`,
+        { op, a: a.shape, b: b.shape },
+      );
     shape[axis] = m === 1 ? n : m;
   }
   return shape;
@@ -47,7 +50,11 @@ export function collapseAxes(shape: Shape, operands: readonly (readonly number[]
 }
 
 /** Calls `visit` with the offset of every operand, in row-major order of `shape`. */
-export function forEachOffset(shape: Shape, operands: readonly (readonly number[])[], visit: (offsets: readonly number[]) => void): void {
+export function forEachOffset(
+  shape: Shape,
+  operands: readonly (readonly number[])[],
+  visit: (offsets: readonly number[]) => void,
+): void {
   const offsets = operands.map(() => 0);
   const index = shape.map(() => 0);
   const total = shape.reduce((product, n) => product * n, 1);

@@ -6,7 +6,37 @@ import { sum } from '../reduce/reduce.ts';
 import { reshape } from '../reshape/reshape.ts';
 import { where } from '../where/where.ts';
 import * as rows from './pointwise.ts';
-import { abs, absGradient, clamp, clampGradient, div, equal, exp, gelu, geluGradient, leakyRelu, leakyReluGradient, less, log, maximum, minimum, mul, neg, pow, power, relu, reluGradient, scaleOffset, sigmoid, sigmoidGradient, sqrt, square, sub, tanh, tanhGradient } from './pointwise.ts';
+import {
+  abs,
+  absGradient,
+  clamp,
+  clampGradient,
+  div,
+  equal,
+  exp,
+  gelu,
+  geluGradient,
+  leakyRelu,
+  leakyReluGradient,
+  less,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  pow,
+  power,
+  relu,
+  reluGradient,
+  scaleOffset,
+  sigmoid,
+  sigmoidGradient,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  tanhGradient,
+} from './pointwise.ts';
 
 /** The gradient of an input of shape `shape` from that of what it was stretched to. */
 export function sumTo(gradient: Tensor, shape: Shape): Tensor {
@@ -23,8 +53,14 @@ function share(a: Tensor, b: Tensor): Tensor {
 }
 
 export const pointwiseGradients: readonly GradientRule[] = [
-  defineGradient(rows.add, ({ inputs: { a, b }, dy, wants }) => ({ a: wants('a') ? sumTo(dy, a.shape) : undefined, b: wants('b') ? sumTo(dy, b.shape) : undefined })),
-  defineGradient(sub, ({ inputs: { a, b }, dy, wants }) => ({ a: wants('a') ? sumTo(dy, a.shape) : undefined, b: wants('b') ? neg({ x: sumTo(dy, b.shape) }) : undefined })),
+  defineGradient(rows.add, ({ inputs: { a, b }, dy, wants }) => ({
+    a: wants('a') ? sumTo(dy, a.shape) : undefined,
+    b: wants('b') ? sumTo(dy, b.shape) : undefined,
+  })),
+  defineGradient(sub, ({ inputs: { a, b }, dy, wants }) => ({
+    a: wants('a') ? sumTo(dy, a.shape) : undefined,
+    b: wants('b') ? neg({ x: sumTo(dy, b.shape) }) : undefined,
+  })),
   defineGradient(mul, ({ inputs: { a, b }, dy, wants }) => ({
     a: wants('a') ? sumTo(mul({ a: dy, b }), a.shape) : undefined,
     b: wants('b') ? sumTo(mul({ a: dy, b: a }), b.shape) : undefined,
@@ -32,7 +68,10 @@ export const pointwiseGradients: readonly GradientRule[] = [
   // d(a/b) = da/b - (a/b) db/b
   defineGradient(div, ({ inputs: { a, b }, outputs: [y], dy, wants }) => {
     const over = div({ a: dy, b });
-    return { a: wants('a') ? sumTo(over, a.shape) : undefined, b: wants('b') ? neg({ x: sumTo(mul({ a: over, b: y }), b.shape) }) : undefined };
+    return {
+      a: wants('a') ? sumTo(over, a.shape) : undefined,
+      b: wants('b') ? neg({ x: sumTo(mul({ a: over, b: y }), b.shape) }) : undefined,
+    };
   }),
   defineGradient(minimum, ({ inputs: { a, b }, dy, wants }) => ({
     a: wants('a') ? sumTo(mul({ a: dy, b: share(a, b) }), a.shape) : undefined,
@@ -44,7 +83,9 @@ export const pointwiseGradients: readonly GradientRule[] = [
   })),
   // d(a^b) = b a^(b-1) da + a^b ln a db
   defineGradient(pow, ({ inputs: { a, b }, outputs: [y], dy, wants }) => ({
-    a: wants('a') ? sumTo(mul({ a: dy, b: mul({ a: b, b: pow({ a, b: scaleOffset({ x: b }, { offset: -1 }) }) }) }), a.shape) : undefined,
+    a: wants('a')
+      ? sumTo(mul({ a: dy, b: mul({ a: b, b: pow({ a, b: scaleOffset({ x: b }, { offset: -1 }) }) }) }), a.shape)
+      : undefined,
     b: wants('b') ? sumTo(mul({ a: dy, b: mul({ a: y, b: log({ x: a }) }) }), b.shape) : undefined,
   })),
   defineGradient(where, ({ inputs: { condition, a, b }, dy, wants }) => {
@@ -62,7 +103,9 @@ export const pointwiseGradients: readonly GradientRule[] = [
   defineGradient(abs, ({ inputs: { x }, dy }) => ({ x: absGradient({ a: x, b: dy }) })),
   // The sign of a (leaky) ReLU's output is that of its input: the input need not be kept.
   defineGradient(relu, ({ outputs: [y], dy }) => ({ x: reluGradient({ a: y, b: dy }) })),
-  defineGradient(leakyRelu, ({ inputs: { x }, outputs: [y], dy, options }) => ({ x: leakyReluGradient({ a: options.slope > 0 ? y : x, b: dy }, options) })),
+  defineGradient(leakyRelu, ({ inputs: { x }, outputs: [y], dy, options }) => ({
+    x: leakyReluGradient({ a: options.slope > 0 ? y : x, b: dy }, options),
+  })),
   defineGradient(sigmoid, ({ outputs: [y], dy }) => ({ x: sigmoidGradient({ a: y, b: dy }) })),
   defineGradient(tanh, ({ outputs: [y], dy }) => ({ x: tanhGradient({ a: y, b: dy }) })),
   defineGradient(gelu, ({ inputs: { x }, dy }) => ({ x: geluGradient({ a: x, b: dy }) })),

@@ -14,7 +14,9 @@ describe('broadcasting', () => {
     const a = tensor(device, [1, 2, 3], [3]);
     const b = tensor(device, [1, 2], [2]);
     expect(() => pointwise.add({ a, b })).toThrow(ShapeError);
-    expect(() => pointwise.add({ a, b })).toThrow('add: f32 [3] and f32 [2] do not broadcast: axis 0 of the result would be 3 and 2.');
+    expect(() => pointwise.add({ a, b })).toThrow(
+      'add: f32 [3] and f32 [2] do not broadcast: axis 0 of the result would be 3 and 2.',
+    );
   });
   it('refuses integers', () => {
     const a = tensor(device, new Int32Array(2), [2]);

@@ -13,7 +13,12 @@ type Unary<R> = Op<{ x: Tensor }, R, Tensor>;
 type Binary<R> = Op<{ a: Tensor; b: Tensor }, R, Tensor>;
 
 function expectFloat(op: string, name: string, spec: TensorSpec): void {
-  if (spec.dtype !== 'f32') throw new DTypeError(`${op}: ${name} is f32, came ${describe(spec)}; convert it with cast.`, { op, input: name, dtype: spec.dtype });
+  if (spec.dtype !== 'f32')
+    throw new DTypeError(`${op}: ${name} is f32, came ${describe(spec)}; convert it with cast.`, {
+      op,
+      input: name,
+      dtype: spec.dtype,
+    });
 }
 
 function unary<R>(row: PointwiseRow<R>): Unary<R> {
@@ -33,7 +38,11 @@ function unary<R>(row: PointwiseRow<R>): Unary<R> {
       wasm: unaryKernel(row),
       webgpu: gpuRow(row),
     },
-    cases: shapes.map((shape) => ({ name: `[${shape.join(', ')}]`, inputs: { x: { shape, fill } }, ...(row.flat ? { gradient: false } : {}) })),
+    cases: shapes.map((shape) => ({
+      name: `[${shape.join(', ')}]`,
+      inputs: { x: { shape, fill } },
+      ...(row.flat ? { gradient: false } : {}),
+    })),
     tolerance: { f32: row.tolerance ?? 2e-6 },
   });
 }

@@ -27,23 +27,49 @@ const DEFAULTS: PoolOptions = { kernel: [], stride: [], padding: [] };
 function pooled(op: string, x: TensorSpec, { kernel, stride, padding }: PoolOptions): TensorSpec {
   if (x.dtype !== 'f32') throw new DTypeError(`${op}: x is f32, came ${describe(x)}.`, { op, dtype: x.dtype });
   const rank = x.shape.length - 2;
-  const whole = (list: readonly number[], least: number): boolean => list.length === rank && list.every((n) => Number.isInteger(n) && n >= least);
-  if (rank < 1 || rank > 3 || !whole(kernel, 1) || !whole(stride, 1) || !whole(padding, 0) || padding.some((n, k) => 2 * n > kernel[k]))
+  const whole = (list: readonly number[], least: number): boolean =>
+    list.length === rank && list.every((n) => Number.isInteger(n) && n >= least);
+  if (
+    rank < 1 ||
+    rank > 3 ||
+    !whole(kernel, 1) ||
+    !whole(stride, 1) ||
+    !whole(padding, 0) ||
+    padding.some((n, k) => 2 * n > kernel[k])
+  )
     throw new ShapeError(
       `${op}: kernel, stride and padding (at most half the kernel) hold a whole number per spatial axis of x ${describe(x)}, came [${kernel.join(', ')}], [${stride.join(', ')}], [${padding.join(', ')}].`,
       { op, kernel, stride, padding, shape: x.shape },
     );
   const size = kernel.map((n, k) => Math.floor((x.shape[k + 2] + 2 * padding[k] - n) / stride[k]) + 1);
-  if (size.some((n) => n < 1)) throw new ShapeError(`${op}: a window of [${kernel.join(', ')}] does not fit into x ${describe(x)}.`, { op, kernel, shape: x.shape });
+  if (size.some((n) => n < 1))
+    throw new ShapeError(`${op}: a window of [${kernel.join(', ')}] does not fit into x ${describe(x)}.`, {
+      op,
+      kernel,
+      shape: x.shape,
+    });
   return { shape: [x.shape[0], x.shape[1], ...size], dtype: 'f32' };
 }
 
-const matrices = (space: Shape, { kernel, stride, padding }: PoolOptions): AxisWeights[] => space.map((n, k) => poolWeights(n, kernel[k], stride[k], padding[k]));
+const matrices = (space: Shape, { kernel, stride, padding }: PoolOptions): AxisWeights[] =>
+  space.map((n, k) => poolWeights(n, kernel[k], stride[k], padding[k]));
 
 const cases = [
-  { name: 'halved', inputs: { x: { shape: [2, 3, 4, 6, 4] } }, options: { kernel: [2, 2, 2], stride: [2, 2, 2], padding: [0, 0, 0] } },
-  { name: 'overlapping, padded', inputs: { x: { shape: [1, 9, 5, 7] } }, options: { kernel: [3, 3], stride: [2, 1], padding: [1, 1] } },
-  { name: 'flat', inputs: { x: { shape: [1, 8, 3, 5, 5] } }, options: { kernel: [1, 2, 3], stride: [1, 2, 3], padding: [0, 0, 0] } },
+  {
+    name: 'halved',
+    inputs: { x: { shape: [2, 3, 4, 6, 4] } },
+    options: { kernel: [2, 2, 2], stride: [2, 2, 2], padding: [0, 0, 0] },
+  },
+  {
+    name: 'overlapping, padded',
+    inputs: { x: { shape: [1, 9, 5, 7] } },
+    options: { kernel: [3, 3], stride: [2, 1], padding: [1, 1] },
+  },
+  {
+    name: 'flat',
+    inputs: { x: { shape: [1, 8, 3, 5, 5] } },
+    options: { kernel: [1, 2, 3], stride: [1, 2, 3], padding: [0, 0, 0] },
+  },
   { name: 'one voxel', inputs: { x: { shape: [1, 1, 1] } }, options: { kernel: [1], stride: [1], padding: [0] } },
 ];
 
@@ -67,16 +93,36 @@ export const avgPoolGradient = defineOp<{ dy: Tensor }, PoolOptions & { readonly
   shape: ({ dy }, { size }) => ({ shape: [dy.shape[0], dy.shape[1], ...size], dtype: 'f32' }),
   kernels: {
     reference: ({ dy }, options, [dx]) => resampleReference(dy, matrices(options.size, options).map(transposed), dx),
-    wasm: resampleKernel<PoolOptions & { readonly size: Shape }>((_dy, _dx, options) => matrices(options.size, options).map(transposed), 'dy'),
-    webgpu: gpuResample<PoolOptions & { readonly size: Shape }>((_dy, _dx, options) => matrices(options.size, options).map(transposed), 'dy'),
+    wasm: resampleKernel<PoolOptions & { readonly size: Shape }>(
+      (_dy, _dx, options) => matrices(options.size, options).map(transposed),
+      'dy',
+    ),
+    webgpu: gpuResample<PoolOptions & { readonly size: Shape }>(
+      (_dy, _dx, options) => matrices(options.size, options).map(transposed),
+      'dy',
+    ),
   },
-  cases: [{ name: 'odd remainder', inputs: { dy: { shape: [1, 3, 2, 3] } }, options: { kernel: [2, 2], stride: [2, 2], padding: [0, 0], size: [5, 6] } }],
+  cases: [
+    {
+      name: 'odd remainder',
+      inputs: { dy: { shape: [1, 3, 2, 3] } },
+      options: { kernel: [2, 2], stride: [2, 2], padding: [0, 0], size: [5, 6] },
+    },
+  ],
   tolerance: { f32: 2e-6 },
 });
 
 /** Calls `visit` for each element of each window, windows in order. */
-function eachWindowElement(x: Shape, y: Shape, { kernel, stride, padding }: PoolOptions, visit: (output: number, input: number) => void): void {
-  const fill = (list: readonly number[], value: number): number[] => [...new Array<number>(3 - list.length).fill(value), ...list];
+function eachWindowElement(
+  x: Shape,
+  y: Shape,
+  { kernel, stride, padding }: PoolOptions,
+  visit: (output: number, input: number) => void,
+): void {
+  const fill = (list: readonly number[], value: number): number[] => [
+    ...new Array<number>(3 - list.length).fill(value),
+    ...list,
+  ];
   const [iz, iy, ix] = fill(x.slice(2), 1);
   const [oz, oy, ox] = fill(y.slice(2), 1);
   const [kz, ky, kx] = fill(kernel, 1);
@@ -87,7 +133,8 @@ function eachWindowElement(x: Shape, y: Shape, { kernel, stride, padding }: Pool
       const [z, v, u] = [Math.floor(o / (oy * ox)) * sz - pz, (Math.floor(o / ox) % oy) * sy - py, (o % ox) * sx - px];
       for (let a = Math.max(0, z); a < Math.min(iz, z + kz); a++)
         for (let b = Math.max(0, v); b < Math.min(iy, v + ky); b++)
-          for (let c = Math.max(0, u); c < Math.min(ix, u + kx); c++) visit(row * oz * oy * ox + o, ((row * iz + a) * iy + b) * ix + c);
+          for (let c = Math.max(0, u); c < Math.min(ix, u + kx); c++)
+            visit(row * oz * oy * ox + o, ((row * iz + a) * iy + b) * ix + c);
     }
 }
 
@@ -95,8 +142,15 @@ const wins = (value: number, best: number): boolean => value > best || (Number.i
 
 /** Sizes as the kernels take them: three axes, slowest first. */
 function sizes(x: WasmView, y: WasmView, { kernel, stride, padding }: PoolOptions): KernelCall['args'] {
-  const three = (list: readonly number[], value: number): KernelCall['args'] => [...new Array<number>(3 - list.length).fill(value), ...list].map(int);
-  return [...three(x.shape.slice(2), 1), ...three(y.shape.slice(2), 1), ...three(kernel, 1), ...three(stride, 1), ...three(padding, 0)];
+  const three = (list: readonly number[], value: number): KernelCall['args'] =>
+    [...new Array<number>(3 - list.length).fill(value), ...list].map(int);
+  return [
+    ...three(x.shape.slice(2), 1),
+    ...three(y.shape.slice(2), 1),
+    ...three(kernel, 1),
+    ...three(stride, 1),
+    ...three(padding, 0),
+  ];
 }
 
 export const maxPool = defineOp<{ x: Tensor }, PoolOptions>({
@@ -115,7 +169,18 @@ export const maxPool = defineOp<{ x: Tensor }, PoolOptions>({
       lower: ({ inputs, outputs: [y], options }) => {
         const x = inputs['x']!;
         const stored = storedArray(x);
-        return [{ kernel: 'max_pool', args: [pointer(x), pointer(y), int(stored.shape[0] * stored.shape[1]), int(stored.elementBytes / 4), ...sizes(x, y, options)] }];
+        return [
+          {
+            kernel: 'max_pool',
+            args: [
+              pointer(x),
+              pointer(y),
+              int(stored.shape[0] * stored.shape[1]),
+              int(stored.elementBytes / 4),
+              ...sizes(x, y, options),
+            ],
+          },
+        ];
       },
     },
     webgpu: maxPoolKernel,
@@ -137,15 +202,28 @@ export const maxPoolGradient = defineOp<{ x: Tensor; dy: Tensor }, PoolOptions>(
   defaults: DEFAULTS,
   shape: ({ x }) => ({ shape: x.shape, dtype: 'f32' }),
   kernels: {
-    reference: ({ x, dy }, options, [dx]) => winners(x, dy.shape, options).forEach((i, o) => (dx.data[i] += dy.data[o])),
+    reference: ({ x, dy }, options, [dx]) =>
+      winners(x, dy.shape, options).forEach((i, o) => (dx.data[i] += dy.data[o])),
     wasm: {
       lower: ({ inputs, outputs: [dx], options }) => {
         const [x, dy] = [inputs['x']!, inputs['dy']!];
-        return [{ kernel: 'max_pool_gradient', args: [pointer(x), pointer(dy), pointer(dx), int(x.shape[0] * x.shape[1]), ...sizes(x, dy, options)] }];
+        return [
+          {
+            kernel: 'max_pool_gradient',
+            args: [pointer(x), pointer(dy), pointer(dx), int(x.shape[0] * x.shape[1]), ...sizes(x, dy, options)],
+          },
+        ];
       },
     },
     webgpu: maxPoolGradientKernel,
   },
-  cases: [{ name: 'overlapping', inputs: { x: { shape: [2, 3, 5, 5] }, dy: { shape: [2, 3, 3, 3] } }, options: { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, gradient: false }],
+  cases: [
+    {
+      name: 'overlapping',
+      inputs: { x: { shape: [2, 3, 5, 5] }, dy: { shape: [2, 3, 3, 3] } },
+      options: { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+      gradient: false,
+    },
+  ],
   tolerance: { f32: 2e-6 },
 });

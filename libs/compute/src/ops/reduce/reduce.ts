@@ -21,12 +21,22 @@ export function keptShape(shape: Shape, axes: readonly number[] | null): number[
   return shape.map((n, axis) => (axes === null || axes.includes(axis) ? 1 : n));
 }
 
-function reduction(name: string, kind: Reduction, start: number, join: (a: number, b: number) => number, average: boolean): Op<{ x: Tensor }, ReduceOptions, Tensor> {
+function reduction(
+  name: string,
+  kind: Reduction,
+  start: number,
+  join: (a: number, b: number) => number,
+  average: boolean,
+): Op<{ x: Tensor }, ReduceOptions, Tensor> {
   const allAxes = (shape: Shape, axes: readonly number[] | null): readonly number[] => axes ?? [...shape.keys()];
   const cases: OpCase<{ x: Tensor }, ReduceOptions>[] = [
     { name: 'all', inputs: { x: { shape: [2, 3, 4, 5] } } },
     { name: 'space', inputs: { x: { shape: [2, 9, 3, 4, 5] } }, options: { axes: [2, 3, 4] } },
-    { name: 'samples and space, kept', inputs: { x: { shape: [2, 5, 3, 4] } }, options: { axes: [0, 2, 3], keepDims: true } },
+    {
+      name: 'samples and space, kept',
+      inputs: { x: { shape: [2, 5, 3, 4] } },
+      options: { axes: [0, 2, 3], keepDims: true },
+    },
     { name: 'channels', inputs: { x: { shape: [2, 3, 5, 7] } }, options: { axes: [1] } },
     { name: 'channels, few voxels', inputs: { x: { shape: [2, 3, 1, 7] } }, options: { axes: [1], keepDims: true } },
     { name: 'leading', inputs: { x: { shape: [70, 41] } }, options: { axes: [0] } },
@@ -39,10 +49,17 @@ function reduction(name: string, kind: Reduction, start: number, join: (a: numbe
     name,
     defaults: { axes: null, keepDims: false },
     shape: ({ x }, { axes, keepDims }) => {
-      if (x.dtype !== 'f32') throw new DTypeError(`${name}: x is f32, came ${describe(x)}; convert it with cast.`, { op: name, dtype: x.dtype });
+      if (x.dtype !== 'f32')
+        throw new DTypeError(`${name}: x is f32, came ${describe(x)}; convert it with cast.`, {
+          op: name,
+          dtype: x.dtype,
+        });
       const list = allAxes(x.shape, axes);
       expectAxes(name, x, list);
-      return { shape: keepDims ? keptShape(x.shape, list) : x.shape.filter((_, axis) => !list.includes(axis)), dtype: 'f32' };
+      return {
+        shape: keepDims ? keptShape(x.shape, list) : x.shape.filter((_, axis) => !list.includes(axis)),
+        dtype: 'f32',
+      };
     },
     kernels: {
       reference: ({ x }, { axes }, [y]) => {
@@ -75,7 +92,8 @@ function reduction(name: string, kind: Reduction, start: number, join: (a: numbe
   });
 }
 
-const nanOr = (pick: (a: number, b: number) => number) => (a: number, b: number) => (Number.isNaN(a) || Number.isNaN(b) ? NaN : pick(a, b));
+const nanOr = (pick: (a: number, b: number) => number) => (a: number, b: number) =>
+  Number.isNaN(a) || Number.isNaN(b) ? NaN : pick(a, b);
 
 export const sum = reduction('sum', 'sum', 0, (a, b) => a + b, false);
 export const mean = reduction('mean', 'sum', 0, (a, b) => a + b, true);

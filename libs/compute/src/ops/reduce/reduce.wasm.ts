@@ -1,5 +1,13 @@
 /** Reductions on the WASM device: over the last axes in blocks, over a middle axis in vectors, else after a permutation. */
-import { float, int, pointer, scratchPointer, type KernelArgument, type KernelCall, type LoweringContext } from '../../devices/wasm/kernel.ts';
+import {
+  float,
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type KernelCall,
+  type LoweringContext,
+} from '../../devices/wasm/kernel.ts';
 import { sizeOf, stridesOf, type Shape } from '../../tensor/spec.ts';
 import { stridedCopy } from '../copy/strided-copy.ts';
 
@@ -25,7 +33,12 @@ function runsOf(shape: Shape, axes: ReadonlySet<number>): { reduced: boolean; si
 }
 
 /** `divisor`: 1 for a sum, the count for a mean. */
-export function lowerReduction({ inputs, outputs: [y], scratch }: LoweringContext<unknown>, kind: Reduction, axes: readonly number[], divisor: number): KernelCall[] {
+export function lowerReduction(
+  { inputs, outputs: [y], scratch }: LoweringContext<unknown>,
+  kind: Reduction,
+  axes: readonly number[],
+  divisor: number,
+): KernelCall[] {
   const x = inputs['x']!;
   const reduced = new Set(axes);
   const runs = runsOf(x.shape, reduced);
@@ -45,7 +58,14 @@ export function lowerReduction({ inputs, outputs: [y], scratch }: LoweringContex
     return [
       {
         kernel: `reduce_middle_${kind}`,
-        args: [pointer(x), pointer(y), int(middle === 1 ? runs[0].size : 1), int(runs[middle].size), int(runs[middle + 1].size), float(divisor)],
+        args: [
+          pointer(x),
+          pointer(y),
+          int(middle === 1 ? runs[0].size : 1),
+          int(runs[middle].size),
+          int(runs[middle + 1].size),
+          float(divisor),
+        ],
       },
     ];
   const order = [...x.shape.keys()].sort((a, b) => Number(reduced.has(a)) - Number(reduced.has(b)) || a - b);
@@ -53,5 +73,15 @@ export function lowerReduction({ inputs, outputs: [y], scratch }: LoweringContex
   const copy = scratchPointer(scratch(sizeOf(x.shape) * 4));
   const inBytes = (strides: readonly number[]): number[] => strides.map((stride) => stride * 4);
   const strides = inBytes(stridesOf(x.shape));
-  return [stridedCopy(pointer(x), copy, 4, turned, order.map((axis) => strides[axis]), inBytes(stridesOf(turned))), ...rows(copy)];
+  return [
+    stridedCopy(
+      pointer(x),
+      copy,
+      4,
+      turned,
+      order.map((axis) => strides[axis]),
+      inBytes(stridesOf(turned)),
+    ),
+    ...rows(copy),
+  ];
 }

@@ -13,11 +13,21 @@ export interface AxisWeights {
 
 export type ResizeMode = 'linear' | 'nearest' | 'nearestExact';
 
-function fromEntries(from: number, to: number, entries: readonly (readonly (readonly [column: number, weight: number])[])[]): AxisWeights {
+function fromEntries(
+  from: number,
+  to: number,
+  entries: readonly (readonly (readonly [column: number, weight: number])[])[],
+): AxisWeights {
   const rows = new Int32Array(to + 1);
   entries.forEach((row, k) => (rows[k + 1] = rows[k] + row.length));
   const flat = entries.flat();
-  return { from, to, rows, columns: Int32Array.from(flat, ([column]) => column), weights: Float32Array.from(flat, ([, weight]) => weight) };
+  return {
+    from,
+    to,
+    rows,
+    columns: Int32Array.from(flat, ([column]) => column),
+    weights: Float32Array.from(flat, ([, weight]) => weight),
+  };
 }
 
 /** Pixel centers aligned by half a pixel (align_corners=false); positions in single precision, as PyTorch has them. */
@@ -33,7 +43,12 @@ export function resizeWeights(from: number, to: number, mode: ResizeMode): AxisW
       const position = Math.max(0, Math.fround(center - 0.5));
       const low = Math.min(from - 1, Math.floor(position));
       const part = Math.fround(position - low);
-      return low + 1 < from && part > 0 ? ([[low, 1 - part], [low + 1, part]] as const) : ([[low, 1]] as const);
+      return low + 1 < from && part > 0
+        ? ([
+            [low, 1 - part],
+            [low + 1, part],
+          ] as const)
+        : ([[low, 1]] as const);
     }),
   );
 }
@@ -46,7 +61,9 @@ export function poolWeights(from: number, kernel: number, stride: number, paddin
     to,
     Array.from({ length: to }, (_, k) => {
       const first = k * stride - padding;
-      return Array.from({ length: kernel }, (_, j) => [first + j, 1 / kernel] as const).filter(([column]) => column >= 0 && column < from);
+      return Array.from({ length: kernel }, (_, j) => [first + j, 1 / kernel] as const).filter(
+        ([column]) => column >= 0 && column < from,
+      );
     }),
   );
 }
@@ -55,11 +72,16 @@ export function poolWeights(from: number, kernel: number, stride: number, paddin
 export function transposed(matrix: AxisWeights): AxisWeights {
   const entries = Array.from({ length: matrix.from }, () => [] as [number, number][]);
   for (let row = 0; row < matrix.to; row++)
-    for (let k = matrix.rows[row]; k < matrix.rows[row + 1]; k++) entries[matrix.columns[k]].push([row, matrix.weights[k]]);
+    for (let k = matrix.rows[row]; k < matrix.rows[row + 1]; k++)
+      entries[matrix.columns[k]].push([row, matrix.weights[k]]);
   return fromEntries(matrix.to, matrix.from, entries);
 }
 
 /** Whether it changes nothing. */
 export function isIdentity(matrix: AxisWeights): boolean {
-  return matrix.from === matrix.to && matrix.weights.length === matrix.to && matrix.columns.every((column, row) => column === row && matrix.weights[row] === 1);
+  return (
+    matrix.from === matrix.to &&
+    matrix.weights.length === matrix.to &&
+    matrix.columns.every((column, row) => column === row && matrix.weights[row] === 1)
+  );
 }

@@ -15,12 +15,20 @@ export const reshape = defineOp<{ x: Tensor }, ReshapeOptions>({
   name: 'reshape',
   defaults: { shape: [] },
   shape: ({ x }, { shape }) => {
-    if (sizeOf(shape) !== sizeOf(x.shape)) throw new ShapeError(`reshape: [${shape.join(', ')}] holds ${sizeOf(shape)} numbers, x ${describe(x)} has ${sizeOf(x.shape)}.`, { shape, x: x.shape });
+    if (sizeOf(shape) !== sizeOf(x.shape))
+      throw new ShapeError(
+        `reshape: [${shape.join(', ')}] holds ${sizeOf(shape)} numbers, x ${describe(x)} has ${sizeOf(x.shape)}.`,
+        { shape, x: x.shape },
+      );
     return { shape: [...shape], dtype: x.dtype };
   },
   kernels: {
     reference: ({ x }, _options, [y]) => y.data.set(x.data),
-    wasm: { lower: ({ inputs, outputs: [y] }) => [{ kernel: 'copy_bytes', args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, 'plain'))] }] },
+    wasm: {
+      lower: ({ inputs, outputs: [y] }) => [
+        { kernel: 'copy_bytes', args: [pointer(inputs['x']!), pointer(y), int(storedBytes(y, 'plain'))] },
+      ],
+    },
     webgpu: reshapeKernel,
   },
   cases: [

@@ -18,9 +18,18 @@ interface Golden {
   readonly y: number[];
 }
 
-const goldens = JSON.parse(readFileSync(new URL('../../../fixtures/resize/resize.json', import.meta.url), 'utf8')) as Golden[];
+const goldens = JSON.parse(
+  readFileSync(new URL('../../../fixtures/resize/resize.json', import.meta.url), 'utf8'),
+) as Golden[];
 
-it.each(goldens.map((golden) => [`${golden.mode} [${golden.shape.join(', ')}] to [${golden.size.join(', ')}]`, golden] as const))('equals PyTorch: %s', async (_, golden) => {
-  const y = await resize({ x: tensor(createReferenceDevice(), golden.x, golden.shape) }, { size: golden.size, mode: golden.mode }).read();
+it.each(
+  goldens.map(
+    (golden) => [`${golden.mode} [${golden.shape.join(', ')}] to [${golden.size.join(', ')}]`, golden] as const,
+  ),
+)('equals PyTorch: %s', async (_, golden) => {
+  const y = await resize(
+    { x: tensor(createReferenceDevice(), golden.x, golden.shape) },
+    { size: golden.size, mode: golden.mode },
+  ).read();
   expect(difference(y, golden.y, 2e-6)).toBeUndefined();
 });

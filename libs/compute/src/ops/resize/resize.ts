@@ -23,11 +23,15 @@ const DEFAULTS: ResizeOptions = { size: [], mode: 'linear' };
 function resized(op: string, x: TensorSpec, size: Shape): TensorSpec {
   if (x.dtype !== 'f32') throw new DTypeError(`${op}: x is f32, came ${describe(x)}.`, { op, dtype: x.dtype });
   if (x.shape.length < 3 || size.length !== x.shape.length - 2 || size.some((n) => !Number.isInteger(n) || n < 1))
-    throw new ShapeError(`${op}: size holds one positive whole number per spatial axis of x [N, C, ...], came [${size.join(', ')}] for x ${describe(x)}.`, { op, size, shape: x.shape });
+    throw new ShapeError(
+      `${op}: size holds one positive whole number per spatial axis of x [N, C, ...], came [${size.join(', ')}] for x ${describe(x)}.`,
+      { op, size, shape: x.shape },
+    );
   return { shape: [x.shape[0], x.shape[1], ...size], dtype: 'f32' };
 }
 
-const matrices = (from: Shape, to: Shape, { mode }: ResizeOptions): AxisWeights[] => from.slice(2).map((n, k) => resizeWeights(n, to[k + 2], mode));
+const matrices = (from: Shape, to: Shape, { mode }: ResizeOptions): AxisWeights[] =>
+  from.slice(2).map((n, k) => resizeWeights(n, to[k + 2], mode));
 
 export const resize = defineOp<{ x: Tensor }, ResizeOptions>({
   name: 'resize',
@@ -56,7 +60,8 @@ export const resizeGradient = defineOp<{ dy: Tensor }, ResizeOptions>({
   defaults: DEFAULTS,
   shape: ({ dy }, { size }) => resized('resizeGradient', dy, size),
   kernels: {
-    reference: ({ dy }, options, [dx]) => resampleReference(dy, matrices(dx.shape, dy.shape, options).map(transposed), dx),
+    reference: ({ dy }, options, [dx]) =>
+      resampleReference(dy, matrices(dx.shape, dy.shape, options).map(transposed), dx),
     wasm: resampleKernel<ResizeOptions>((dy, dx, options) => matrices(dx, dy, options).map(transposed), 'dy'),
     webgpu: gpuResample<ResizeOptions>((dy, dx, options) => matrices(dx, dy, options).map(transposed), 'dy'),
   },

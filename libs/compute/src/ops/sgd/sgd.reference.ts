@@ -1,7 +1,10 @@
 import type { ReferenceKernel } from '../../op/op.ts';
 import type { SgdInputs, SgdOptions } from './sgd.ts';
 
-export const sgdReference: ReferenceKernel<SgdInputs, SgdOptions> = ({ weight, velocity, gradient, rate, scale }, { momentum, nesterov, weightDecay }) => {
+export const sgdReference: ReferenceKernel<SgdInputs, SgdOptions> = (
+  { weight, velocity, gradient, rate, scale },
+  { momentum, nesterov, weightDecay },
+) => {
   const factor = scale?.data[0] ?? 1;
   for (let k = 0; k < weight.data.length; k++) {
     const g = factor * gradient.data[k]! + weightDecay * weight.data[k]!;

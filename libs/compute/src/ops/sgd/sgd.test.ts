@@ -15,10 +15,19 @@ for (const op of [sgd, adamw, lerp, gradientNorm]) testOp(op);
 const SETTINGS = { momentum: 0.99, nesterov: true, weightDecay: 3e-5 };
 
 interface Trace {
-  readonly steps: { readonly lr: number; readonly grads: number[][]; readonly total_norm: number; readonly clip_coef: number; readonly params: number[][]; readonly momentum_buffer: number[][] }[];
+  readonly steps: {
+    readonly lr: number;
+    readonly grads: number[][];
+    readonly total_norm: number;
+    readonly clip_coef: number;
+    readonly params: number[][];
+    readonly momentum_buffer: number[][];
+  }[];
 }
 
-const { steps } = JSON.parse(readFileSync(new URL('../../../fixtures/loss/sgd_nesterov_clip_trace.json', import.meta.url), 'utf8')) as Trace;
+const { steps } = JSON.parse(
+  readFileSync(new URL('../../../fixtures/loss/sgd_nesterov_clip_trace.json', import.meta.url), 'utf8'),
+) as Trace;
 const last = steps.at(-1)!;
 
 /** The trace keeps what stood after the last step. Undoing the steps in double precision gives the start, where the velocity was 0. */
@@ -35,23 +44,30 @@ function undone(k: number): { readonly weight: number[]; readonly velocity: numb
 }
 
 describe("SGD's trace against the reference implementation", () => {
-  it.each([{ name: 'reference', open: () => Promise.resolve(createReferenceDevice()) }, ...wasmDevices])('$name', async ({ open }) => {
-    const device = await open();
-    const start = last.params.map((_, k) => undone(k));
-    for (const { velocity } of start) for (const v of velocity) expect(Math.abs(v)).toBeLessThan(1e-5);
-    const weights = start.map(({ weight }) => tensor(device, weight, [weight.length]));
-    const velocities = start.map(({ weight }) => tensor(device, new Float32Array(weight.length), [weight.length]));
-    for (const { lr, grads, total_norm, clip_coef } of steps) {
-      const gradients = grads.map((values) => tensor(device, values, [values.length]));
-      const [norm, scale] = gradientNorm(Object.fromEntries(gradients.map((gradient, k) => [`g${k}`, gradient])), { limit: 12 });
-      const rate = tensor(device, [lr], []);
-      weights.forEach((weight, k) => sgd({ weight, velocity: velocities[k], gradient: gradients[k], rate, scale }, SETTINGS));
-      expect(difference(await norm.read(), [total_norm], 1e-5)).toBeUndefined();
-      expect(difference(await scale.read(), [clip_coef], 1e-5)).toBeUndefined();
-    }
-    for (const [k, weight] of weights.entries()) {
-      expect(difference(await weight.read(), last.params[k], 1e-5)).toBeUndefined();
-      expect(difference(await velocities[k].read(), last.momentum_buffer[k], 1e-5)).toBeUndefined();
-    }
-  });
+  it.each([{ name: 'reference', open: () => Promise.resolve(createReferenceDevice()) }, ...wasmDevices])(
+    '$name',
+    async ({ open }) => {
+      const device = await open();
+      const start = last.params.map((_, k) => undone(k));
+      for (const { velocity } of start) for (const v of velocity) expect(Math.abs(v)).toBeLessThan(1e-5);
+      const weights = start.map(({ weight }) => tensor(device, weight, [weight.length]));
+      const velocities = start.map(({ weight }) => tensor(device, new Float32Array(weight.length), [weight.length]));
+      for (const { lr, grads, total_norm, clip_coef } of steps) {
+        const gradients = grads.map((values) => tensor(device, values, [values.length]));
+        const [norm, scale] = gradientNorm(Object.fromEntries(gradients.map((gradient, k) => [`g${k}`, gradient])), {
+          limit: 12,
+        });
+        const rate = tensor(device, [lr], []);
+        weights.forEach((weight, k) =>
+          sgd({ weight, velocity: velocities[k], gradient: gradients[k], rate, scale }, SETTINGS),
+        );
+        expect(difference(await norm.read(), [total_norm], 1e-5)).toBeUndefined();
+        expect(difference(await scale.read(), [clip_coef], 1e-5)).toBeUndefined();
+      }
+      for (const [k, weight] of weights.entries()) {
+        expect(difference(await weight.read(), last.params[k], 1e-5)).toBeUndefined();
+        expect(difference(await velocities[k].read(), last.momentum_buffer[k], 1e-5)).toBeUndefined();
+      }
+    },
+  );
 });

@@ -33,8 +33,15 @@ const wasm: WasmKernel<SgdOptions> = {
   lower: ({ inputs, options }) => {
     const { weight, velocity, gradient, rate, scale } = inputs;
     const args = [
-      pointer(weight!), pointer(velocity!), pointer(gradient!), pointer(rate!), scale ? pointer(scale) : int(0), int(sizeOf(weight!.shape)),
-      float(options.momentum), float(options.weightDecay), int(options.nesterov ? 1 : 0),
+      pointer(weight!),
+      pointer(velocity!),
+      pointer(gradient!),
+      pointer(rate!),
+      scale ? pointer(scale) : int(0),
+      int(sizeOf(weight!.shape)),
+      float(options.momentum),
+      float(options.weightDecay),
+      int(options.nesterov ? 1 : 0),
     ];
     return [{ kernel: 'sgd_step', args }];
   },
@@ -47,15 +54,50 @@ export const sgd = defineOp<SgdInputs, SgdOptions, readonly Tensor[]>({
   mutates: ['weight', 'velocity'],
   shape: ({ weight, velocity, gradient, rate }) => {
     if (!sameShape(weight.shape, velocity.shape) || !sameShape(weight.shape, gradient.shape))
-      throw new ShapeError(`sgd: weight ${describe(weight)}, velocity ${describe(velocity)} and gradient ${describe(gradient)} must have one shape.`, { weight: weight.shape, velocity: velocity.shape, gradient: gradient.shape });
-    if (sizeOf(rate.shape) !== 1) throw new ShapeError(`sgd: rate is one number, came ${describe(rate)}.`, { rate: rate.shape });
+      throw new ShapeError(
+        `sgd: weight ${describe(weight)}, velocity ${describe(velocity)} and gradient ${describe(gradient)} must have one shape.`,
+        { weight: weight.shape, velocity: velocity.shape, gradient: gradient.shape },
+      );
+    if (sizeOf(rate.shape) !== 1)
+      throw new ShapeError(`sgd: rate is one number, came ${describe(rate)}.`, { rate: rate.shape });
     return [];
   },
   kernels: { reference: sgdReference, wasm, webgpu: sgdKernel },
   cases: [
-    { name: 'nesterov', inputs: { weight: { shape: [5, 3, 3] }, velocity: { shape: [5, 3, 3] }, gradient: { shape: [5, 3, 3] }, rate: { shape: [], fill: [0.01] }, scale: undefined }, gradient: false },
-    { name: 'scaled, plain momentum', inputs: { weight: { shape: [129] }, velocity: { shape: [129] }, gradient: { shape: [129] }, rate: { shape: [], fill: [0.1] }, scale: { shape: [], fill: [0.3] } }, options: { nesterov: false, momentum: 0.9, weightDecay: 0 }, gradient: false },
-    { name: 'one number', inputs: { weight: { shape: [1] }, velocity: { shape: [1] }, gradient: { shape: [1] }, rate: { shape: [], fill: [0.1] }, scale: undefined }, gradient: false },
+    {
+      name: 'nesterov',
+      inputs: {
+        weight: { shape: [5, 3, 3] },
+        velocity: { shape: [5, 3, 3] },
+        gradient: { shape: [5, 3, 3] },
+        rate: { shape: [], fill: [0.01] },
+        scale: undefined,
+      },
+      gradient: false,
+    },
+    {
+      name: 'scaled, plain momentum',
+      inputs: {
+        weight: { shape: [129] },
+        velocity: { shape: [129] },
+        gradient: { shape: [129] },
+        rate: { shape: [], fill: [0.1] },
+        scale: { shape: [], fill: [0.3] },
+      },
+      options: { nesterov: false, momentum: 0.9, weightDecay: 0 },
+      gradient: false,
+    },
+    {
+      name: 'one number',
+      inputs: {
+        weight: { shape: [1] },
+        velocity: { shape: [1] },
+        gradient: { shape: [1] },
+        rate: { shape: [], fill: [0.1] },
+        scale: undefined,
+      },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 1e-5 },
 });

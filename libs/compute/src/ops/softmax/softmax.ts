@@ -16,12 +16,18 @@ export function aroundAxis(shape: Shape, axis: number): readonly [outer: number,
   return [sizeOf(shape.slice(0, axis)), shape[axis], sizeOf(shape.slice(axis + 1))];
 }
 
-function overAxis(name: string, kernel: string, logarithm: boolean, finish: (shifted: number, sum: number) => number): Op<{ x: Tensor }, SoftmaxOptions, Tensor> {
+function overAxis(
+  name: string,
+  kernel: string,
+  logarithm: boolean,
+  finish: (shifted: number, sum: number) => number,
+): Op<{ x: Tensor }, SoftmaxOptions, Tensor> {
   return defineOp<{ x: Tensor }, SoftmaxOptions>({
     name,
     defaults: { axis: 1 },
     shape: ({ x }, { axis }) => {
-      if (x.dtype !== 'f32') throw new DTypeError(`${name}: x is f32, came ${describe(x)}.`, { op: name, dtype: x.dtype });
+      if (x.dtype !== 'f32')
+        throw new DTypeError(`${name}: x is f32, came ${describe(x)}.`, { op: name, dtype: x.dtype });
       expectAxes(name, x, [axis]);
       return { shape: x.shape, dtype: 'f32' };
     },
@@ -39,7 +45,9 @@ function overAxis(name: string, kernel: string, logarithm: boolean, finish: (shi
           }
       },
       wasm: {
-        lower: ({ inputs, outputs: [y], options: { axis } }) => [{ kernel, args: [pointer(inputs['x']!), pointer(y), ...aroundAxis(y.shape, axis).map(int)] }],
+        lower: ({ inputs, outputs: [y], options: { axis } }) => [
+          { kernel, args: [pointer(inputs['x']!), pointer(y), ...aroundAxis(y.shape, axis).map(int)] },
+        ],
       },
       webgpu: gpuSoftmax(logarithm),
     },
@@ -50,7 +58,11 @@ function overAxis(name: string, kernel: string, logarithm: boolean, finish: (shi
       { name: 'first axis', inputs: { x: { shape: [4, 6] } }, options: { axis: 0 } },
       { name: 'one class', inputs: { x: { shape: [2, 1, 3] } } },
       { name: 'one', inputs: { x: { shape: [1, 1] } } },
-      { name: 'large values', inputs: { x: { shape: [1, 3, 1, 2], fill: [100, -100, 90, 0, 99, 500] } }, gradient: false },
+      {
+        name: 'large values',
+        inputs: { x: { shape: [1, 3, 1, 2], fill: [100, -100, 90, 0, 99, 500] } },
+        gradient: false,
+      },
     ],
     tolerance: { f32: 2e-6 },
   });

@@ -39,19 +39,37 @@ export const topMeanWithThreshold = defineOp<{ x: Tensor }, TopMeanOptions, read
       const threshold = greatest[count - 1];
       y.data[0] = greatest.reduce((sum, value) => sum + value, 0) / count;
       kept.data[0] = threshold;
-      kept.data[1] = greatest.filter((value) => value === threshold).length / x.data.filter((value) => value === threshold).length;
+      kept.data[1] =
+        greatest.filter((value) => value === threshold).length / x.data.filter((value) => value === threshold).length;
     },
     wasm: {
       lower: ({ inputs, outputs: [y, kept], options, scratch }) => {
         const x = inputs['x']!;
-        return [{ kernel: 'top_mean', args: [pointer(x), pointer(y), pointer(kept), scratchPointer(scratch(8192)), int(sizeOf(x.shape)), int(countOf(x.shape, options.fraction))] }];
+        return [
+          {
+            kernel: 'top_mean',
+            args: [
+              pointer(x),
+              pointer(y),
+              pointer(kept),
+              scratchPointer(scratch(8192)),
+              int(sizeOf(x.shape)),
+              int(countOf(x.shape, options.fraction)),
+            ],
+          },
+        ];
       },
     },
     webgpu: gpuTopMean(countOf),
   },
   cases: [
     { name: 'a tenth', inputs: { x: { shape: [7, 13] } } },
-    { name: 'ties', inputs: { x: { shape: [9], fill: [0, 3, 1, 1, 0, 1, 2, 0, 1] } }, options: { fraction: 0.4 }, gradient: false },
+    {
+      name: 'ties',
+      inputs: { x: { shape: [9], fill: [0, 3, 1, 1, 0, 1, 2, 0, 1] } },
+      options: { fraction: 0.4 },
+      gradient: false,
+    },
     { name: 'negative', inputs: { x: { shape: [3], fill: [-3, -1, -2] } }, options: { fraction: 0.7 } },
     { name: 'one', inputs: { x: { shape: [] } } },
   ],
@@ -65,17 +83,41 @@ export const topMeanGradient = defineOp<{ x: Tensor; kept: Tensor; dy: Tensor },
   kernels: {
     reference: ({ x, kept, dy }, { fraction }, [dx]) => {
       const each = dy.data[0] / countOf(x.shape, fraction);
-      for (let k = 0; k < dx.data.length; k++) dx.data[k] = x.data[k] > kept.data[0] ? each : x.data[k] === kept.data[0] ? each * kept.data[1] : 0;
+      for (let k = 0; k < dx.data.length; k++)
+        dx.data[k] = x.data[k] > kept.data[0] ? each : x.data[k] === kept.data[0] ? each * kept.data[1] : 0;
     },
     wasm: {
       lower: ({ inputs, outputs: [dx], options }) => {
         const x = inputs['x']!;
-        return [{ kernel: 'top_mean_gradient', args: [pointer(x), pointer(inputs['kept']!), pointer(inputs['dy']!), pointer(dx), int(sizeOf(x.shape)), int(countOf(x.shape, options.fraction))] }];
+        return [
+          {
+            kernel: 'top_mean_gradient',
+            args: [
+              pointer(x),
+              pointer(inputs['kept']!),
+              pointer(inputs['dy']!),
+              pointer(dx),
+              int(sizeOf(x.shape)),
+              int(countOf(x.shape, options.fraction)),
+            ],
+          },
+        ];
       },
     },
     webgpu: gpuTopMeanGradient(countOf),
   },
-  cases: [{ name: 'ties', inputs: { x: { shape: [7], fill: [1, 2, 3, 2, 0, -1, 4] }, kept: { shape: [2], fill: [2, 0.5] }, dy: { shape: [] } }, options: { fraction: 0.5 }, gradient: false }],
+  cases: [
+    {
+      name: 'ties',
+      inputs: {
+        x: { shape: [7], fill: [1, 2, 3, 2, 0, -1, 4] },
+        kept: { shape: [2], fill: [2, 0.5] },
+        dy: { shape: [] },
+      },
+      options: { fraction: 0.5 },
+      gradient: false,
+    },
+  ],
   tolerance: { f32: 2e-6 },
 });
 

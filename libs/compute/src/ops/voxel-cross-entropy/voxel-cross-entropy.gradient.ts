@@ -2,4 +2,6 @@
 import { defineGradient, type GradientRule } from '../../autograd/gradient.ts';
 import { voxelCrossEntropy, voxelCrossEntropyGradient } from './voxel-cross-entropy.ts';
 
-export const voxelCrossEntropyRule: GradientRule = defineGradient(voxelCrossEntropy, ({ inputs, dy, options }) => ({ logits: voxelCrossEntropyGradient({ ...inputs, dy }, options) }));
+export const voxelCrossEntropyRule: GradientRule = defineGradient(voxelCrossEntropy, ({ inputs, dy, options }) => ({
+  logits: voxelCrossEntropyGradient({ ...inputs, dy }, options),
+}));

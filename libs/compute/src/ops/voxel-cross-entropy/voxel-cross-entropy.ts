@@ -52,8 +52,17 @@ export const voxelCrossEntropy = defineOp<{ logits: Tensor; target: Tensor }, Vo
           {
             kernel: 'voxel_cross_entropy',
             args: [
-              pointer(logits), pointer(inputs['target']!), pointer(y), scratchPointer(scratch(own * threads)), int(samples), int(classes), int(sizeOf(space)),
-              int(logits.layout === 'blocked' ? 1 : 0), int(options.ignoreLabel ?? NO_LABEL), int(own), float(options.labelSmoothing),
+              pointer(logits),
+              pointer(inputs['target']!),
+              pointer(y),
+              scratchPointer(scratch(own * threads)),
+              int(samples),
+              int(classes),
+              int(sizeOf(space)),
+              int(logits.layout === 'blocked' ? 1 : 0),
+              int(options.ignoreLabel ?? NO_LABEL),
+              int(own),
+              float(options.labelSmoothing),
             ],
           },
         ];
@@ -62,14 +71,27 @@ export const voxelCrossEntropy = defineOp<{ logits: Tensor; target: Tensor }, Vo
     webgpu: voxelCrossEntropyKernel,
   },
   cases: [
-    { name: 'volumes', inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 1, 3, 4, 5], dtype: 'i32' } } },
-    { name: 'ignored, smoothed', inputs: { logits: { shape: [2, 9, 3, 5] }, target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 9 } } }, options: { ignoreLabel: 3, labelSmoothing: 0.1 } },
+    {
+      name: 'volumes',
+      inputs: { logits: { shape: [2, 3, 3, 4, 5] }, target: { shape: [2, 1, 3, 4, 5], dtype: 'i32' } },
+    },
+    {
+      name: 'ignored, smoothed',
+      inputs: {
+        logits: { shape: [2, 9, 3, 5] },
+        target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 9 } },
+      },
+      options: { ignoreLabel: 3, labelSmoothing: 0.1 },
+    },
     { name: 'one voxel', inputs: { logits: { shape: [1, 1] }, target: { shape: [1, 1], dtype: 'i32', fill: [0] } } },
   ],
   tolerance: { f32: 3e-6 },
 });
 
-export const voxelCrossEntropyGradient = defineOp<{ logits: Tensor; target: Tensor; dy: Tensor }, VoxelCrossEntropyOptions>({
+export const voxelCrossEntropyGradient = defineOp<
+  { logits: Tensor; target: Tensor; dy: Tensor },
+  VoxelCrossEntropyOptions
+>({
   name: 'voxelCrossEntropyGradient',
   defaults: DEFAULTS,
   shape: ({ logits, target }) => {
@@ -87,7 +109,8 @@ export const voxelCrossEntropyGradient = defineOp<{ logits: Tensor; target: Tens
           if (label === ignoreLabel) continue;
           probabilities(logits, n, v, voxels, p);
           for (let c = 0; c < classes; c++)
-            dx.data[(n * classes + c) * voxels + v] = dy.data[n * voxels + v] * (p[c] - (c === label ? 1 - labelSmoothing : 0) - labelSmoothing / classes);
+            dx.data[(n * classes + c) * voxels + v] =
+              dy.data[n * voxels + v] * (p[c] - (c === label ? 1 - labelSmoothing : 0) - labelSmoothing / classes);
         }
     },
     wasm: {
@@ -100,8 +123,18 @@ export const voxelCrossEntropyGradient = defineOp<{ logits: Tensor; target: Tens
           {
             kernel: 'voxel_cross_entropy_gradient',
             args: [
-              pointer(logits), pointer(inputs['target']!), pointer(inputs['dy']!), pointer(dx), scratchPointer(scratch(own * threads)), int(samples), int(classes), int(sizeOf(space)),
-              int(logits.layout === 'blocked' ? 1 : 0), int(options.ignoreLabel ?? NO_LABEL), int(own), float(options.labelSmoothing),
+              pointer(logits),
+              pointer(inputs['target']!),
+              pointer(inputs['dy']!),
+              pointer(dx),
+              scratchPointer(scratch(own * threads)),
+              int(samples),
+              int(classes),
+              int(sizeOf(space)),
+              int(logits.layout === 'blocked' ? 1 : 0),
+              int(options.ignoreLabel ?? NO_LABEL),
+              int(own),
+              float(options.labelSmoothing),
             ],
           },
         ];
@@ -110,7 +143,16 @@ export const voxelCrossEntropyGradient = defineOp<{ logits: Tensor; target: Tens
     webgpu: voxelCrossEntropyGradientKernel,
   },
   cases: [
-    { name: 'ignored, smoothed', inputs: { logits: { shape: [2, 9, 3, 5] }, target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 9 } }, dy: { shape: [2, 1, 3, 5] } }, options: { ignoreLabel: 3, labelSmoothing: 0.1 }, gradient: false },
+    {
+      name: 'ignored, smoothed',
+      inputs: {
+        logits: { shape: [2, 9, 3, 5] },
+        target: { shape: [2, 1, 3, 5], dtype: 'i32', fill: { integersBelow: 9 } },
+        dy: { shape: [2, 1, 3, 5] },
+      },
+      options: { ignoreLabel: 3, labelSmoothing: 0.1 },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 3e-6 },
 });
