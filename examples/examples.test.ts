@@ -24,6 +24,14 @@ describe('examples', { timeout: 300_000 }, () => {
     expect(stdout).toContain('38 × 52 × 36');
   });
 
+  it('a pipeline of one\'s own: the loss goes down', () => {
+    const { status, stdout, stderr } = run('examples/custom-pipeline/train.ts', '24', '8');
+    expect(status, stderr).toBe(0);
+    const losses = [...stdout.matchAll(/Dice loss ([\d.]+)/g)].map((match) => Number(match[1]));
+    expect(losses).toHaveLength(8);
+    expect(Math.min(...losses.slice(-3))).toBeLessThan(losses[0]!);
+  });
+
   it('the command line: checks, plans, trains, predicts, evaluates, reports', () => {
     const doctor = cli('doctor', data, '--json');
     expect(doctor.status).toBe(0);
