@@ -1,0 +1,294 @@
+/** What the WebGPU device does with a program: one command buffer, with cached pipelines, bind groups and memory. */
+import { DeviceError, DTypeError, OutOfMemoryError } from '../../errors.ts';
+import type { Backend } from '../../graph/recording-device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { AnyOp } from '../../op/op.ts';
+import { describe, type HostArray, type TensorSpec } from '../../tensor/spec.ts';
+import type { MemoryUse } from '../device.ts';
+import { BufferPool, BufferUsage, MAP_READ, type PooledBuffer } from './buffer-pool.ts';
+import { assertBytes, compile, HALF_LAYOUT, type CompiledGraph } from './compile.ts';
+import { gpuBytes, gpuType } from './kernel.ts';
+import { PipelineCache, type Pipeline } from './pipelines.ts';
+import { StepTimes } from './step-times.ts';
+import { decode, encode } from './storage.ts';
+import { MATRIX_FEATURE, tensorCoresAvailable } from './tensor-cores.ts';
+import type { WebGpuOptions } from './options.ts';
+
+/** Programs handed to the GPU and not finished; beyond it the recorder waits, so that memory does not pile up. */
+const IN_FLIGHT = 3;
+/** Bind groups kept per dispatch: results alternate between a few buffers. */
+const GROUPS_KEPT = 8;
+
+interface GpuTensorBuffer extends PooledBuffer {
+  /** Whether an f32 tensor is stored as f16. */
+  readonly half: boolean;
+}
+
+interface LoadedStep {
+  readonly groups: Map<string, GPUBindGroup>;
+  pipeline: Pipeline | undefined;
+}
+
+interface LoadedProgram {
+  readonly graph: CompiledGraph;
+  readonly steps: LoadedStep[];
+  readonly uniforms: GPUBuffer | undefined;
+  readonly tables: PooledBuffer | undefined;
+  ready: Promise<void> | undefined;
+}
+
+export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
+  readonly kind = 'webgpu';
+  readonly name: string;
+  readonly gpu: GPUDevice;
+  readonly half: boolean;
+  readonly tensorCores: boolean;
+  readonly pipelines: PipelineCache;
+  readonly times: StepTimes | undefined;
+  readonly lost: Promise<DeviceError>;
+  readonly #pool: BufferPool;
+  readonly #staging: BufferPool;
+  /** Shared by all programs, greatest first: programs do not overlap on one queue. */
+  #objects: PooledBuffer[] = [];
+  readonly #inFlight: Promise<unknown>[] = [];
+  #failure: DeviceError | OutOfMemoryError | undefined;
+  #disposed = false;
+
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions) {
+    this.gpu = gpu;
+    this.half = options.halfActivations ?? false;
+    if (this.half && !gpu.features.has('shader-f16'))
+      throw new DeviceError(
+        "createWebGpuDevice: halfActivations needs the adapter's shader-f16 feature, which is missing here.",
+        { feature: 'shader-f16' },
+      );
+    this.tensorCores = options.tensorCores ?? false;
+    if (this.tensorCores && !(this.half && tensorCoresAvailable(gpu.features, info)))
+      throw new DeviceError(
+        'createWebGpuDevice: tensorCores needs halfActivations and an adapter with subgroup matrices of 16×16×16, f16 into f32, in subgroups of 32.',
+        { feature: MATRIX_FEATURE },
+      );
+    this.name = `webgpu (${[info.vendor, info.architecture || info.description].filter(Boolean).join(' ') || 'unnamed adapter'}${gpu.features.has('shader-f16') ? `, f16${this.half ? ' activations' : ''}` : ''})`;
+    this.pipelines = new PipelineCache(gpu);
+    this.times = options.profile && gpu.features.has('timestamp-query') ? new StepTimes(gpu) : undefined;
+    this.#pool = new BufferPool(
+      gpu,
+      BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
+      options.maxBytes ?? Infinity,
+    );
+    this.#staging = new BufferPool(gpu, BufferUsage.mapRead | BufferUsage.copyTarget, Infinity);
+    this.lost = gpu.lost.then(({ reason, message }) => {
+      const lost = new DeviceError(
+        `${this.name}: the GPU device was lost (${reason || 'unknown'}${message ? `: ${message}` : ''}). Make a new one with createWebGpuDevice and upload again.`,
+        { lost: true, reason, device: this.name },
+      );
+      this.#failure = lost;
+      return lost;
+    });
+    gpu.onuncapturederror = ({ error }) => {
+      const text = `${this.name}: ${error.message}`;
+      this.#failure ??= isOutOfMemory(error)
+        ? new OutOfMemoryError(text, { usedBytes: this.#pool.bytes })
+        : new DeviceError(text, { device: this.name });
+    };
+  }
+
+  supports(op: AnyOp): boolean {
+    return op.kernels.webgpu !== undefined;
+  }
+
+  upload(data: HostArray, spec: TensorSpec): GpuTensorBuffer {
+    this.#assertWell();
+    if (spec.dtype === 'f16' && !this.gpu.features.has('shader-f16'))
+      throw new DTypeError(
+        `${this.name}: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`,
+        { dtype: 'f16' },
+      );
+    assertBytes(gpuBytes(spec), describe(spec), this.gpu.limits);
+    const buffer = this.#pool.take(gpuBytes(spec), describe(spec));
+    this.gpu.queue.writeBuffer(buffer.buffer, 0, encode(data, spec));
+    return { ...buffer, half: false };
+  }
+
+  layoutOf(buffer: GpuTensorBuffer): string {
+    return buffer.half ? HALF_LAYOUT : '';
+  }
+
+  compile(graph: Graph): LoadedProgram {
+    this.#assertWell();
+    const compiled = compile(graph, {
+      features: this.gpu.features as ReadonlySet<string>,
+      limits: this.gpu.limits,
+      half: this.half,
+      tensorCores: this.tensorCores,
+    });
+    const uniforms = this.#filled(compiled.uniforms, BufferUsage.uniform);
+    const tables = this.#filled(compiled.tables, BufferUsage.storage);
+    const steps = compiled.steps.map((): LoadedStep => ({ groups: new Map(), pipeline: undefined }));
+    const ready = Promise.all(
+      compiled.steps.map((step, k) =>
+        this.pipelines.get(step.dispatch, step.label).then((pipeline) => void (steps[k]!.pipeline = pipeline)),
+      ),
+    ).then(() => undefined);
+    ready.catch(() => undefined);
+    return {
+      graph: compiled,
+      steps,
+      uniforms,
+      tables: tables && { buffer: tables, id: -1, bytes: tables.size },
+      ready,
+    };
+  }
+
+  async execute(program: LoadedProgram, externals: readonly GpuTensorBuffer[]): Promise<GpuTensorBuffer[]> {
+    await this.#orLost(program.ready);
+    while (this.#inFlight.length >= IN_FLIGHT) await this.#orLost(this.#inFlight.shift()!);
+    this.#assertWell();
+    const { graph } = program;
+    const results: GpuTensorBuffer[] = [];
+    try {
+      this.#growObjects(graph.objects);
+      for (const { bytes, half } of graph.results) results.push({ ...this.#pool.take(bytes, 'a result'), half });
+    } catch (error) {
+      for (const result of results) this.free(result);
+      throw error;
+    }
+    this.gpu.queue.submit([
+      this.#encode(program, {
+        external: externals,
+        result: results,
+        object: this.#objects,
+        tables: program.tables ? [program.tables] : [],
+      }),
+    ]);
+    this.#inFlight.push(this.gpu.queue.onSubmittedWorkDone());
+    if (this.times !== undefined) await this.times.collect(graph.steps.map((step) => step.label));
+    return results;
+  }
+
+  async finish(): Promise<void> {
+    await this.#orLost(this.gpu.queue.onSubmittedWorkDone());
+    this.#assertWell();
+  }
+
+  async read(buffer: GpuTensorBuffer, spec: TensorSpec): Promise<HostArray> {
+    this.#assertWell();
+    const staging = this.#staging.take(buffer.bytes, 'a read');
+    const commands = this.gpu.createCommandEncoder();
+    commands.copyBufferToBuffer(buffer.buffer, 0, staging.buffer, 0, buffer.bytes);
+    this.gpu.queue.submit([commands.finish()]);
+    await this.#orLost(staging.buffer.mapAsync(MAP_READ));
+    const numbers = decode(staging.buffer.getMappedRange(), spec, buffer.half ? 'f16' : gpuType(spec.dtype));
+    staging.buffer.unmap();
+    this.#staging.give(staging);
+    this.#assertWell();
+    return numbers;
+  }
+
+  free(buffer: GpuTensorBuffer): void {
+    this.#pool.give(buffer);
+  }
+
+  dropProgram(program: LoadedProgram): void {
+    // Work already submitted keeps the buffer alive until it is done.
+    program.uniforms?.destroy();
+    program.tables?.buffer.destroy();
+  }
+
+  memory(): MemoryUse {
+    return { bytes: this.#pool.bytes, peakBytes: this.#pool.peakBytes, limitBytes: this.#pool.limitBytes };
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.gpu.destroy();
+  }
+
+  /** A buffer with these words; undefined if there are none. */
+  #filled(words: Uint32Array<ArrayBuffer>, usage: number): GPUBuffer | undefined {
+    if (words.byteLength === 0) return undefined;
+    const buffer = this.gpu.createBuffer({ size: words.byteLength, usage: usage | BufferUsage.copyTarget });
+    this.gpu.queue.writeBuffer(buffer, 0, words);
+    return buffer;
+  }
+
+  #encode(
+    program: LoadedProgram,
+    buffers: Readonly<Record<'external' | 'result' | 'object' | 'tables', readonly PooledBuffer[]>>,
+  ): GPUCommandBuffer {
+    const { graph, steps } = program;
+    const commands = this.gpu.createCommandEncoder();
+    this.times?.begin(graph.steps.length);
+    let pass = this.times === undefined && steps.length > 0 ? commands.beginComputePass() : undefined;
+    graph.steps.forEach((step, k) => {
+      const { pipeline, groups } = steps[k]!;
+      const bound = step.places.map((place) => place && buffers[place.base][place.index]!);
+      const key = bound.map((buffer) => buffer?.id ?? '-').join();
+      let group = groups.get(key);
+      if (group === undefined) {
+        const entries: GPUBindGroupEntry[] = [];
+        bound.forEach((buffer, binding) => {
+          if (buffer !== undefined)
+            entries.push({
+              binding,
+              resource: {
+                buffer: buffer.buffer,
+                offset: step.places[binding]!.offset ?? 0,
+                size: step.places[binding]!.bytes,
+              },
+            });
+        });
+        if (step.uniformBytes > 0)
+          entries.push({
+            binding: bound.length,
+            resource: { buffer: program.uniforms!, offset: step.uniformOffset, size: step.uniformBytes },
+          });
+        group = this.gpu.createBindGroup({ label: step.label, layout: pipeline!.layout, entries });
+        if (groups.size >= GROUPS_KEPT) groups.delete(groups.keys().next().value!);
+        groups.set(key, group);
+      }
+      if (this.times !== undefined) pass = commands.beginComputePass(this.times.writes(k));
+      pass!.setPipeline(pipeline!.pipeline);
+      pass!.setBindGroup(0, group);
+      pass!.dispatchWorkgroups(...step.dispatch.workgroups);
+      if (this.times !== undefined) pass!.end();
+    });
+    if (this.times === undefined) pass?.end();
+    else this.times.resolve(commands);
+    return commands.finish();
+  }
+
+  #growObjects(wanted: readonly number[]): void {
+    wanted.forEach((bytes, k) => {
+      const there = this.#objects[k];
+      if (there !== undefined && there.bytes >= bytes) return;
+      if (there !== undefined) this.#pool.give(there);
+      // Destroying a buffer that submitted work still uses is allowed; the queue keeps it.
+      this.#objects.splice(k, there === undefined ? 0 : 1, this.#pool.take(bytes, 'temporaries'));
+    });
+  }
+
+  /** A loss stays; any other failure is told once, to whoever comes next. */
+  #assertWell(): void {
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    if (!failure.details['lost']) this.#failure = undefined;
+    throw failure;
+  }
+
+  /** After a loss promises of the GPU reject, resolve early or never settle: the loss wins. */
+  async #orLost<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+    try {
+      const done = await Promise.race([work, this.lost.then((lost) => Promise.reject(lost))]);
+      if (this.#failure?.details['lost']) throw this.#failure;
+      return done as T | undefined;
+    } catch (error) {
+      throw this.#failure?.details['lost'] ? this.#failure : error;
+    }
+  }
+}
+
+function isOutOfMemory(error: GPUError): boolean {
+  return Object.getPrototypeOf(error)?.constructor?.name === 'GPUOutOfMemoryError';
+}
