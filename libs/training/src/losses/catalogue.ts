@@ -3,7 +3,9 @@ import { add, crossEntropy, diceBinaryCrossEntropy, diceCrossEntropy, softDice, 
 import type { LabelScheme } from '@voxelwise/planner';
 import { TrainingError } from '../errors.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
+import { focal } from './focal.ts';
 import type { Loss } from './loss.ts';
+import { tverskyOfLabels, tverskyOfRegions } from './tversky.ts';
 
 interface LossContext {
   readonly batchDice: boolean;
@@ -16,6 +18,10 @@ type Apply = (logits: Tensor, target: Tensor) => Tensor;
 const SMOOTH = 1e-5;
 /** TopK keeps the worst tenth of the voxels, as the reference does. */
 const TOP = 0.1;
+/** Lin et al. 2017. */
+const GAMMA = 2;
+/** Salehi et al. 2017: what is missed weighs more than what is too much. */
+const TVERSKY = { alpha: 0.3, beta: 0.7, smooth: SMOOTH };
 
 const labelLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
   'dice+ce': (options) => (logits, target) => diceCrossEntropy({ logits, target }, { ...options, smooth: SMOOTH }),
@@ -27,12 +33,18 @@ const labelLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
       a: softDice({ logits, target }, { ...options, smooth: SMOOTH }),
       b: topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel: options.ignoreLabel }) }, { fraction: TOP }),
     }),
+  focal: ({ ignoreLabel }) => (logits, target) => focal(logits, target, { gamma: GAMMA, ignoreLabel }),
+  'dice+focal': (options) => (logits, target) => add({ a: softDice({ logits, target }, { ...options, smooth: SMOOTH }), b: focal(logits, target, { gamma: GAMMA, ignoreLabel: options.ignoreLabel }) }),
+  tversky: ({ batchDice }) => (logits, target) => tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }),
+  'tversky+ce': ({ batchDice, ignoreLabel }) => (logits, target) =>
+    add({ a: tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }), b: crossEntropy({ logits, target }, { ignoreLabel }) }),
 };
 
 const regionLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
   'dice+ce': ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH }),
   ce: ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, diceWeight: 0 }),
   dice: ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, crossEntropyWeight: 0 }),
+  tversky: ({ batchDice }) => (logits, target) => tverskyOfRegions(logits, target, { ...TVERSKY, batchDice }),
 };
 
 /** Names there are for a data set's labels. */
