@@ -5,8 +5,10 @@ import { benchCommand } from './commands/bench.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { ensembleCommand } from './commands/ensemble.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { exportCommand, importCommand } from './commands/export.ts';
 import { accumulateCommand, findBestCommand } from './commands/find-best.ts';
 import { fingerprintCommand } from './commands/fingerprint.ts';
+import { movePlansCommand } from './commands/move-plans.ts';
 import { planCommand } from './commands/plan.ts';
 import { postprocessCommand } from './commands/postprocess.ts';
 import { predictCommand } from './commands/predict.ts';
@@ -35,7 +37,7 @@ export type WithContext = (work: (context: Context, ...args: never[]) => Promise
 
 const COMMANDS: readonly CommandDefinition[] = [
   runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
-  findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand,
+  findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand, exportCommand, importCommand, movePlansCommand,
   ...upstreamCommands,
 ];
 
