@@ -4,8 +4,9 @@ import { valueAndGradients } from '../autograd/backward.ts';
 import { createWasmDevice, type WasmDevice } from '../devices/wasm/wasm-device.ts';
 import { DeviceError, OutOfMemoryError, UsageError } from '../errors.ts';
 import { defineOp, registerKernel } from '../op/op.ts';
-import { add, lerp, mul, relu, scaleOffset, sum } from '../ops/index.ts';
+import { add, clamp, lerp, mul, relu, reshape, scaleOffset, sum } from '../ops/index.ts';
 import { scope } from '../tensor/scope.ts';
+import { storedBlocked } from '../testing/layouts.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 let device: WasmDevice;
@@ -46,9 +47,34 @@ describe('recording', () => {
     expect([...(await weight.read())]).toEqual([0.5]);
   });
 
+  it('writes in place whatever the layout, and whichever was looked at before', async () => {
+    const shape = [1, 8, 1, 2];
+    const weight = storedBlocked({ x: tensor(device, new Float32Array(16).fill(4), shape) });
+    await device.flush();
+    for (let step = 0; step < 2; step++) {
+      // Reading it row by row makes a plain copy first.
+      const before = reshape({ x: weight }, { shape: [16] });
+      lerp({ mean: weight, value: tensor(device, new Float32Array(16), shape), share: one(0.5) });
+      const after = reshape({ x: weight }, { shape: [16] });
+      const scaled = scaleOffset({ x: weight }, { scale: 10 });
+      const now = 4 / 2 ** (step + 1);
+      expect([
+        (await before.read())[3],
+        (await after.read())[3],
+        (await scaled.read())[15],
+        (await weight.read())[7],
+      ]).toEqual([2 * now, now, 10 * now, now]);
+    }
+  });
+
   it('runs the same program again with other numbers', async () => {
     for (const value of [1, 2, 3])
       expect([...(await mul({ a: twice(of(value)), b: one(10) }).read())]).toEqual([20 * value]);
+  });
+
+  it('tells programs apart by options that are not finite', async () => {
+    expect([...(await clamp({ x: of(-9, 9) }, { low: -Infinity, high: 5 }).read())]).toEqual([-9, 5]);
+    expect([...(await clamp({ x: of(-9, 9) }, { low: NaN, high: 5 }).read())]).toEqual([NaN, NaN]);
   });
 
   it('tells programs apart by what lives on', async () => {

@@ -239,7 +239,7 @@ export class RecordingDevice<B, P> implements Device {
     };
     const numbered: GraphNode[] = nodes.map((node) => {
       const inputs: Record<string, Slot | undefined> = {};
-      let row = `${kernelIdentity(node.op.kernels[this.kind as 'wasm' | 'webgpu'] as object)}${JSON.stringify(node.options)}`;
+      let row = `${kernelIdentity(node.op.kernels[this.kind as 'wasm' | 'webgpu'] as object)}${JSON.stringify(node.options, exactly)}`;
       for (const [name, input] of Object.entries(node.inputs)) {
         inputs[name] = input && slotOf(input);
         row += `,${input ? inputs[name]!.index : '-'}`;
@@ -282,6 +282,11 @@ function withoutDead<B>(nodes: readonly RecordedNode<B>[], later: ReadonlySet<Re
     alive.push(node);
   }
   return alive.reverse();
+}
+
+/** JSON turns infinities and NaN into null: two programs that differ by them must not share a key. */
+function exactly(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
 
 const identities = new WeakMap<object, number>();

@@ -90,9 +90,6 @@ class Compiler {
     for (const [name, slot] of Object.entries(node.inputs)) {
       if (slot === undefined) continue;
       const layout = wanted?.inputs[name] ?? 'plain';
-      const mutated = node.op.mutates?.includes(name) ?? false;
-      if (mutated && !this.#views.get(slot.index)!.has(layout))
-        throw new DeviceError(`${node.op.name}: ${name} is written in place but is stored in another layout.`, { op: node.op.name, input: name });
       inputs[name] = this.#viewIn(slot, layout);
     }
     const outputs = node.outputs.map((slot, k) => this.#define(slot, wanted?.outputs[k] ?? 'plain'));
@@ -115,10 +112,15 @@ class Compiler {
     for (const view of [...Object.values(inputs), ...outputs]) if (view) this.#touch(view as View, first, last);
     for (const name of node.op.mutates ?? []) {
       const slot = node.inputs[name];
-      if (slot === undefined) continue;
-      const views = this.#views.get(slot.index)!;
-      for (const layout of [...views.keys()]) if (views.get(layout) !== inputs[name]) views.delete(layout);
+      if (slot !== undefined) this.#writeBack(slot, inputs[name] as View);
     }
+  }
+
+  /** After a write in place: the slot's own storage takes the new numbers if a converted copy was written; other copies are stale. */
+  #writeBack(slot: Slot, written: View): void {
+    const own = this.#anyView(slot);
+    if (own !== written) this.#convert(written, own);
+    this.#views.set(slot.index, new Map([[own.layout, own], [written.layout, written]]));
   }
 
   #view(slot: Slot, layout: Layout, place: View['place']): View {
@@ -144,13 +146,18 @@ class Compiler {
     if (!canBeBlocked(slot)) throw new DeviceError(`wasm: ${slot.dtype} [${slot.shape.join(', ')}] has no ${layout} layout.`);
     const from = this.#anyView(slot);
     const to = this.#view(slot, layout, { base: 'temporary' });
-    const [samples, channels, ...space] = slot.shape as [number, number, ...number[]];
-    const args = [pointer(from), pointer(to), int(samples), int(channels), int(sizeOf(space))];
-    this.#steps.push({ call: { kernel: layout === 'blocked' ? 'to_blocked' : 'to_plain', args }, module: undefined, label: 'layout' });
-    this.#touch(from, this.#steps.length - 1, this.#steps.length - 1);
-    this.#touch(to, this.#steps.length - 1, this.#steps.length - 1);
+    this.#convert(from, to);
     views.set(layout, to);
     return to;
+  }
+
+  /** One tensor from one layout to the other. */
+  #convert(from: View, to: View): void {
+    const [samples, channels, ...space] = from.shape as [number, number, ...number[]];
+    const args = [pointer(from), pointer(to), int(samples), int(channels), int(sizeOf(space))];
+    this.#steps.push({ call: { kernel: to.layout === 'blocked' ? 'to_blocked' : 'to_plain', args }, module: undefined, label: 'layout' });
+    this.#touch(from, this.#steps.length - 1, this.#steps.length - 1);
+    this.#touch(to, this.#steps.length - 1, this.#steps.length - 1);
   }
 
   #touch(view: View, first: number, last: number): void {
