@@ -43,10 +43,32 @@ const packages: Readonly<Record<Codec, () => Packaged>> = {
   htj2k: () => import('../../generated/codecs/openjph.js'),
 };
 
+const compiled = new Map<Codec, Promise<WebAssembly.Module>>();
+
+/** The module's code, compiled once: a codec that is started anew costs its memory, not its compilation. */
+function compile(codec: Codec, wasm: string): Promise<WebAssembly.Module> {
+  let module = compiled.get(codec);
+  if (module === undefined) {
+    module = WebAssembly.compile(Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0)));
+    compiled.set(codec, module);
+  }
+  return module;
+}
+
 async function start(codec: Codec): Promise<CodecModule> {
   const { default: make, wasm } = await packages[codec]();
-  const wasmBinary = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0));
-  return (await make({ wasmBinary, print: () => undefined, printErr: () => undefined })) as CodecModule;
+  const module = await compile(codec, wasm);
+  return (await make({
+    print: () => undefined,
+    printErr: () => undefined,
+    instantiateWasm(
+      imports: WebAssembly.Imports,
+      receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+    ) {
+      void WebAssembly.instantiate(module, imports).then((instance) => receive(instance, module));
+      return {};
+    },
+  })) as CodecModule;
 }
 
 const running = new Map<Codec, Promise<CodecModule>>();
