@@ -3,6 +3,9 @@
  * f32 and f16 activations, beside PyTorch where Python has it. Prints one table; `--json FILE` keeps the numbers.
  *
  *   node bench.js [--tiny] [--budget SECONDS] [--only A,B,C] [--no-conformance] [--no-torch] [--json FILE]
+ *                 [--profile] [--unchecked]
+ *
+ * `--profile` names the operations that take the GPU's time; `--unchecked` leaves out Dawn's bounds checks, as no browser does.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -23,6 +26,7 @@ const { values: given } = parseArgs({
     'no-conformance': { type: 'boolean', default: false },
     'no-torch': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
+    unchecked: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -141,7 +145,11 @@ function table(): void {
 
 // Software adapters unroll what this extension does; see gpu-for-tests.ts.
 const gpu = await createNodeGpu({
-  switches: given.tiny ? ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'] : [],
+  enable: given.unchecked ? ['disable_robustness'] : [],
+  disable: [
+    ...(given.tiny ? ['use_vulkan_zero_initialize_workgroup_memory_extension'] : []),
+    ...(given.profile ? ['timestamp_quantization'] : []),
+  ],
 });
 const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
 if (adapter === null) {

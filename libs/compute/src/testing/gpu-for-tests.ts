@@ -13,7 +13,7 @@ const SOFTWARE_DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
  * SwiftShader unrolls the initialization of workgroup memory by this Vulkan extension element by element; without it Dawn
  * writes a loop, and pipelines compile some ten times faster.
  */
-const FAST_COMPILING = 'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension';
+const SLOW_COMPILING = 'use_vulkan_zero_initialize_workgroup_memory_extension';
 
 let found: Promise<GPU | undefined> | undefined;
 
@@ -43,7 +43,7 @@ async function search(): Promise<GPU | undefined> {
       if (!node.getBuiltinModule!('node:fs').existsSync(SOFTWARE_DRIVER)) return undefined;
       node.env['VK_ICD_FILENAMES'] = SOFTWARE_DRIVER;
     }
-    const gpu = await createNodeGpu({ switches: [FAST_COMPILING] });
+    const gpu = await createNodeGpu({ disable: [SLOW_COMPILING] });
     return (await gpu.requestAdapter()) === null ? undefined : gpu;
   } catch {
     // The optional package is not installed.

@@ -4,6 +4,9 @@ import { DeviceError } from '../../errors.ts';
 export interface NodeGpuOptions {
   /** `key=value` switches for Dawn, such as `backend=vulkan` or `adapter=name`. */
   readonly switches?: readonly string[];
+  /** Dawn's toggles by name, such as `disable_robustness`; experimental features are always on. */
+  readonly enable?: readonly string[];
+  readonly disable?: readonly string[];
 }
 
 /** The GPU object must stay reachable: when it is collected the process dies. One per list of switches. */
@@ -14,10 +17,15 @@ const KEPT = Symbol.for('voxelwise.gpu');
  *
  * Throws: DeviceError if the package `webgpu` is missing or has no binary for this platform.
  */
-export async function createNodeGpu({ switches = [] }: NodeGpuOptions = {}): Promise<GPU> {
+export async function createNodeGpu({ switches = [], enable = [], disable = [] }: NodeGpuOptions = {}): Promise<GPU> {
   const store = globalThis as { [KEPT]?: Map<string, GPU> };
   const kept = (store[KEPT] ??= new Map());
-  const key = switches.join(' ');
+  const given = [
+    `enable-dawn-features=${['allow_unsafe_apis', ...enable].join()}`,
+    ...(disable.length > 0 ? [`disable-dawn-features=${disable.join()}`] : []),
+    ...switches,
+  ];
+  const key = given.join(' ');
   let gpu = kept.get(key);
   if (gpu === undefined) {
     let dawn: typeof import('webgpu');
@@ -30,7 +38,7 @@ export async function createNodeGpu({ switches = [] }: NodeGpuOptions = {}): Pro
         { cause: error },
       );
     }
-    gpu = dawn.create(['enable-dawn-features=allow_unsafe_apis', ...switches]);
+    gpu = dawn.create(given);
     kept.set(key, gpu);
   }
   return gpu;
