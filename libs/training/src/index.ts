@@ -17,6 +17,7 @@ export { inTurn, mirroring, noAugmentation } from './sampling/mirroring.ts';
 export { wholeAugmentation, type AugmentationOptions } from './sampling/nnunet-augmentation.ts';
 export { initialPatch, rotationPlan, type RotationPlan } from './sampling/initial-patch.ts';
 export { drawBatch, type Batch, type BatchRequest } from './sampling/batch.ts';
+export { foregroundSampler, type SampleRequest, type Sampler } from './sampling/sampler.ts';
 export { drawPatchStart, isForced, startRange, type Draw, type PatchBoxRequest } from './sampling/patch-box.ts';
 export type { Loss } from './losses/loss.ts';
 export { lossNamed, lossNames } from './losses/catalogue.ts';

@@ -7,6 +7,7 @@ import type { CaseSource } from '../cases/prepared-case.ts';
 import type { StateStore } from '../experiment/state-store.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
 import type { Augmentation } from '../sampling/augmentation.ts';
+import type { Sampler } from '../sampling/sampler.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { StepReport } from './reports.ts';
 
@@ -35,6 +36,10 @@ export interface TrainOptions {
   readonly build?: (config: NetworkConfig) => Module;
   readonly loss?: Loss;
   readonly augmentation?: Augmentation;
+  /** The learning rate of a step (from 0), in place of the settings' schedule. */
+  readonly schedule?: (step: number, steps: number) => number;
+  /** Draws the case and the place of a sample, in place of uniform cases and foreground oversampling. */
+  readonly sampler?: Sampler;
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void;
   /**

@@ -5,6 +5,8 @@ import { memoryCase, memoryCases } from '../cases/memory-case.ts';
 import { CHECKPOINT, memoryStore, PROGRESS } from '../experiment/state-store.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
 import { DivergenceError, TrainingError } from '../errors.ts';
+import { buildNetwork } from '@voxelwise/nets';
+import { lossNamed } from '../losses/catalogue.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { EpochReport, TrainResult } from './reports.ts';
@@ -120,6 +122,25 @@ describe('train', () => {
     expect(result.steps).toBeLessThan(40);
     expect(reports.find((report) => report.note !== undefined)!.note).toMatch(/steps were dropped/);
     expect(reports.at(-1)!.step).toBe(result.steps);
+  });
+
+  it('takes another sampler, schedule, loss and network as values', async () => {
+    const seen: string[] = [];
+    const rates: number[] = [];
+    let built = 0;
+    await all(
+      options({
+        sampler: { chooseCase: (ids, { sample }) => (seen.push(ids[sample]!), ids[sample]!), choosePatch: () => [1, 1, 1] },
+        schedule: (step, steps) => 0.01 * (1 - step / steps),
+        loss: lossNamed('ce', labels, settings),
+        build: (config) => (built++, buildNetwork(config)),
+        onStep: ({ learningRate }) => rates.push(learningRate),
+        validation: [],
+      }),
+    );
+    expect(new Set(seen)).toEqual(new Set(['case0', 'case1']));
+    expect(rates[6]).toBeCloseTo(0.005, 12);
+    expect(built).toBe(1);
   });
 
   it('feeds the previous stage to the second of a cascade', async () => {

@@ -11,6 +11,7 @@ import { makeOptimizer, type Optimizer } from '../optimizers/optimizer.ts';
 import type { Augmentation } from '../sampling/augmentation.ts';
 import { drawBatch, type Batch } from '../sampling/batch.ts';
 import { noAugmentation } from '../sampling/mirroring.ts';
+import { foregroundSampler, type Sampler } from '../sampling/sampler.ts';
 import { learningRate } from '../schedules/learning-rate.ts';
 import { learn, measure, spatial, type StepParts } from './network-step.ts';
 import type { EpochReport, StepReport } from './reports.ts';
@@ -28,6 +29,7 @@ export class TrainingRun {
   readonly #random: Philox;
   #position: Position;
   readonly #augmentation: Augmentation;
+  readonly #sampler: Sampler;
   #next: { readonly step: number; readonly batch: Promise<Batch> } | undefined;
 
   constructor(options: TrainOptions, saved: Checkpoint | undefined) {
@@ -43,6 +45,7 @@ export class TrainingRun {
     this.#average = settings.average && new WeightAverage(device, settings.average, all, saved);
     this.#parts = { device, config, network: this.#network, labels, settings, loss: options.loss ?? lossNamed(settings.loss, labels, settings) };
     this.#random = new Philox(options.seed).split('training');
+    this.#sampler = options.sampler ?? foregroundSampler(settings.foregroundShare);
     this.#augmentation = options.augmentation ?? augmentationNamed(settings, options.patch, options.augmentOn ?? device);
     this.#position = saved?.position ?? { step: 0, steps: settings.steps, lossSum: 0, history: [] };
     if (saved && saved.settings.steps !== settings.steps) this.#position = { ...this.#position, steps: settings.steps };
@@ -65,7 +68,7 @@ export class TrainingRun {
     const { settings } = this.#options;
     const { step, steps } = this.#position;
     const batch = await this.#batch(step);
-    const rate = learningRate({ ...settings, steps }, step);
+    const rate = this.#rate(step);
     const { loss, norm } = learn(this.#parts, batch, this.#optimizer, [...this.#learned.values()], rate, step + 1);
     this.#average?.update(step);
     const reading = Promise.all([loss.read(), norm.read()]);
@@ -105,7 +108,7 @@ export class TrainingRun {
       meanDice: mean,
       emaDice: ema,
       best: ema !== null && ema > bestBefore,
-      learningRate: learningRate({ ...settings, steps }, Math.max(0, step - 1)),
+      learningRate: this.#rate(Math.max(0, step - 1)),
       ...(note === undefined ? {} : { note }),
     };
     this.#position = { ...this.#position, lossSum: 0, history: [...history, report] };
@@ -136,6 +139,12 @@ export class TrainingRun {
     for (const tensor of this.#average?.tensors.values() ?? []) tensor.dispose();
   }
 
+  #rate(step: number): number {
+    const { settings, schedule } = this.#options;
+    const { steps } = this.#position;
+    return schedule ? schedule(step, steps) : learningRate({ ...settings, steps }, step);
+  }
+
   #start(): void {
     const { device, seed, pretrained } = this.#options;
     initialize(this.#network, device, { seed });
@@ -158,7 +167,7 @@ export class TrainingRun {
       ids: train,
       patch,
       batchSize: settings.batchSize,
-      foregroundShare: settings.foregroundShare,
+      sampler: this.#sampler,
       augmentation: this.#augmentation,
       previousLabels: this.#previousLabels,
       random: this.#random.split(step),
@@ -176,7 +185,7 @@ export class TrainingRun {
     try {
       for (let k = 0; k < validationSteps; k++) {
         const random = new Philox(request.seed).split('validation').split(epoch).split(k);
-        const batch = await drawBatch({ ...request, ids: validation, augmentation: noAugmentation, previousLabels: this.#previousLabels, random });
+        const batch = await drawBatch({ ...request, ids: validation, sampler: foregroundSampler(request.foregroundShare), augmentation: noAugmentation, previousLabels: this.#previousLabels, random });
         const { loss, logits } = measure(this.#parts, batch);
         const [[value], numbers] = await Promise.all([loss.read(), logits.read()]);
         loss.dispose();

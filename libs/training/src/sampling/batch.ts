@@ -8,14 +8,14 @@ import { voxelCount, type PerAxis } from '@voxelwise/volume';
 import type { CaseSource, Crop } from '../cases/prepared-case.ts';
 import { TrainingError } from '../errors.ts';
 import type { Augmentation } from './augmentation.ts';
-import { drawPatchStart, isForced } from './patch-box.ts';
+import type { Sampler } from './sampler.ts';
 
 export interface BatchRequest {
   readonly cases: CaseSource;
   readonly ids: readonly string[];
   readonly patch: PerAxis;
   readonly batchSize: number;
-  readonly foregroundShare: number;
+  readonly sampler: Sampler;
   readonly augmentation: Augmentation;
   /** Labels of a cascade's first stage, found in the cases' second label channel: appended to the image, one 0/1 channel each. */
   readonly previousLabels?: readonly number[] | undefined;
@@ -54,13 +54,12 @@ export async function drawBatch(request: BatchRequest): Promise<Batch> {
 }
 
 async function drawSample(request: BatchRequest, sample: number): Promise<{ crop: Crop; id: string; start: PerAxis }> {
-  const { cases, ids, patch, batchSize, foregroundShare, augmentation } = request;
+  const { cases, ids, patch, batchSize, sampler, augmentation } = request;
   const random = request.random.split(sample);
-  const id = ids[random.integer(0, ids.length)]!;
+  const id = sampler.chooseCase(ids, { random, sample, batchSize });
   const prepared = await cases.open(id);
   const initialPatch = augmentation.initialPatch(patch);
-  const forceForeground = isForced(sample, batchSize, foregroundShare);
-  const start = drawPatchStart(random, { shape: prepared.shape, initialPatch, patch, forceForeground, locations: prepared.locations });
+  const start = sampler.choosePatch(prepared, { initialPatch, patch }, { random, sample, batchSize });
   const crop = await augmentation.apply(await prepared.crop(start, initialPatch), patch, random.split('augmentation'));
   return { crop: request.previousLabels ? withPreviousStage(crop, request.previousLabels, id) : crop, id, start };
 }
