@@ -2,12 +2,15 @@
 import { Command } from 'commander';
 import { makeContext, type Context, type GlobalFlags } from './context.ts';
 import { benchCommand } from './commands/bench.ts';
+import { compareCommand, stabilityCommand } from './commands/compare.ts';
+import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { ensembleCommand } from './commands/ensemble.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand, importCommand } from './commands/export.ts';
 import { accumulateCommand, findBestCommand } from './commands/find-best.ts';
 import { fingerprintCommand } from './commands/fingerprint.ts';
+import { initCommand } from './commands/init.ts';
 import { movePlansCommand } from './commands/move-plans.ts';
 import { planCommand } from './commands/plan.ts';
 import { postprocessCommand } from './commands/postprocess.ts';
@@ -15,6 +18,7 @@ import { predictCommand } from './commands/predict.ts';
 import { preprocessCommand } from './commands/preprocess.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
+import { splitsCommand } from './commands/splits.ts';
 import { trainCommand } from './commands/train.ts';
 import { upstreamCommands } from './commands/upstream.ts';
 import { version } from './version.ts';
@@ -38,6 +42,7 @@ export type WithContext = (work: (context: Context, ...args: never[]) => Promise
 const COMMANDS: readonly CommandDefinition[] = [
   runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
   findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand, exportCommand, importCommand, movePlansCommand,
+  initCommand, splitsCommand, compareCommand, stabilityCommand, convertCommand,
   ...upstreamCommands,
 ];
 
