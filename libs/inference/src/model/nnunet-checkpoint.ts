@@ -35,7 +35,7 @@ export function encodeNnunetCheckpoint({ plan, plans, dataset, fold, weights, mi
     optimizer_state: new Map(),
     grad_scaler_state: null,
     logging: new Map(['mean_fg_dice', 'ema_fg_dice', 'dice_per_class_or_region', 'train_losses', 'val_losses', 'lrs', 'epoch_start_timestamps', 'epoch_end_timestamps'].map((key) => [key, []])),
-    _best_ema: bestEmaDice == null ? null : new PyFloat(bestEmaDice),
+    _best_ema: bestEmaDice === null || bestEmaDice === undefined ? null : new PyFloat(bestEmaDice),
     current_epoch: epochs,
     init_args: { plans: plans as unknown as TorchWritable, configuration: plan.name, fold, dataset_json: dataset as unknown as TorchWritable, device: 'cpu' },
     trainer_name: 'nnUNetTrainer',

@@ -26,7 +26,7 @@ export interface EpochReport {
   /** Whether `emaDice` is the highest so far (checkpoint_best was written). */
   readonly best: boolean;
   readonly learningRate: number;
-  /** Why the number of steps was changed in this epoch, if it was. */
+  /** What a person should know: why steps were dropped, that nothing has improved for long. */
   readonly note?: string;
 }
 

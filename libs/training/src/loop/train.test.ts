@@ -124,6 +124,11 @@ describe('train', () => {
     expect(reports.at(-1)!.step).toBe(result.steps);
   });
 
+  it('says when nothing has improved for long', async () => {
+    const { reports } = await all(options({ patch: [14, 14, 14], validation: ['case4'], settings: { ...settings, steps: 110, stepsPerEpoch: 1, validationSteps: 1, batchSize: 1, augmentation: 'none' }, schedule: () => 0 }));
+    expect(reports.filter((report) => report.note?.includes('has not risen for 50 epochs')).map((report) => report.epoch)).toEqual([99]);
+  });
+
   it('takes another sampler, schedule, loss and network as values', async () => {
     const seen: string[] = [];
     const rates: number[] = [];
@@ -159,6 +164,20 @@ describe('train', () => {
     const { reports } = await all(options({ cases: staged, cascade: true, network: both, settings: { ...settings, steps: 40, stepsPerEpoch: 20 } }));
     expect(reports.at(-1)!.meanDice).toBeGreaterThan(0.9); // the answer is in the input
     await expect(all(options({ cascade: true, network: both }))).rejects.toThrow(/no segmentation of the previous stage/);
+  });
+
+  it('takes steps back, and more where steps are an estimate, when time turns out to be there', async () => {
+    const pace = (rates: readonly number[]) => {
+      let left = 100;
+      let epoch = 0;
+      return () => (left -= rates[Math.min(epoch++, rates.length - 1)]!);
+    };
+    const slowFirst = await all(options({ settings: { ...settings, steps: 40 }, secondsLeft: pace([0, 0, 60, 0.5]) }));
+    expect(slowFirst.reports[1]!.steps).toBeLessThan(40);
+    expect(slowFirst.result.steps).toBe(40);
+    const stretched = await all(options({ settings: { ...settings, steps: 40, stretch: true }, secondsLeft: pace([0, 0, 4]) }));
+    expect(stretched.result.steps).toBeGreaterThan(60);
+    expect(stretched.reports.some((report) => report.note?.includes('were added'))).toBe(true);
   });
 
   it('stops at a loss that is no number, naming the case', async () => {

@@ -5,6 +5,7 @@ import { TrainingError } from '../errors.ts';
 import type { EpochReport, TrainResult } from './reports.ts';
 import type { TrainOptions } from './train-options.ts';
 import { withAugmentDevice } from './augment-device.ts';
+import { Pacer } from './pacer.ts';
 import { TrainingRun } from './training-run.ts';
 
 /** Steps between saves inside a long epoch. */
@@ -17,15 +18,14 @@ const SAVE_EVERY = 100;
  * Throws: TrainingError if the saved state is of another plan; DivergenceError; the signal's reason when aborted.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, TrainResult> {
-  const { store, signal, secondsLeft } = options;
+  const { store, signal, settings, secondsLeft } = options;
   checkSettings(options);
   const saved = store && (await lastState(store, options));
   const augmenting = await withAugmentDevice(options);
   const run = new TrainingRun(augmenting.options, saved);
   try {
     if (saved && run.finished) return resultOf(run, true);
-    let left = secondsLeft?.();
-    let measuredFrom = run.position.step;
+    const pacer = secondsLeft && new Pacer(run, settings, secondsLeft);
     while (!run.finished) {
       if (signal?.aborted) {
         await store?.write(CHECKPOINT.latest, await run.save());
@@ -37,11 +37,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<EpochReport,
         if (run.position.step % SAVE_EVERY === 0) await store?.write(CHECKPOINT.latest, await run.save());
         continue;
       }
-      const note = secondsLeft && left !== undefined ? fitIntoTime(run, left, secondsLeft(), run.position.step - measuredFrom) : undefined;
-      const report = await run.endEpoch(note);
+      const report = await run.endEpoch(pacer?.adjust());
       if (store) await saveEpoch(store, run, report);
-      left = secondsLeft?.();
-      measuredFrom = run.position.step;
       yield report;
     }
     return resultOf(run, saved !== undefined);
@@ -76,16 +73,6 @@ function differences(saved: Checkpoint, { settings, seed, identity = {} }: Train
   const before = new Map(rows(saved));
   const now = new Map(rows({ settings, seed, identity }));
   return [...new Set([...before.keys(), ...now.keys()])].filter((key) => JSON.stringify(before.get(key)) !== JSON.stringify(now.get(key)));
-}
-
-/** Drops steps that would end after the time is up. A tenth of slack either way is noise and left alone. */
-function fitIntoTime(run: TrainingRun, before: number, now: number, steps: number): string | undefined {
-  const secondsPerStep = (before - now) / Math.max(1, steps);
-  const { step, steps: planned } = run.position;
-  const fit = step + Math.max(0, Math.floor(now / Math.max(1e-9, secondsPerStep)));
-  if (fit >= planned) return undefined;
-  run.shorten(fit);
-  return `${planned - fit} of ${planned} steps were dropped: a step takes ${secondsPerStep.toFixed(2)} s and ${Math.max(0, now).toFixed(0)} s are left.`;
 }
 
 async function saveEpoch(store: StateStore, run: TrainingRun, report: EpochReport): Promise<void> {

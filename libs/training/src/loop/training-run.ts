@@ -97,6 +97,8 @@ export class TrainingRun {
     const before = history.at(-1)?.emaDice ?? null;
     const ema = mean === null ? before : before === null ? mean : 0.9 * before + 0.1 * mean;
     const bestBefore = Math.max(-1, ...history.map((report) => report.emaDice ?? -1));
+    const best = ema !== null && ema > bestBefore;
+    const said = note ?? plateauNote(history, ema);
     const report: EpochReport = {
       epoch,
       epochs: Math.ceil(steps / settings.stepsPerEpoch),
@@ -107,16 +109,16 @@ export class TrainingRun {
       dice,
       meanDice: mean,
       emaDice: ema,
-      best: ema !== null && ema > bestBefore,
+      best,
       learningRate: this.#rate(Math.max(0, step - 1)),
-      ...(note === undefined ? {} : { note }),
+      ...(said === undefined ? {} : { note: said }),
     };
     this.#position = { ...this.#position, lossSum: 0, history: [...history, report] };
     return report;
   }
 
-  /** Does fewer steps than planned; the schedule ends with them. */
-  shorten(steps: number): void {
+  /** Does another number of steps than planned; the schedule ends with them. */
+  resize(steps: number): void {
     this.#position = { ...this.#position, steps: Math.max(this.#position.step, steps) };
   }
 
@@ -210,4 +212,15 @@ export class TrainingRun {
       { step: step + 1, loss, layers: broken, patches: batch.origins },
     );
   }
+}
+
+/** Epochs in which the pseudo Dice must rise, and by how much, for more of them to be worth while. */
+const PLATEAU = { epochs: 50, rise: 1e-3 };
+
+function plateauNote(history: readonly EpochReport[], ema: number | null): string | undefined {
+  const best = (reports: readonly EpochReport[]): number => Math.max(-1, ...reports.map((report) => report.emaDice ?? -1));
+  const before = history.slice(0, -(PLATEAU.epochs - 1));
+  if (ema === null || before.length === 0 || (history.length + 1) % PLATEAU.epochs !== 0) return undefined;
+  if (Math.max(ema, best(history.slice(before.length))) > best(before) + PLATEAU.rise) return undefined;
+  return `The pseudo Dice has not risen for ${PLATEAU.epochs} epochs; more of them will hardly help.`;
 }

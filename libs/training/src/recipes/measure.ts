@@ -39,7 +39,7 @@ export async function secondsPerWindow({ device }: Pick<TrainOptions, 'device'>,
   const image = { channels: network.inputChannels, shape: patch, data: new Float32Array(network.inputChannels * voxelCount(patch)) };
   let least = Infinity;
   try {
-    for (let k = 0; k < 3; k++) {
+    for (let k = 0; k < 5; k++) {
       const before = now();
       await slidingWindow([module], image, { device, patch, flat: network.kernelSizes[0]!.length === 2, outputChannels: network.outputChannels });
       least = Math.min(least, now() - before);

@@ -135,7 +135,7 @@ function settingsFor(plan: ConfigurationPlan, chosen: Candidate, secondsPerFold:
   const sized = { ...plan, patchSize: plan.dimensions === 2 ? chosen.patch.slice(1) : chosen.patch };
   const first = shortSettings(sized, { steps: Math.max(1, Math.floor(secondsPerFold / chosen.secondsPerStep)) });
   const epochs = Math.ceil(first.steps / first.stepsPerEpoch);
-  return shortSettings(sized, { steps: Math.floor((secondsPerFold - epochs * perEpoch) / chosen.secondsPerStep) });
+  return { ...shortSettings(sized, { steps: Math.floor((secondsPerFold - epochs * perEpoch) / chosen.secondsPerStep) }), stretch: true };
 }
 
 function recipeReason({ recipe }: TrainingSettings): string {

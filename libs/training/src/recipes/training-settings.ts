@@ -14,6 +14,8 @@ export interface TrainingSettings {
   readonly recipe: 'nnunet' | 'short' | 'custom';
   /** Optimizer steps in all; the schedule ends with the last one. */
   readonly steps: number;
+  /** `steps` is an estimate of what fits a budget: more are done where the time is there (see `secondsLeft` of `train`). */
+  readonly stretch?: boolean;
   readonly stepsPerEpoch: number;
   /** Batches for the pseudo Dice after each epoch. */
   readonly validationSteps: number;
