@@ -11,6 +11,7 @@ import * as nnunet from './nnunet/augmentation/intensity.ts';
 import { mirrorApplication } from './nnunet/augmentation/mirror.ts';
 import { nnunetSpatialApplication } from './nnunet/augmentation/spatial.ts';
 import { affineApplication, torchioAffineApplication } from './spatial/affine.ts';
+import { anisotropyApplication } from './spatial/anisotropy.ts';
 import { controlGridApplication, elasticApplication, gridDistortionApplication } from './spatial/elastic.ts';
 import { boxApplication, flipApplication, rotate90Application, transposeApplication } from './spatial/index-moves.ts';
 import { LINEAR } from './spatial/move.ts';
@@ -22,6 +23,7 @@ type AnyApplication = Application<any>;
 
 const applications: readonly AnyApplication[] = [
   affineApplication,
+  anisotropyApplication,
   boxApplication,
   controlGridApplication,
   elasticApplication,

@@ -23,6 +23,7 @@ export { newShape, resampleData, resampleLabels, separateAxis } from './nnunet/r
 export { restoreLogits, restoreSegmentation, restoreVoxels, type Decision } from './nnunet/restore.ts';
 export type { ForegroundIntensities, NormalizationScheme, PreprocessProperties, PreprocessSettings, ResamplingSettings } from './nnunet/settings.ts';
 export { affine, monaiAffine, monaiAffineMatrix, rotate, torchioAffine, torchioAffineMatrix } from './spatial/affine.ts';
+export { anisotropy } from './spatial/anisotropy.ts';
 export { borderPad, centerCrop, cropForeground, pad, padOrCrop, padToMultiple, scaleCrop, spatialCrop, torchioCropOrPad } from './spatial/crop-pad.ts';
 export { controlGrid, elastic, gridDistortion } from './spatial/elastic.ts';
 export { flip, rotate90, transpose } from './spatial/index-moves.ts';

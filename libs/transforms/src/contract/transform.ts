@@ -32,8 +32,9 @@ export interface Placement {
 export interface Sampling {
   readonly interpolation: 'nearest' | 'linear' | 'cubic';
   readonly labels: 'nearest' | 'linear';
-  readonly padding: 'zeros' | 'border' | 'reflect';
-  /** Beyond the image where padding is zeros. */
+  /** `halfVoxel`: the border goes on for half a voxel, then `fill`. */
+  readonly padding: 'zeros' | 'border' | 'reflect' | 'halfVoxel';
+  /** Beyond the image where padding is zeros or halfVoxel. */
   readonly fill: number;
   readonly labelFill: number;
 }

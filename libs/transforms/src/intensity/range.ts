@@ -123,6 +123,10 @@ export async function measureChannels(scene: Scene, perChannel: boolean, mask?: 
 }
 
 export interface NormalizeSettings {
+  /** Divide by the sample deviation (÷ (n - 1)), as TorchIO does. */
+  readonly sample?: boolean;
+  /** Statistics only where the image is above its mean; everything is changed. */
+  readonly aboveMean?: boolean;
   readonly subtract?: number | readonly number[];
   readonly divide?: number | readonly number[];
   /** Statistics and change only where the image is not 0. */
@@ -130,16 +134,24 @@ export interface NormalizeSettings {
   readonly perChannel?: boolean;
 }
 /** Mean 0 and deviation 1 (or the numbers given). A deviation of 0 divides by 1. */
-export function zScore({ subtract, divide, nonzero = false, perChannel = false }: NormalizeSettings = {}): Transform<LinearParameters> {
+export function zScore({ subtract, divide, nonzero = false, perChannel = false, sample = false, aboveMean = false }: NormalizeSettings = {}): Transform<LinearParameters> {
   const given = (list: number | readonly number[] | undefined, c: number): number | undefined => (typeof list === 'number' || list === undefined ? list : list[c]);
   return transform(async (scene) => {
-    const found = await (nonzero ? measureNonzero(scene, perChannel) : measureChannels(scene, perChannel));
+    const found = await (aboveMean ? measureAboveMean(scene) : nonzero ? measureNonzero(scene, perChannel) : measureChannels(scene, perChannel));
     const channels = Array.from({ length: perChannel ? channelCount(scene) : 1 }, (_, c) => {
       const own = found[Math.min(c, found.length - 1)]!;
-      return { ...SAME, subtract: given(subtract, c) ?? own.mean, divide: (given(divide, c) ?? own.deviation) || 1 };
+      return { ...SAME, subtract: given(subtract, c) ?? own.mean, divide: (given(divide, c) ?? (sample ? own.sampleDeviation : own.deviation)) || 1 };
     });
     return { channels, ...(nonzero ? { nonzero } : {}) };
   });
+}
+
+async function measureAboveMean(scene: Scene): Promise<ChannelStatistics[]> {
+  const [{ mean }] = (await measureChannels(scene, false)) as [ChannelStatistics];
+  const mask = rangeMask({ x: scene.images.voxels }, { low: mean, high: null });
+  const found = await measureChannels(scene, true, mask);
+  mask.dispose();
+  return found;
 }
 
 async function measureNonzero(scene: Scene, perChannel: boolean): Promise<ChannelStatistics[]> {

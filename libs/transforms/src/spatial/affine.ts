@@ -109,7 +109,7 @@ export const torchioAffineApplication = placedApplication('torchioAffine', (grid
 });
 
 /**
- * TorchIO's matrix: scale, then Euler angles as ITK composes them (Z · X · Y), in LPS; from the result to the image.
+ * TorchIO's matrix: Euler angles (Z · X · Y), then the translation, then scales, in LPS, as ITK composes them; from the result to the image.
  * `scales`, `degrees`, `translationMm` along R, A, S.
  */
 export function torchioAffineMatrix({ scales, degrees, translationMm }: { readonly scales: readonly number[]; readonly degrees: readonly number[]; readonly translationMm: readonly number[] }): number[] {
@@ -117,7 +117,7 @@ export function torchioAffineMatrix({ scales, degrees, translationMm }: { readon
   const [a, b, c] = degrees.map((d, axis) => ((axis < 2 ? -d : d) / 180) * Math.PI) as [number, number, number];
   const turn = product(rotationAbout(2, c), product(rotationAbout(0, a), rotationAbout(1, b)));
   const move = translationMm.map((t, axis) => (axis < 2 ? -t : t));
-  const forward = compose(translation(move), compose(linear(turn), diagonal(scales)));
+  const forward = compose(diagonal(scales), compose(translation(move), linear(turn)));
   return compose(lps, compose(invert(forward), lps));
 }
 

@@ -25,7 +25,7 @@ export function indexMove(matrix: Matrix34, shape: PerAxis): [AxisMap, AxisMap, 
   return new Set(maps.map(({ axis }) => axis)).size === 3 ? (maps as [AxisMap, AxisMap, AxisMap]) : undefined;
 }
 
-const BOUNDARY: Record<Sampling['padding'], Boundary> = { zeros: 'constant', border: 'edge', reflect: 'symmetric' };
+const BOUNDARY: Record<Sampling['padding'], Boundary> = { zeros: 'constant', border: 'edge', reflect: 'symmetric', halfVoxel: 'constant' };
 
 export function moveVolume(volume: Volume<Tensor>, { grid, matrix }: Placement, sampling: Sampling, displacement?: Tensor): Volume<Tensor> {
   return { ...volume, grid, voxels: moveVoxels(volume.voxels, volume.kind, volume.grid, grid.shape, matrix, sampling, displacement) };
@@ -49,7 +49,7 @@ function moveVoxels(x: Tensor, kind: Volume['kind'], from: Grid, shape: PerAxis,
   padded.dispose();
   const shifted = [...matrix];
   margin.forEach((m, axis) => (shifted[axis * 4 + 3]! += m));
-  const result = sampleAffine({ x: coefficients, displacement }, { ...options, matrix: shifted, interpolation: 'cubic', padding: sampling.padding === 'zeros' ? 'zeros' : 'border' });
+  const result = sampleAffine({ x: coefficients, displacement }, { ...options, matrix: shifted, interpolation: 'cubic', padding: sampling.padding === 'zeros' || sampling.padding === 'halfVoxel' ? 'zeros' : 'border' });
   coefficients.dispose();
   return result;
 }

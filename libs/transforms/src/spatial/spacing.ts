@@ -14,6 +14,8 @@ export interface SpacingSettings {
    * the outermost voxel centers (MONAI's default); `edges`, the first voxel's outer face (MONAI's scale_extent).
    */
   readonly extent?: 'center' | 'edges' | 'corners';
+  /** How sizes round; `down` is TorchIO's rule. Default: to nearest, half to even. */
+  readonly rounding?: 'nearest' | 'down';
   /** Axes of the result run along the world axes. */
   readonly diagonal?: boolean;
   /** Axes whose spacing lies between these bounds (and the target) keep it. */
@@ -25,7 +27,7 @@ export interface SpacingSettings {
 
 const NEAR = 1e-3;
 
-export function spacingPlacement(grid: Grid, { spacingMm, extent = 'center', diagonal: straight = false, minMm, maxMm, alignCorners = false }: SpacingSettings): Placement {
+export function spacingPlacement(grid: Grid, { spacingMm, extent = 'center', rounding = 'nearest', diagonal: straight = false, minMm, maxMm, alignCorners = false }: SpacingSettings): Placement {
   const current = spacingOf(grid);
   if (!current.every((mm) => mm > 0)) throw new TransformError(`spacing: the image has a voxel size of 0 mm ([${current.join(', ')}]); its geometry is broken.`, { current });
   const target = current.map((mm, axis) => {
@@ -41,7 +43,7 @@ export function spacingPlacement(grid: Grid, { spacingMm, extent = 'center', dia
   const corners = Array.from({ length: 8 }, (_, k) => applyTo(compose(inverse, fromAffine(grid.affine)), [0, 1, 2].map((axis) => ((k >> axis) & 1 ? grid.shape[axis]! - 1 + edge : -edge))));
   const low = [0, 1, 2].map((axis) => Math.min(...corners.map((corner) => corner[axis]!)));
   const reach = [0, 1, 2].map((axis) => Math.max(...corners.map((corner) => corner[axis]!)) - low[axis]!);
-  const shape = reach.map((e) => Math.max(1, extent === 'corners' ? roundHalfEven(e + 1) : roundHalfEven(e))) as unknown as PerAxis;
+  const shape = reach.map((e) => Math.max(1, extent === 'corners' ? roundHalfEven(e + 1) : rounding === 'down' ? Math.floor(e + 1e-9) : roundHalfEven(e))) as unknown as PerAxis;
   const origin = extent === 'center' ? centerOrigin(grid, shape, turned) : extent === 'edges' ? edgeOrigin(grid, shape, straight, turned, low) : cornerOrigin(grid, shape, turned, corners, low);
   const after: Grid = { shape, affine: toAffine(turned.map((value, k) => (k % 4 === 3 ? origin[Math.floor(k / 4)]! : value))) };
   const matrix = between(grid, after);

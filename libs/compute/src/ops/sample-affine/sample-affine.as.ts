@@ -9,7 +9,8 @@ const HALF: f64 = 0.5000001;
 function settle(p: f64, n: i32, padding: i32): f64 {
   if (padding == 0) return p;
   const last = <f64>(n - 1);
-  if (padding == 1) return min(last, max<f64>(0, p));
+  if (padding == 3 && !(p >= -0.5 && p < <f64>n - 0.5)) return NaN;
+  if (padding != 2) return min(last, max<f64>(0, p));
   const period = <f64>(2 * n);
   let folded = Math.abs(p + 0.5);
   folded -= period * Math.floor(folded / period);
@@ -245,7 +246,7 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
       let inside = false;
       if (linear) {
         inside = p0 >= low0 && p1 >= low1 && p2 >= low2 && p0 <= high0 && p1 <= high1 && p2 <= high2;
-        inside = inside || padding != 0;
+        inside = inside || padding == 1 || padding == 2;
         p0 = settle(p0, nz, 1);
         p1 = settle(p1, ny, 1);
         p2 = settle(p2, nx, 1);

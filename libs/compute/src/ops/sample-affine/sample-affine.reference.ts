@@ -20,7 +20,8 @@ function place(position: readonly number[], space: readonly number[], padding: s
   if (padding === 'zeros') return position;
   return position.map((p, axis) => {
     const n = space[axis]!;
-    if (padding === 'border') return Math.min(n - 1, Math.max(0, p));
+    if (padding === 'halfVoxel' && !(p >= -0.5 && p < n - 0.5)) return NaN;
+    if (padding !== 'reflect') return Math.min(n - 1, Math.max(0, p));
     const folded = Math.abs(p + 0.5) % (2 * n);
     return Math.min(n - 1, Math.max(0, (folded > n ? 2 * n - folded : folded) - 0.5));
   });
@@ -41,6 +42,7 @@ function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>
   const space = [nz!, ny!, nx!];
   return (c, position) => {
     const p = place(position, space, padding);
+    if (p.some(Number.isNaN)) return fill;
     const at = (index: readonly number[]): number =>
       index.some((k, axis) => !(k >= 0 && k < space[axis]!)) ? fill : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
     if (interpolation === 'nearest') return at(p.map(roundUp));
@@ -71,8 +73,10 @@ function labelSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>
   const space = [nz!, ny!, nx!];
   return (c, position) => {
     if (padding === 'zeros' && position.some((p, axis) => !(p >= (bounds?.[axis] ?? 0) && p <= (bounds?.[axis + 3] ?? space[axis]! - 1)))) return fill;
+    const settled = place(position, space, padding === 'zeros' ? 'border' : padding);
+    if (settled.some(Number.isNaN)) return fill;
     const weights = new Map<number, number>();
-    eachNeighbor(place(position, space, padding === 'zeros' ? 'border' : padding), (index, weight) => {
+    eachNeighbor(settled, (index, weight) => {
       if (weight === 0) return;
       const label = data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
       weights.set(label, Math.fround((weights.get(label) ?? 0) + Math.fround(1000 * Math.fround(weight))));

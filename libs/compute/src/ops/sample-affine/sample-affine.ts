@@ -5,7 +5,8 @@
  * Shape: x f32 or i32 [C, z, y, x], displacement f32 [3, ...shape] -> [C, ...shape].
  * `linear` on i32 gives the label of the greatest linear weight (weights in steps of half precision of 1000, the lowest label
  * of equals: nnU-Net's rule). `zeros` blends with `fill` beyond the outermost voxel centers; on i32 a position beyond them
- * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5. `nearest` rounds ties up.
+ * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5;
+ * `halfVoxel` clamps up to half a voxel beyond the centers and gives `fill` further out (ITK's rule). `nearest` rounds ties up.
  * Source: the conventions of PyTorch's grid_sample without aligned corners.
  */
 import { defineOp } from '../../op/op.ts';
@@ -20,14 +21,14 @@ export interface SampleAffineOptions {
   /** Twelve numbers, row-major 3x4. */
   readonly matrix: readonly number[];
   readonly interpolation: 'nearest' | 'linear' | 'cubic';
-  readonly padding: 'zeros' | 'border' | 'reflect';
+  readonly padding: 'zeros' | 'border' | 'reflect' | 'halfVoxel';
   readonly fill: number;
   /** Labels with linear weights and zeros: positions [low z, y, x, high z, y, x] that count as inside; null: the outermost centers. */
   readonly bounds: readonly number[] | null;
 }
 
 const INTERPOLATIONS = ['nearest', 'linear', 'cubic'] as const;
-const PADDINGS = ['zeros', 'border', 'reflect'] as const;
+const PADDINGS = ['zeros', 'border', 'reflect', 'halfVoxel'] as const;
 
 const wasm: WasmKernel<SampleAffineOptions> = {
   lower: ({ inputs: { x, displacement }, outputs: [y], options: { shape, matrix, interpolation, padding, fill, bounds } }) => [
@@ -61,7 +62,7 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
     if (matrix.length !== 12 || !matrix.every(Number.isFinite))
       throw new ShapeError(`sampleAffine: matrix is twelve finite numbers, row-major 3x4, came [${matrix.join(', ')}].`, { matrix });
     if (!PADDINGS.includes(padding) || !INTERPOLATIONS.includes(interpolation) || (interpolation === 'cubic' && x.dtype !== 'f32'))
-      throw new ShapeError(`sampleAffine: interpolation is nearest, linear or (f32 only) cubic, and padding zeros, border or reflect; came ${interpolation} and ${padding} for ${x.dtype}.`, { interpolation, padding });
+      throw new ShapeError(`sampleAffine: interpolation is nearest, linear or (f32 only) cubic, and padding ${PADDINGS.join(', ')}; came ${interpolation} and ${padding} for ${x.dtype}.`, { interpolation, padding });
     if (displacement) {
       const field = expectVolume('sampleAffine', 'displacement', displacement, 'f32');
       if (displacement.shape[0] !== 3 || field.some((n, axis) => n !== space[axis]))
@@ -71,7 +72,7 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
   },
   kernels: { reference, wasm },
   cases: [
-    ...(['zeros', 'border', 'reflect'] as const).flatMap((padding) => [
+    ...PADDINGS.flatMap((padding) => [
       { name: `linear, ${padding}`, inputs: { x: { shape: [2, 5, 6, 7] }, displacement: undefined }, options: options({ padding }), gradient: false },
       { name: `nearest, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined }, options: options({ padding, interpolation: 'nearest' as const }), gradient: false },
       { name: `labels, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' as const, fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ padding, fill: -1 }), gradient: false },
