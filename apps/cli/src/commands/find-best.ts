@@ -84,7 +84,7 @@ async function findBestModel(context: Context, spec: string, flags: FindBestFlag
   for (const candidate of best.candidates) await keepSummary(dataset, folderOf(candidate), candidate.summary);
   const folder = folderOf(best.best);
   if (best.best.members.length > 1)
-    for (const name of ['plans.json', 'dataset.json']) await copyFrom(of(best.best.members[0]!).model, folder, name);
+    for (const name of ['plans.json', 'dataset.json']) await copyFrom(of(best.best.members[0]!).folder, folder, name);
   await writePostprocessed(dataset, folder, cases, best.postprocessing.steps, best.postprocessing.after);
   await writeWhole(join(folder, 'postprocessing.json'), writePostprocessing(best.postprocessing));
 

@@ -7,7 +7,7 @@ import { copyFile, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { InputError } from '../exit.ts';
-import { exists } from '../files.ts';
+import { exists, writeJson } from '../files.ts';
 import type { KnownDataset } from './known-dataset.ts';
 import { caseNames } from './label-files.ts';
 import { saveSummary, scorePairs } from './scoring.ts';
@@ -55,7 +55,8 @@ export async function gatherFolds(dataset: KnownDataset, identity: ModelIdentity
   }
   await mkdir(folder, { recursive: true });
   for (const [id, from] of validation) await copyWhole(join(from, id + ending), join(folder, id + ending));
-  for (const name of ['plans.json', 'dataset.json']) if (exists(join(model, name))) await copyWhole(join(model, name), join(folder, name));
+  await writeJson(join(folder, 'dataset.json'), dataset.datasetJson);
+  if (exists(join(model, 'plans.json'))) await copyWhole(join(model, 'plans.json'), join(folder, 'plans.json'));
   return { identity, model, folder, validation };
 }
 

@@ -3,7 +3,6 @@ import type { LabelMap } from '@voxelwise/ensemble';
 import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { InputError } from '../exit.ts';
 import { exists } from '../files.ts';
 

@@ -1,0 +1,109 @@
+/** Commands around data, on small made-up files; and the help of every command. */
+import { writeVolume } from '@voxelwise/io/node';
+import { readVolume } from '@voxelwise/io/node';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../exit.ts';
+import { makeProgram } from '../program.ts';
+import { runLine, temporaryFolder } from '../testing/command-line.ts';
+
+const work = temporaryFolder();
+afterAll(work.remove);
+
+const grid = { shape: [3, 4, 5], affine: Float64Array.of(0, 0, 1, -7, 0, 1.5, 0, 3, 2, 0, 0, 11, 0, 0, 0, 1) } as const;
+const ids = Array.from({ length: 6 }, (_, i) => `patient${i >> 1}_scan${i}`);
+
+beforeAll(async () => {
+  mkdirSync(work.at('scans'));
+  mkdirSync(work.at('masks'));
+  for (const [k, id] of ids.entries()) {
+    await writeVolume(work.at('scans', `${id}.nii.gz`), { grid: grid as never, kind: 'intensity', channels: ['CT'], voxels: Float32Array.from({ length: 60 }, (_, i) => i * 1.5 + k) });
+    await writeVolume(work.at('masks', `${id}.nii.gz`), { grid: grid as never, kind: 'labels', channels: ['labels'], voxels: Uint8Array.from({ length: 60 }, (_, i) => (i + k) % 3) });
+  }
+});
+
+describe('data commands', () => {
+  it('makes a data set of loose folders, copying nothing, and its folds', async () => {
+    const made = await runLine(['init', '--images', work.at('scans'), '--labels', work.at('masks'), '--name', 'Dataset012_Liver', '--label-names', 'liver,tumor', '--channels', 'CT', '--workspace', work.at('ws')]);
+    expect(made.cases).toBe(6);
+    const again = await runLine(['init', '--images', work.at('scans'), '--labels', work.at('masks'), '--name', 'Dataset012_Liver', '--label-names', 'liver,tumor', '--channels', 'CT', '--workspace', work.at('ws')]);
+    expect(again).toEqual(made);
+    const fingerprint = await runLine(['fingerprint', '12', '--workspace', work.at('ws')]);
+    expect(fingerprint.cases).toBe(6);
+    const splits = await runLine(['splits', 'make', '12', '--folds', '3', '--group', '^(patient\\d+)', '--workspace', work.at('ws')]);
+    const folds = JSON.parse(readFileSync(splits.splits as string, 'utf8')) as { train: string[]; val: string[] }[];
+    for (const { train, val } of folds) for (const id of val) expect(train.some((other) => other.startsWith(id.split('_')[0]!))).toBe(false);
+    expect(folds.flatMap((fold) => fold.val).sort()).toEqual(ids);
+  });
+
+  it('converts a data set to nnU-Net’s layout', async () => {
+    const made = await runLine(['nnUNetv2_convert_MSD_dataset', '-i', work.at('ws', 'raw', 'Dataset012_Liver'), '-overwrite_id', '33', '--workspace', work.at('ws')]);
+    expect(made).toMatchObject({ dataset: 'Dataset033_Liver', cases: 6 });
+    const image = await readVolume(work.at('ws', 'raw', 'Dataset033_Liver', 'imagesTr', `${ids[3]!}_0000.nii.gz`));
+    expect(image.voxels[7]).toBe(7 * 1.5 + 3);
+    expect((await runLine(['fingerprint', '33', '--workspace', work.at('ws')])).cases).toBe(6);
+  });
+
+  it('converts volumes there and back', async () => {
+    const source = work.at('scans', `${ids[1]!}.nii.gz`);
+    await runLine(['convert', source, '--out', work.at('a.nrrd')]);
+    await runLine(['convert', work.at('a.nrrd'), '--out', work.at('a.mha')]);
+    await runLine(['convert', work.at('a.mha'), '--to', 'nifti', '--out', work.at('back')]);
+    const [before, after] = [await readVolume(source), await readVolume(work.at('back', 'a.nii.gz'))];
+    expect(after.voxels).toEqual(before.voxels);
+    after.grid.affine.forEach((value, i) => expect(value).toBeCloseTo(before.grid.affine[i]!, 5));
+    const all = await runLine(['convert', work.at('masks'), '--to', 'mha', '--out', work.at('many')]);
+    expect(all.files).toHaveLength(6);
+  });
+
+  it('compares models and forces difficult cases into training', async () => {
+    for (const [name, shift] of [['a', 0], ['b', 1]] as const) {
+      mkdirSync(work.at(name), { recursive: true });
+      for (const [k, id] of ids.entries()) {
+        const truth = await readVolume(work.at('masks', `${id}.nii.gz`));
+        await writeVolume(work.at(name, `${id}.nii.gz`), { ...truth, voxels: Uint8Array.from(truth.voxels, (label, i) => (i < (k === 2 ? 60 * shift : 10 * shift) ? 0 : label)) });
+      }
+      await runLine(['nnUNetv2_evaluate_simple', work.at('masks'), work.at(name), '-l', '1', '2']);
+    }
+    const found = await runLine(['compare', work.at('a'), work.at('b', 'summary.json')]);
+    expect(found).toMatchObject({ verdict: 'A is better', cases: 6, meanA: 1 });
+    expect((await runLine(['compare', work.at('a'), work.at('a')])).verdict).toBe('noise');
+    const splits = await runLine(['splits', 'make', '12', '--folds', '2', '--force-train-where', 'dice<0.1', '--summary', work.at('b', 'summary.json'), '--out', work.at('s.json'), '--workspace', work.at('ws')]);
+    expect(splits.alwaysTrain).toEqual([ids[2]]);
+    const folds = JSON.parse(readFileSync(work.at('s.json'), 'utf8')) as { train: string[] }[];
+    for (const { train } of folds) expect(train).toContain(ids[2]);
+  });
+
+  it('tells stable scores from unstable ones', async () => {
+    const [a, b] = [work.at('masks', `${ids[0]!}.nii.gz`), work.at('masks', `${ids[1]!}.nii.gz`)];
+    expect((await runLine(['stability', '--prediction', a, '--annotations', a, a, '--labels', '1,1+2'])).perClass['(1, 2)'].verdict).toBe('stable');
+    expect((await runLine(['stability', '--prediction', a, '--annotations', a, b, '--labels', '1'])).perClass['1'].dice).toEqual([1, 0]);
+  });
+
+  it('says what is wrong by its exit code', async () => {
+    writeFileSync(work.at('broken.json'), '{');
+    const lines: [number, string[]][] = [
+      [2, ['convert', work.at('scans'), '--out', work.at('x'), '--to', 'gif']],
+      [2, ['convert', work.at('a.mha'), '--out', work.at('x.dcm'), '--to', 'dicom-seg']],
+      [3, ['convert', work.at('missing.nii'), '--out', work.at('x.nrrd')]],
+      [3, ['init', '--images', work.at('none'), '--labels', work.at('masks'), '--name', 'X', '--label-names', 'a']],
+      [2, ['init', '--images', work.at('scans'), '--labels', work.at('masks'), '--name', '../X', '--label-names', 'a']],
+      [3, ['compare', work.at('a'), work.at('broken.json')]],
+      [2, ['splits', 'make', '12', '--force-train-where', 'dice<0.1', '--workspace', work.at('ws')]],
+      [2, ['postprocess', 'wash', '--input', work.at('a')]],
+      [2, ['export', '--model', work.at('a'), '--to', 'gif', '--out', work.at('x')]],
+      [3, ['stability', '--prediction', work.at('masks', `${ids[0]!}.nii.gz`), '--annotations', work.at('none.nii.gz'), '--labels', '1']],
+    ];
+    for (const [code, line] of lines) expect(await runLine(line).then(() => 0, exitCodeOf), line.join(' ')).toBe(code);
+  });
+});
+
+describe('help', () => {
+  const program = makeProgram({ signal: new AbortController().signal, environment: {} });
+  it.each(program.commands.map((command) => command.name()))('%s shows two examples', (name) => {
+    let text = '';
+    const command = program.commands.find((one) => one.name() === name)!;
+    command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+    expect(text.match(new RegExp(`^ {2}\\$ voxelwise ${name}\\b`, 'gm'))?.length).toBeGreaterThanOrEqual(2);
+  });
+});
