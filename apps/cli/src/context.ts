@@ -28,8 +28,8 @@ export interface Context {
   readonly workspaceFlag: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
-  /** Runs another command line and returns its document. */
-  readonly run: (words: readonly string[]) => Promise<unknown>;
+  /** Runs another command line, with more environment if given, and returns its document. */
+  readonly run: (words: readonly string[], environment?: Readonly<Record<string, string>>) => Promise<unknown>;
 }
 
 /** What the program around a command gives it. */

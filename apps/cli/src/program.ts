@@ -18,6 +18,7 @@ import { predictCommand } from './commands/predict.ts';
 import { preprocessCommand } from './commands/preprocess.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
+import { runnerCommand } from './commands/runner.ts';
 import { splitsCommand } from './commands/splits.ts';
 import { trainCommand } from './commands/train.ts';
 import { upstreamCommands } from './commands/upstream.ts';
@@ -43,14 +44,14 @@ const COMMANDS: readonly CommandDefinition[] = [
   runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
   findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand, exportCommand, importCommand, movePlansCommand,
   initCommand, splitsCommand, compareCommand, stabilityCommand, convertCommand,
-  ...upstreamCommands,
+  runnerCommand, ...upstreamCommands,
 ];
 
 export function makeProgram(surroundings: Surroundings): Command {
   /** Another command line in the same surroundings; what it would print as JSON is returned. */
-  const run = async (words: readonly string[]): Promise<unknown> => {
+  const run: Context['run'] = async (words, environment = {}) => {
     let document: unknown;
-    await makeProgram({ ...surroundings, onDocument: (value) => (document = value) }).parseAsync(words, { from: 'user' });
+    await makeProgram({ ...surroundings, environment: { ...surroundings.environment, ...environment }, onDocument: (value) => (document = value) }).parseAsync(words, { from: 'user' });
     return document;
   };
   const program = new Command('voxelwise')

@@ -98,6 +98,24 @@ describe('data commands', () => {
   });
 });
 
+describe('runner', () => {
+  it('runs the verbs of a YAML file', async () => {
+    writeFileSync(work.at('datalist.json'), JSON.stringify({ training: ids.map((id, k) => ({ image: `scans/${id}.nii.gz`, label: `masks/${id}.nii.gz`, fold: k % 3 })), testing: [] }));
+    const roots = { nnunet_raw: work.at('r'), nnunet_preprocessed: work.at('p'), nnunet_results: work.at('t') };
+    const lines = [`modality: CT`, `datalist: ${work.at('datalist.json')}`, `dataroot: ${work.path}`, 'dataset_name_or_id: 7', ...Object.entries(roots).map(([key, value]) => `${key}: ${value}`)];
+    writeFileSync(work.at('input.yaml'), lines.join('\n'));
+    const converted = await runLine(['runner', 'convert_dataset', '--input_config', work.at('input.yaml')]);
+    expect(converted.steps[0]).toMatchObject({ cases: 6, test: 0 });
+    const folder = converted.steps[0].dataset as string;
+    expect(JSON.parse(readFileSync(`${folder}/dataset.json`, 'utf8'))).toMatchObject({ labels: { background: 0, class1: 1, class2: 2 }, channel_names: { 0: 'CT' } });
+    const planned = await runLine(['runner', 'plan_experiments', '--input_config', work.at('input.yaml')]);
+    expect(planned.steps[0].plans).toContain(work.at('p'));
+    expect(await runLine(['runner', 'dance', '--input_config', work.at('input.yaml')]).then(() => 0, exitCodeOf)).toBe(2);
+    writeFileSync(work.at('bad.yaml'), 'modality: CT');
+    expect(await runLine(['runner', 'train', '--input_config', work.at('bad.yaml')]).then(() => 0, exitCodeOf)).toBe(3);
+  });
+});
+
 describe('help', () => {
   const program = makeProgram({ signal: new AbortController().signal, environment: {} });
   it.each(program.commands.map((command) => command.name()))('%s shows two examples', (name) => {
