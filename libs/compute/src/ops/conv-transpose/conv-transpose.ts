@@ -6,7 +6,14 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { requireBias } from '../conv/conv.ts';
 import { referenceInputGradient } from '../conv/conv.reference.ts';
 import { imageLayout, lowerProduct } from '../conv/conv.wasm.ts';
-import { convGeometry, multiplyAdds, perAxis, requireImage, type ConvGeometry, type ConvOptions } from '../conv/geometry.ts';
+import {
+  convGeometry,
+  multiplyAdds,
+  perAxis,
+  requireImage,
+  type ConvGeometry,
+  type ConvOptions,
+} from '../conv/geometry.ts';
 import { lowerGpuProduct } from '../conv/conv.webgpu.ts';
 
 export interface ConvTransposeOptions extends ConvOptions {
@@ -18,13 +25,21 @@ export interface ConvTransposeOptions extends ConvOptions {
 export function transposeGeometry(x: Shape, weight: Shape, options: ConvTransposeOptions): ConvGeometry {
   const axes = x.length - 2;
   if (weight[0] !== x[1] || weight.length !== x.length)
-    throw new ShapeError(`convTranspose: weight is [inputs, outputs, kernel…] with as many inputs and axes as x has channels and axes; x is [${x.join(', ')}], weight is [${weight.join(', ')}].`, { op: 'convTranspose', x, weight });
+    throw new ShapeError(
+      `convTranspose: weight is [inputs, outputs, kernel…] with as many inputs and axes as x has channels and axes; x is [${x.join(', ')}], weight is [${weight.join(', ')}].`,
+      { op: 'convTranspose', x, weight },
+    );
   const stride = perAxis('convTranspose', 'stride', options.stride, axes, 1);
   const padding = perAxis('convTranspose', 'padding', options.padding, axes, 0);
   const extra = perAxis('convTranspose', 'outputPadding', options.outputPadding, axes, 0);
   if (extra.some((n, axis) => n >= stride[axis]!))
-    throw new ShapeError(`convTranspose: outputPadding [${extra.join(', ')}] must be below the stride [${stride.join(', ')}].`, { op: 'convTranspose', outputPadding: extra, stride });
-  const output = stride.map((s, axis) => (x[axis + 2]! - 1) * s - 2 * padding[axis]! + weight[axis + 2]! + extra[axis]!);
+    throw new ShapeError(
+      `convTranspose: outputPadding [${extra.join(', ')}] must be below the stride [${stride.join(', ')}].`,
+      { op: 'convTranspose', outputPadding: extra, stride },
+    );
+  const output = stride.map(
+    (s, axis) => (x[axis + 2]! - 1) * s - 2 * padding[axis]! + weight[axis + 2]! + extra[axis]!,
+  );
   return convGeometry('convTranspose', [x[0]!, weight[1]!, ...output], weight, { stride, padding });
 }
 
@@ -46,20 +61,41 @@ export const convTranspose = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor
     return { shape: [g.samples, g.inputs, ...(x.shape.length === 4 ? g.input.slice(1) : g.input)], dtype: 'f32' };
   },
   kernels: {
-    reference: ({ x, weight, bias }, options, [y]) => referenceInputGradient(transposeGeometry(x.shape, weight.shape, options), x.data, weight.data, bias?.data, y!.data),
+    reference: ({ x, weight, bias }, options, [y]) =>
+      referenceInputGradient(
+        transposeGeometry(x.shape, weight.shape, options),
+        x.data,
+        weight.data,
+        bias?.data,
+        y!.data,
+      ),
     wasm: {
-      layouts: ({ inputs }) => ({ inputs: { x: imageLayout(inputs['x']!.shape[1]!), weight: 'plain', bias: 'plain' }, outputs: ['blocked'] }),
+      layouts: ({ inputs }) => ({
+        inputs: { x: imageLayout(inputs['x']!.shape[1]!), weight: 'plain', bias: 'plain' },
+        outputs: ['blocked'],
+      }),
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
         const geometry = transposeGeometry(x!.shape, weight!.shape, context.options);
-        return lowerProduct(context, { geometry, transposed: true, from: x!, weight: weight!, bias, to: context.outputs[0]! }, context.options.algorithm);
+        return lowerProduct(
+          context,
+          { geometry, transposed: true, from: x!, weight: weight!, bias, to: context.outputs[0]! },
+          context.options.algorithm,
+        );
       },
     },
     webgpu: {
       halves: 'all',
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
-        return lowerGpuProduct(context, { geometry: transposeGeometry(x!.shape, weight!.shape, context.options), transposed: true, from: x!, weight: weight!, bias, to: context.outputs[0]! });
+        return lowerGpuProduct(context, {
+          geometry: transposeGeometry(x!.shape, weight!.shape, context.options),
+          transposed: true,
+          from: x!,
+          weight: weight!,
+          bias,
+          to: context.outputs[0]!,
+        });
       },
     },
   },
@@ -79,9 +115,19 @@ export const convTranspose = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor
 });
 
 function layer(
-  x: readonly number[], outputs: number, kernel: readonly number[], options: Partial<ConvTransposeOptions>, bias = true, gradient = false,
+  x: readonly number[],
+  outputs: number,
+  kernel: readonly number[],
+  options: Partial<ConvTransposeOptions>,
+  bias = true,
+  gradient = false,
 ): OpCase<{ x: Tensor; weight: Tensor; bias?: Tensor | undefined }, ConvTransposeOptions> {
   const weight = [x[1]!, outputs, ...kernel];
   const name = `[${x.join(', ')}] * [${weight.join(', ')}] ${JSON.stringify(options)}${bias ? ' with bias' : ''}`;
-  return { name, inputs: { x: { shape: x }, weight: { shape: weight }, bias: bias ? { shape: [outputs] } : undefined }, options, gradient };
+  return {
+    name,
+    inputs: { x: { shape: x }, weight: { shape: weight }, bias: bias ? { shape: [outputs] } : undefined },
+    options,
+    gradient,
+  };
 }

@@ -2,8 +2,17 @@ import { expect, it } from 'vitest';
 import { algorithmFits, chooseAlgorithm } from './choose.ts';
 import { convGeometry } from './geometry.ts';
 
-const layer = (inputs: number, outputs: number, size: readonly number[], stride = 1, kernel: readonly number[] = [3, 3, 3]) =>
-  convGeometry('conv', [2, inputs, ...size], [outputs, inputs, ...kernel], { stride, padding: kernel.map((k) => k >> 1) });
+const layer = (
+  inputs: number,
+  outputs: number,
+  size: readonly number[],
+  stride = 1,
+  kernel: readonly number[] = [3, 3, 3],
+) =>
+  convGeometry('conv', [2, inputs, ...size], [outputs, inputs, ...kernel], {
+    stride,
+    padding: kernel.map((k) => k >> 1),
+  });
 
 it('transforms all three axes of large volumes', () => {
   expect(chooseAlgorithm(layer(32, 32, [40, 56, 40]), 'output', 'auto')).toBe('F2x4x4');

@@ -10,7 +10,11 @@ export interface TileSize {
   readonly depth: 1 | 2;
 }
 
-export const TILES: Readonly<Record<Exclude<ChosenAlgorithm, 'direct'>, TileSize>> = { F2: { plane: 2, depth: 1 }, F4: { plane: 4, depth: 1 }, F2x4x4: { plane: 4, depth: 2 } };
+export const TILES: Readonly<Record<Exclude<ChosenAlgorithm, 'direct'>, TileSize>> = {
+  F2: { plane: 2, depth: 1 },
+  F4: { plane: 4, depth: 1 },
+  F2x4x4: { plane: 4, depth: 2 },
+};
 
 /** Cycles per byte of transformed weights: made, stored and read once per call; their gradient is also added up. */
 const WEIGHT_CYCLES = { output: 1.5, inputGradient: 1.5, weightGradient: 2.5 };
@@ -36,13 +40,22 @@ export function estimateCycles(g: ConvGeometry, task: ConvTask, algorithm: Chose
   const tiles = g.samples * Math.ceil(size[0] / depth) * Math.ceil(size[1] / plane) * Math.ceil(size[2] / plane);
   const positions = (plane + 2) ** 2 * (depth === 2 ? 4 : 1);
   const weights = positions * (depth === 2 ? 1 : g.kernel[0]) * pairs;
-  return (tiles * weights) / PRODUCTS_PER_CYCLE + TRANSFORM_CYCLES[depth] * tiles * positions * (padded(g.inputs) + padded(g.outputs)) + WEIGHT_CYCLES[task] * 4 * weights;
+  return (
+    (tiles * weights) / PRODUCTS_PER_CYCLE +
+    TRANSFORM_CYCLES[depth] * tiles * positions * (padded(g.inputs) + padded(g.outputs)) +
+    WEIGHT_CYCLES[task] * 4 * weights
+  );
 }
 
 /** Whether an algorithm can compute a layer: Winograd's needs 3×3 in the plane (and 3 in depth) and no strides. */
 export function algorithmFits(g: ConvGeometry, algorithm: ChosenAlgorithm): boolean {
   if (algorithm === 'direct') return true;
-  return g.kernel[1] === 3 && g.kernel[2] === 3 && g.stride.every((s) => s === 1) && (algorithm !== 'F2x4x4' || g.kernel[0] === 3);
+  return (
+    g.kernel[1] === 3 &&
+    g.kernel[2] === 3 &&
+    g.stride.every((s) => s === 1) &&
+    (algorithm !== 'F2x4x4' || g.kernel[0] === 3)
+  );
 }
 
 /**
@@ -50,8 +63,13 @@ export function algorithmFits(g: ConvGeometry, algorithm: ChosenAlgorithm): bool
  * gives way to its nearest that does: F2x4x4 to F4, every other to direct.
  */
 export function chooseAlgorithm(g: ConvGeometry, task: ConvTask, wanted: ConvAlgorithm): ChosenAlgorithm {
-  if (wanted !== 'auto') return algorithmFits(g, wanted) ? wanted : wanted === 'F2x4x4' && algorithmFits(g, 'F4') ? 'F4' : 'direct';
+  if (wanted !== 'auto')
+    return algorithmFits(g, wanted) ? wanted : wanted === 'F2x4x4' && algorithmFits(g, 'F4') ? 'F4' : 'direct';
   const summed = task === 'output' ? g.inputs : task === 'inputGradient' ? g.outputs : 0;
-  const candidates = (['direct', 'F2', 'F4', 'F2x4x4'] as const).filter((algorithm) => algorithmFits(g, algorithm) && (summed <= MOST_CHANNELS || !isLarge(algorithm)));
-  return candidates.reduce((best, algorithm) => (estimateCycles(g, task, algorithm) < estimateCycles(g, task, best) ? algorithm : best));
+  const candidates = (['direct', 'F2', 'F4', 'F2x4x4'] as const).filter(
+    (algorithm) => algorithmFits(g, algorithm) && (summed <= MOST_CHANNELS || !isLarge(algorithm)),
+  );
+  return candidates.reduce((best, algorithm) =>
+    estimateCycles(g, task, algorithm) < estimateCycles(g, task, best) ? algorithm : best,
+  );
 }

@@ -24,7 +24,12 @@ export interface ConvWeightGradientOptions extends ConvOptions {
 /** Throws: ShapeError if a convolution of that geometry does not make `dy`. */
 function requireOutput(op: string, g: ConvGeometry, dy: TensorSpec): void {
   const expected = [g.samples, g.outputs, ...ofRank(g.output, dy.shape.length)];
-  if (expected.some((n, axis) => n !== dy.shape[axis])) throw new ShapeError(`${op}: this convolution makes [${expected.join(', ')}]; dy is ${describe(dy)}.`, { op, expected, dy: dy.shape });
+  if (expected.some((n, axis) => n !== dy.shape[axis]))
+    throw new ShapeError(`${op}: this convolution makes [${expected.join(', ')}]; dy is ${describe(dy)}.`, {
+      op,
+      expected,
+      dy: dy.shape,
+    });
 }
 
 function inputGeometry(dy: Shape, weight: Shape, options: ConvInputGradientOptions): ConvGeometry {
@@ -47,24 +52,42 @@ export const convInputGradient = defineOp<{ dy: Tensor; weight: Tensor }, ConvIn
     return { shape: [g.samples, g.inputs, ...options.inputSize], dtype: 'f32' };
   },
   kernels: {
-    reference: ({ dy, weight }, options, [dx]) => referenceInputGradient(inputGeometry(dy.shape, weight.shape, options), dy.data, weight.data, undefined, dx!.data),
+    reference: ({ dy, weight }, options, [dx]) =>
+      referenceInputGradient(inputGeometry(dy.shape, weight.shape, options), dy.data, weight.data, undefined, dx!.data),
     wasm: {
-      layouts: ({ inputs }) => ({ inputs: { dy: imageLayout(inputs['dy']!.shape[1]!), weight: 'plain' }, outputs: ['blocked'] }),
+      layouts: ({ inputs }) => ({
+        inputs: { dy: imageLayout(inputs['dy']!.shape[1]!), weight: 'plain' },
+        outputs: ['blocked'],
+      }),
       lower: (context) => {
         const { dy, weight } = context.inputs;
         const geometry = inputGeometry(dy!.shape, weight!.shape, context.options);
-        return lowerProduct(context, { geometry, transposed: true, from: dy!, weight: weight!, bias: undefined, to: context.outputs[0]! }, context.options.algorithm);
+        return lowerProduct(
+          context,
+          { geometry, transposed: true, from: dy!, weight: weight!, bias: undefined, to: context.outputs[0]! },
+          context.options.algorithm,
+        );
       },
     },
     webgpu: {
       halves: 'all',
       lower: (context) => {
         const { dy, weight } = context.inputs;
-        return lowerGpuProduct(context, { geometry: inputGeometry(dy!.shape, weight!.shape, context.options), transposed: true, from: dy!, weight: weight!, bias: undefined, to: context.outputs[0]! });
+        return lowerGpuProduct(context, {
+          geometry: inputGeometry(dy!.shape, weight!.shape, context.options),
+          transposed: true,
+          from: dy!,
+          weight: weight!,
+          bias: undefined,
+          to: context.outputs[0]!,
+        });
       },
     },
   },
-  cases: gradientCases((dy, weight, size) => ({ inputs: { dy: { shape: dy }, weight: { shape: weight } }, extra: { inputSize: size.input } })),
+  cases: gradientCases((dy, weight, size) => ({
+    inputs: { dy: { shape: dy }, weight: { shape: weight } },
+    extra: { inputSize: size.input },
+  })),
   tolerance: { f32: 3e-5, f16: 2e-2 },
   multiplyAdds: ({ dy, weight }, options) => multiplyAdds(inputGeometry(dy.shape, weight.shape, options)),
 });
@@ -81,23 +104,43 @@ export const convWeightGradient = defineOp<{ x: Tensor; dy: Tensor }, ConvWeight
     return { shape: [g.outputs, g.inputs, ...options.kernel], dtype: 'f32' };
   },
   kernels: {
-    reference: ({ x, dy }, options, [dw]) => referenceWeightGradient(weightGeometry(x.shape, dy.shape, options), x.data, dy.data, dw!.data),
+    reference: ({ x, dy }, options, [dw]) =>
+      referenceWeightGradient(weightGeometry(x.shape, dy.shape, options), x.data, dy.data, dw!.data),
     wasm: {
-      layouts: ({ inputs }) => ({ inputs: { x: imageLayout(inputs['x']!.shape[1]!), dy: 'blocked' }, outputs: ['plain'] }),
+      layouts: ({ inputs }) => ({
+        inputs: { x: imageLayout(inputs['x']!.shape[1]!), dy: 'blocked' },
+        outputs: ['plain'],
+      }),
       lower: (context) => {
         const { x, dy } = context.inputs;
-        return lowerWeightGradient(context, weightGeometry(x!.shape, dy!.shape, context.options), x!, dy!, context.outputs[0]!, context.options.algorithm);
+        return lowerWeightGradient(
+          context,
+          weightGeometry(x!.shape, dy!.shape, context.options),
+          x!,
+          dy!,
+          context.outputs[0]!,
+          context.options.algorithm,
+        );
       },
     },
     webgpu: {
       halves: 'inputs',
       lower: (context) => {
         const { x, dy } = context.inputs;
-        return lowerGpuWeightGradient(context, weightGeometry(x!.shape, dy!.shape, context.options), x!, dy!, context.outputs[0]!);
+        return lowerGpuWeightGradient(
+          context,
+          weightGeometry(x!.shape, dy!.shape, context.options),
+          x!,
+          dy!,
+          context.outputs[0]!,
+        );
       },
     },
   },
-  cases: gradientCases((dy, _weight, size) => ({ inputs: { x: { shape: size.x }, dy: { shape: dy } }, extra: { kernel: size.kernel } })),
+  cases: gradientCases((dy, _weight, size) => ({
+    inputs: { x: { shape: size.x }, dy: { shape: dy } },
+    extra: { kernel: size.kernel },
+  })),
   tolerance: { f32: 3e-5, f16: 2e-2 },
   multiplyAdds: ({ x, dy }, options) => multiplyAdds(weightGeometry(x.shape, dy.shape, options)),
 });
@@ -116,7 +159,8 @@ export const convBiasGradient = defineOp<{ dy: Tensor }>({
       const voxels = space.reduce((all, n) => all * n, 1);
       for (let c = 0; c < channels; c++) {
         let sum = 0;
-        for (let n = 0; n < samples; n++) for (let v = 0; v < voxels; v++) sum += dy.data[(n * channels + c) * voxels + v]!;
+        for (let n = 0; n < samples; n++)
+          for (let v = 0; v < voxels; v++) sum += dy.data[(n * channels + c) * voxels + v]!;
         db!.data[c] = sum;
       }
     },
@@ -124,7 +168,10 @@ export const convBiasGradient = defineOp<{ dy: Tensor }>({
       layouts: () => ({ inputs: { dy: 'blocked' }, outputs: ['plain'] }),
       lower: (context) => lowerBiasGradient(context, context.inputs['dy']!, context.outputs[0]!),
     },
-    webgpu: { halves: 'inputs', lower: (context) => lowerGpuChannelSum(context, context.inputs['dy']!, context.outputs[0]!) },
+    webgpu: {
+      halves: 'inputs',
+      lower: (context) => lowerGpuChannelSum(context, context.inputs['dy']!, context.outputs[0]!),
+    },
   },
   cases: [
     { name: '3D', inputs: { dy: { shape: [2, 11, 3, 4, 5] } } },
@@ -141,13 +188,24 @@ interface CaseSize {
 }
 
 /** The cases of the convolution, seen from its gradients. */
-function gradientCases<C, R>(make: (dy: Shape, weight: Shape, size: CaseSize) => { inputs: C; extra: Partial<R> }): OpCase<never, R>[] {
+function gradientCases<C, R>(
+  make: (dy: Shape, weight: Shape, size: CaseSize) => { inputs: C; extra: Partial<R> },
+): OpCase<never, R>[] {
   return convCases.map((item) => {
     const x = item.inputs.x.shape;
     const weight = item.inputs.weight.shape;
     const options = { stride: 1, padding: 0, ...item.options };
     const g = convGeometry('conv', x, weight, options);
-    const { inputs, extra } = make([g.samples, g.outputs, ...ofRank(g.output, x.length)], weight, { x, input: x.slice(2), kernel: weight.slice(2) });
-    return { name: item.name, inputs, options: { ...item.options, ...extra }, gradient: item.gradient } as unknown as OpCase<never, R>;
+    const { inputs, extra } = make([g.samples, g.outputs, ...ofRank(g.output, x.length)], weight, {
+      x,
+      input: x.slice(2),
+      kernel: weight.slice(2),
+    });
+    return {
+      name: item.name,
+      inputs,
+      options: { ...item.options, ...extra },
+      gradient: item.gradient,
+    } as unknown as OpCase<never, R>;
   });
 }

@@ -5,10 +5,22 @@ import type { ConvOptions } from './geometry.ts';
 
 type ConvCase = OpCase<{ x: Tensor; weight: Tensor; bias?: Tensor | undefined }, ConvOptions>;
 
-function layer(x: readonly number[], outputs: number, kernel: readonly number[], options: Partial<ConvOptions>, bias = true, gradient = false): ConvCase {
+function layer(
+  x: readonly number[],
+  outputs: number,
+  kernel: readonly number[],
+  options: Partial<ConvOptions>,
+  bias = true,
+  gradient = false,
+): ConvCase {
   const weight = [outputs, x[1]!, ...kernel];
   const name = `[${x.join(', ')}] * [${weight.join(', ')}] ${JSON.stringify(options)}${bias ? ' with bias' : ''}`;
-  return { name, inputs: { x: { shape: x }, weight: { shape: weight }, bias: bias ? { shape: [outputs] } : undefined }, options, gradient };
+  return {
+    name,
+    inputs: { x: { shape: x }, weight: { shape: weight }, bias: bias ? { shape: [outputs] } : undefined },
+    options,
+    gradient,
+  };
 }
 
 export const convCases: readonly ConvCase[] = [

@@ -23,7 +23,11 @@ function products(g: ConvGeometry, visit: (x: number, weight: number, y: number)
                   for (let kx = 0; kx < kw; kx++) {
                     const ix = ox * g.stride[2] + kx - g.padding[2];
                     if (ix < 0 || ix >= w) continue;
-                    visit((((n * g.inputs + i) * d + iz) * h + iy) * w + ix, (((o * g.inputs + i) * kd + kz) * kh + ky) * kw + kx, y);
+                    visit(
+                      (((n * g.inputs + i) * d + iz) * h + iy) * w + ix,
+                      (((o * g.inputs + i) * kd + kz) * kh + ky) * kw + kx,
+                      y,
+                    );
                   }
                 }
               }
@@ -31,7 +35,13 @@ function products(g: ConvGeometry, visit: (x: number, weight: number, y: number)
 
 type Numbers = ArrayLike<number> & { [index: number]: number; length: number };
 
-export function referenceConv(g: ConvGeometry, x: Numbers, weight: Numbers, bias: Numbers | undefined, y: Numbers): void {
+export function referenceConv(
+  g: ConvGeometry,
+  x: Numbers,
+  weight: Numbers,
+  bias: Numbers | undefined,
+  y: Numbers,
+): void {
   const sums = new Float64Array(y.length);
   products(g, (i, k, o) => (sums[o]! += x[i]! * weight[k]!));
   addChannels(sums, bias, g.outputs, product(g.output));
@@ -39,7 +49,13 @@ export function referenceConv(g: ConvGeometry, x: Numbers, weight: Numbers, bias
 }
 
 /** Gradient of x; as a transposed convolution, `bias` is added per channel of x. */
-export function referenceInputGradient(g: ConvGeometry, dy: Numbers, weight: Numbers, bias: Numbers | undefined, dx: Numbers): void {
+export function referenceInputGradient(
+  g: ConvGeometry,
+  dy: Numbers,
+  weight: Numbers,
+  bias: Numbers | undefined,
+  dx: Numbers,
+): void {
   const sums = new Float64Array(dx.length);
   products(g, (i, k, o) => (sums[i]! += dy[o]! * weight[k]!));
   addChannels(sums, bias, g.inputs, product(g.input));
@@ -53,5 +69,6 @@ export function referenceWeightGradient(g: ConvGeometry, x: Numbers, dy: Numbers
 }
 
 function addChannels(values: Float64Array, bias: Numbers | undefined, channels: number, voxels: number): void {
-  if (bias !== undefined) for (let k = 0; k < values.length; k++) values[k]! += bias[Math.floor(k / voxels) % channels]!;
+  if (bias !== undefined)
+    for (let k = 0; k < values.length; k++) values[k]! += bias[Math.floor(k / voxels) % channels]!;
 }

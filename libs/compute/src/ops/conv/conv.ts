@@ -12,7 +12,11 @@ import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } fr
 /** Throws: ShapeError unless `bias` is [channels] or absent. */
 export function requireBias(op: string, bias: TensorSpec | undefined, channels: number): void {
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== channels))
-    throw new ShapeError(`${op}: bias has one number per output channel, [${channels}]; came ${describe(bias)}.`, { op, bias: bias.shape, channels });
+    throw new ShapeError(`${op}: bias has one number per output channel, [${channels}]; came ${describe(bias)}.`, {
+      op,
+      bias: bias.shape,
+      channels,
+    });
 }
 
 /**
@@ -33,21 +37,36 @@ export const conv = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor | undefi
     return { shape: [g.samples, g.outputs, ...ofRank(g.output, x.shape.length)], dtype: 'f32' };
   },
   kernels: {
-    reference: ({ x, weight, bias }, options, [y]) => referenceConv(convGeometry('conv', x.shape, weight.shape, options), x.data, weight.data, bias?.data, y!.data),
+    reference: ({ x, weight, bias }, options, [y]) =>
+      referenceConv(convGeometry('conv', x.shape, weight.shape, options), x.data, weight.data, bias?.data, y!.data),
     wasm: {
-      layouts: ({ inputs }) => ({ inputs: { x: imageLayout(inputs['x']!.shape[1]!), weight: 'plain', bias: 'plain' }, outputs: ['blocked'] }),
+      layouts: ({ inputs }) => ({
+        inputs: { x: imageLayout(inputs['x']!.shape[1]!), weight: 'plain', bias: 'plain' },
+        outputs: ['blocked'],
+      }),
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
         const options = context.options;
         const geometry = convGeometry('conv', x!.shape, weight!.shape, options);
-        return lowerProduct(context, { geometry, transposed: false, from: x!, weight: weight!, bias, to: context.outputs[0]! }, options.algorithm);
+        return lowerProduct(
+          context,
+          { geometry, transposed: false, from: x!, weight: weight!, bias, to: context.outputs[0]! },
+          options.algorithm,
+        );
       },
     },
     webgpu: {
       halves: 'all',
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
-        return lowerGpuProduct(context, { geometry: convGeometry('conv', x!.shape, weight!.shape, context.options), transposed: false, from: x!, weight: weight!, bias, to: context.outputs[0]! });
+        return lowerGpuProduct(context, {
+          geometry: convGeometry('conv', x!.shape, weight!.shape, context.options),
+          transposed: false,
+          from: x!,
+          weight: weight!,
+          bias,
+          to: context.outputs[0]!,
+        });
       },
     },
   },

@@ -9,13 +9,29 @@ import { lowerWinograd, lowerWinogradWeightGradient } from './winograd.wasm.ts';
 /** The layout in which kernels take an image of so many channels. */
 export const imageLayout = (channels: number): Layout => (channels <= FEW_CHANNELS ? 'plain' : 'blocked');
 
-export function lowerProduct(context: LoweringContext<unknown>, product: ConvProduct, wanted: ConvAlgorithm): KernelCall[] {
+export function lowerProduct(
+  context: LoweringContext<unknown>,
+  product: ConvProduct,
+  wanted: ConvAlgorithm,
+): KernelCall[] {
   // Few channels come in plain layout, which only the direct kernel reads.
-  const algorithm = product.from.layout === 'plain' ? 'direct' : chooseAlgorithm(product.geometry, product.transposed ? 'inputGradient' : 'output', wanted);
+  const algorithm =
+    product.from.layout === 'plain'
+      ? 'direct'
+      : chooseAlgorithm(product.geometry, product.transposed ? 'inputGradient' : 'output', wanted);
   return algorithm === 'direct' ? lowerDirect(context, product) : lowerWinograd(context, product, TILES[algorithm]);
 }
 
-export function lowerWeightGradient(context: LoweringContext<unknown>, geometry: ConvGeometry, x: WasmView, dy: WasmView, dw: WasmView, wanted: ConvAlgorithm): KernelCall[] {
+export function lowerWeightGradient(
+  context: LoweringContext<unknown>,
+  geometry: ConvGeometry,
+  x: WasmView,
+  dy: WasmView,
+  dw: WasmView,
+  wanted: ConvAlgorithm,
+): KernelCall[] {
   const algorithm = x.layout === 'plain' ? 'direct' : chooseAlgorithm(geometry, 'weightGradient', wanted);
-  return algorithm === 'direct' ? lowerDirectWeightGradient(context, geometry, x, dy, dw) : lowerWinogradWeightGradient(context, geometry, x, dy, dw, TILES[algorithm]);
+  return algorithm === 'direct'
+    ? lowerDirectWeightGradient(context, geometry, x, dy, dw)
+    : lowerWinogradWeightGradient(context, geometry, x, dy, dw, TILES[algorithm]);
 }

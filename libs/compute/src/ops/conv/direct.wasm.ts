@@ -1,5 +1,14 @@
 /** Lowers convolutions and transposed convolutions of any kernel, stride and padding to `conv_direct`. */
-import { int, pointer, scratchPointer, type KernelArgument, type KernelCall, type LoweringContext, type ScratchBuffer, type WasmView } from '../../devices/wasm/kernel.ts';
+import {
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type KernelCall,
+  type LoweringContext,
+  type ScratchBuffer,
+  type WasmView,
+} from '../../devices/wasm/kernel.ts';
 import { product, type ConvGeometry, type Triple } from './geometry.ts';
 
 /** One product of an image and weights: a convolution, or its transpose (from the output's side back to the input's). */
@@ -24,10 +33,21 @@ export const roundUp = (value: number, multiple: number): number => Math.ceil(va
 export const blocksOf = (channels: number): number => Math.ceil(channels / 8);
 
 /** The counters drawn from, and the bias padded to whole blocks: both set up by the call `begin`. */
-export function beginConv(context: LoweringContext<unknown>, counters: number, bias: WasmView | undefined, channels: number): { counters: ScratchBuffer; bias: ScratchBuffer; call: KernelCall } {
+export function beginConv(
+  context: LoweringContext<unknown>,
+  counters: number,
+  bias: WasmView | undefined,
+  channels: number,
+): { counters: ScratchBuffer; bias: ScratchBuffer; call: KernelCall } {
   const counterBuffer = context.scratch(counters * 4);
   const padded = context.scratch(blocksOf(channels) * 32);
-  const args = [scratchPointer(counterBuffer), int(counters), bias ? pointer(bias) : int(0), int(channels), scratchPointer(padded)];
+  const args = [
+    scratchPointer(counterBuffer),
+    int(counters),
+    bias ? pointer(bias) : int(0),
+    int(channels),
+    scratchPointer(padded),
+  ];
   return { counters: counterBuffer, bias: padded, call: { kernel: 'conv_begin', args } };
 }
 
@@ -54,7 +74,8 @@ function axisPhases(g: ConvGeometry, axis: 0 | 1 | 2, transposed: boolean): Axis
   const stride = g.stride[axis];
   return Array.from({ length: stride }, (_, phase) => {
     const taps: AxisTap[] = [];
-    for (let tap = kernel - 1; tap >= 0; tap--) if ((phase + padding - tap) % stride === 0) taps.push({ tap, offset: (phase + padding - tap) / stride });
+    for (let tap = kernel - 1; tap >= 0; tap--)
+      if ((phase + padding - tap) % stride === 0) taps.push({ tap, offset: (phase + padding - tap) / stride });
     return taps;
   });
 }
@@ -83,7 +104,10 @@ function phasesOf(g: ConvGeometry, transposed: boolean): { phases: Phase[]; lowe
   return { phases, lowest, span };
 }
 
-export function lowerDirect(context: LoweringContext<unknown>, { geometry: g, transposed, from, weight, bias, to }: ConvProduct): KernelCall[] {
+export function lowerDirect(
+  context: LoweringContext<unknown>,
+  { geometry: g, transposed, from, weight, bias, to }: ConvProduct,
+): KernelCall[] {
   const channels = transposed ? g.outputs : g.inputs;
   const outputs = transposed ? g.inputs : g.outputs;
   const blocks = blocksOf(outputs);
@@ -97,10 +121,16 @@ export function lowerDirect(context: LoweringContext<unknown>, { geometry: g, tr
   const { phases, lowest, span } = phasesOf(g, transposed);
   const counts = output.map((n, axis) => Math.ceil(n / step[axis]!)) as unknown as Triple;
 
-  const slabBytes = (z: number, y: number): number => ((z - 1) * stride[0] + span[0]) * ((y - 1) * stride[1] + span[1]) * ((counts[2] - 1) * stride[2] + span[2]) * padded * 4;
+  const slabBytes = (z: number, y: number): number =>
+    ((z - 1) * stride[0] + span[0]) *
+    ((y - 1) * stride[1] + span[1]) *
+    ((counts[2] - 1) * stride[2] + span[2]) *
+    padded *
+    4;
   let [boxZ, boxY] = counts;
   let group = blocks;
-  const pieces = (): number => g.samples * Math.ceil(counts[0] / boxZ) * Math.ceil(counts[1] / boxY) * Math.ceil(blocks / group);
+  const pieces = (): number =>
+    g.samples * Math.ceil(counts[0] / boxZ) * Math.ceil(counts[1] / boxY) * Math.ceil(blocks / group);
   const halve = (): void => {
     if (boxZ > 1 && (boxZ >= boxY / 4 || boxY === 1)) boxZ = Math.ceil(boxZ / 2);
     else boxY = Math.ceil(boxY / 2);
@@ -126,17 +156,53 @@ export function lowerDirect(context: LoweringContext<unknown>, { geometry: g, tr
   for (const { phase, runs, tapsPerRun, taps: offsets } of phases) {
     if (offsets.length > 0) {
       const strides = transposed ? [taps, g.inputs * taps] : [g.inputs * taps, taps];
-      const args = [pointer(weight), scratchPointer(packed, before * blocks * padded * 32), int(outputs), int(channels), int(padded), ...strides.map(int), int(offsets.length), { words: offsets.map(int) }];
+      const args = [
+        pointer(weight),
+        scratchPointer(packed, before * blocks * padded * 32),
+        int(outputs),
+        int(channels),
+        int(padded),
+        ...strides.map(int),
+        int(offsets.length),
+        { words: offsets.map(int) },
+      ];
       calls.push({ kernel: 'conv_pack', args });
     }
-    table.push(...phase.map(int), int(runs.length), int(tapsPerRun), int(before), { words: runs.length > 0 ? runs.flat().map(int) : [int(0)] });
+    table.push(...phase.map(int), int(runs.length), int(tapsPerRun), int(before), {
+      words: runs.length > 0 ? runs.flat().map(int) : [int(0)],
+    });
     before += offsets.length;
   }
-  const sizes = [blocked ? 1 : 0, g.samples, channels, padded, ...input, ...output, blocks, ...stride, ...step, ...lowest, ...span, boxZ, boxY, group, taps, phases.length];
+  const sizes = [
+    blocked ? 1 : 0,
+    g.samples,
+    channels,
+    padded,
+    ...input,
+    ...output,
+    blocks,
+    ...stride,
+    ...step,
+    ...lowest,
+    ...span,
+    boxZ,
+    boxY,
+    group,
+    taps,
+    phases.length,
+  ];
   calls.push({
     kernel: 'conv_direct',
     args: [
-      ...[pointer(from), scratchPointer(packed), scratchPointer(begin.bias), pointer(to), scratchPointer(scratch), int(perThread), scratchPointer(begin.counters)],
+      ...[
+        pointer(from),
+        scratchPointer(packed),
+        scratchPointer(begin.bias),
+        pointer(to),
+        scratchPointer(scratch),
+        int(perThread),
+        scratchPointer(begin.counters),
+      ],
       ...sizes.map(int),
       { words: table },
       ...[tables, gather ? 1 : 0, columns, outputs].map(int),

@@ -32,10 +32,19 @@ export interface ConvGeometry {
 }
 
 /** `value` for each of `rank - 2` spatial axes. Throws: ShapeError. */
-export function perAxis(op: string, name: string, value: number | readonly number[], axes: number, least: number): number[] {
+export function perAxis(
+  op: string,
+  name: string,
+  value: number | readonly number[],
+  axes: number,
+  least: number,
+): number[] {
   const list = typeof value === 'number' ? new Array<number>(axes).fill(value) : [...value];
   if (list.length !== axes || list.some((n) => !Number.isInteger(n) || n < least))
-    throw new ShapeError(`${op}: ${name} is one whole number of at least ${least}, or ${axes} of them (one per spatial axis); came [${list.join(', ')}].`, { op, [name]: value });
+    throw new ShapeError(
+      `${op}: ${name} is one whole number of at least ${least}, or ${axes} of them (one per spatial axis); came [${list.join(', ')}].`,
+      { op, [name]: value },
+    );
   return list;
 }
 
@@ -53,8 +62,12 @@ export function spaceOf(shape: Shape): Triple {
 export function requireImage(op: string, name: string, spec: TensorSpec, rank?: number): void {
   const length = spec.shape.length;
   if (rank === undefined ? length !== 4 && length !== 5 : length !== rank)
-    throw new ShapeError(`${op}: ${name} is [N, C, y, x] or [N, C, z, y, x]${rank === undefined ? '' : ` of rank ${rank} like its partner`}; came ${describe(spec)}.`, { op, [name]: spec.shape });
-  if (spec.dtype !== 'f32') throw new DTypeError(`${op}: ${name} must be f32; came ${describe(spec)}.`, { op, [name]: spec.dtype });
+    throw new ShapeError(
+      `${op}: ${name} is [N, C, y, x] or [N, C, z, y, x]${rank === undefined ? '' : ` of rank ${rank} like its partner`}; came ${describe(spec)}.`,
+      { op, [name]: spec.shape },
+    );
+  if (spec.dtype !== 'f32')
+    throw new DTypeError(`${op}: ${name} must be f32; came ${describe(spec)}.`, { op, [name]: spec.dtype });
 }
 
 /**
@@ -62,16 +75,27 @@ export function requireImage(op: string, name: string, spec: TensorSpec, rank?: 
  *
  * Throws: ShapeError naming both shapes.
  */
-export function convGeometry(op: string, x: Shape, weight: Shape, options: Pick<ConvOptions, 'stride' | 'padding'>): ConvGeometry {
+export function convGeometry(
+  op: string,
+  x: Shape,
+  weight: Shape,
+  options: Pick<ConvOptions, 'stride' | 'padding'>,
+): ConvGeometry {
   const axes = x.length - 2;
   if (weight.length !== x.length || weight[1] !== x[1])
-    throw new ShapeError(`${op}: weight is [outputs, inputs, kernel…] with as many inputs and axes as x has channels and axes; x is [${x.join(', ')}], weight is [${weight.join(', ')}].`, { op, x, weight });
+    throw new ShapeError(
+      `${op}: weight is [outputs, inputs, kernel…] with as many inputs and axes as x has channels and axes; x is [${x.join(', ')}], weight is [${weight.join(', ')}].`,
+      { op, x, weight },
+    );
   const stride = perAxis(op, 'stride', options.stride, axes, 1);
   const padding = perAxis(op, 'padding', options.padding, axes, 0);
   const kernel = weight.slice(2);
   const output = kernel.map((k, axis) => Math.floor((x[axis + 2]! + 2 * padding[axis]! - k) / stride[axis]!) + 1);
   if (output.some((n) => n < 1) || [...x, ...weight].some((n) => n < 1))
-    throw new ShapeError(`${op}: a kernel of [${kernel.join(', ')}] with padding [${padding.join(', ')}] does not fit into x [${x.join(', ')}].`, { op, x, weight, padding });
+    throw new ShapeError(
+      `${op}: a kernel of [${kernel.join(', ')}] with padding [${padding.join(', ')}] does not fit into x [${x.join(', ')}].`,
+      { op, x, weight, padding },
+    );
   return {
     samples: x[0]!,
     inputs: x[1]!,

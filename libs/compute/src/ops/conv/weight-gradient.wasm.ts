@@ -1,5 +1,12 @@
 /** Lowers the gradients of weight and bias to the direct kernels. */
-import { int, pointer, scratchPointer, type KernelCall, type LoweringContext, type WasmView } from '../../devices/wasm/kernel.ts';
+import {
+  int,
+  pointer,
+  scratchPointer,
+  type KernelCall,
+  type LoweringContext,
+  type WasmView,
+} from '../../devices/wasm/kernel.ts';
 import { beginConv, blocksOf, roundUp } from './direct.wasm.ts';
 import { product, type ConvGeometry } from './geometry.ts';
 
@@ -10,13 +17,28 @@ const PANEL = 384;
 /** Output voxels per piece where the input has few channels. */
 const COLUMN_VOXELS = 1024;
 
-export function lowerDirectWeightGradient(context: LoweringContext<unknown>, g: ConvGeometry, x: WasmView, dy: WasmView, dw: WasmView): KernelCall[] {
+export function lowerDirectWeightGradient(
+  context: LoweringContext<unknown>,
+  g: ConvGeometry,
+  x: WasmView,
+  dy: WasmView,
+  dw: WasmView,
+): KernelCall[] {
   const blocks = blocksOf(g.outputs);
   const taps = product(g.kernel);
   const begin = beginConv(context, 1, undefined, g.outputs);
   const few = x.layout === 'plain';
   const inputBlocks = blocksOf(g.inputs);
-  const sizes = [g.samples, few ? g.inputs : inputBlocks, blocks, ...g.input, ...g.output, ...g.kernel, ...g.stride, ...g.padding];
+  const sizes = [
+    g.samples,
+    few ? g.inputs : inputBlocks,
+    blocks,
+    ...g.input,
+    ...g.output,
+    ...g.kernel,
+    ...g.stride,
+    ...g.padding,
+  ];
   if (!few) {
     const rowBlocks = Math.min(g.samples * g.output[0] * g.output[1], Math.ceil(LEAST_PIECES / inputBlocks));
     const sums = context.scratch(inputBlocks * rowBlocks * blocks * taps * 256);
@@ -27,16 +49,39 @@ export function lowerDirectWeightGradient(context: LoweringContext<unknown>, g: 
       begin.call,
       {
         kernel: 'conv_weight_gradient',
-        args: [pointer(x), pointer(dy), scratchPointer(sums), scratchPointer(begin.counters), ...sizes.map(int), int(rowBlocks), scratchPointer(scratch), int(perThread)],
+        args: [
+          pointer(x),
+          pointer(dy),
+          scratchPointer(sums),
+          scratchPointer(begin.counters),
+          ...sizes.map(int),
+          int(rowBlocks),
+          scratchPointer(scratch),
+          int(perThread),
+        ],
       },
-      { kernel: 'conv_weight_gradient_finish', args: [scratchPointer(sums), pointer(dw), ...[rowBlocks, inputBlocks * blocks * taps * 256, g.outputs, g.inputs, taps, ...strides].map(int)] },
+      {
+        kernel: 'conv_weight_gradient_finish',
+        args: [
+          scratchPointer(sums),
+          pointer(dw),
+          ...[rowBlocks, inputBlocks * blocks * taps * 256, g.outputs, g.inputs, taps, ...strides].map(int),
+        ],
+      },
     ];
   }
   const rows = Math.max(1, Math.min(g.output[1], Math.floor(COLUMN_VOXELS / g.output[2])));
   const pieces = g.samples * g.output[0] * Math.ceil(g.output[1] / rows);
   const padded = roundUp(taps * g.inputs, 4);
   const sums = context.scratch(pieces * blocks * padded * 32);
-  const columns = roundUp(g.kernel[0] * ((rows - 1) * g.stride[1] + g.kernel[1]) * ((g.output[2] - 1) * g.stride[2] + g.kernel[2]) * g.inputs * 4, 64);
+  const columns = roundUp(
+    g.kernel[0] *
+      ((rows - 1) * g.stride[1] + g.kernel[1]) *
+      ((g.output[2] - 1) * g.stride[2] + g.kernel[2]) *
+      g.inputs *
+      4,
+    64,
+  );
   const perThread = columns + roundUp(rows * g.output[2] * padded * 4, 64);
   const scratch = context.scratch(perThread * context.threads);
   const strides = [padded * 32, 0, 32, g.inputs * 32];
@@ -44,9 +89,26 @@ export function lowerDirectWeightGradient(context: LoweringContext<unknown>, g: 
     begin.call,
     {
       kernel: 'conv_weight_gradient_few',
-      args: [pointer(x), pointer(dy), scratchPointer(sums), scratchPointer(begin.counters), ...sizes.map(int), int(rows), scratchPointer(scratch), int(perThread), int(columns)],
+      args: [
+        pointer(x),
+        pointer(dy),
+        scratchPointer(sums),
+        scratchPointer(begin.counters),
+        ...sizes.map(int),
+        int(rows),
+        scratchPointer(scratch),
+        int(perThread),
+        int(columns),
+      ],
     },
-    { kernel: 'conv_weight_gradient_finish', args: [scratchPointer(sums), pointer(dw), ...[pieces, blocks * padded * 32, g.outputs, g.inputs, taps, ...strides].map(int)] },
+    {
+      kernel: 'conv_weight_gradient_finish',
+      args: [
+        scratchPointer(sums),
+        pointer(dw),
+        ...[pieces, blocks * padded * 32, g.outputs, g.inputs, taps, ...strides].map(int),
+      ],
+    },
   ];
 }
 
@@ -59,7 +121,13 @@ export function lowerBiasGradient(context: LoweringContext<unknown>, dy: WasmVie
   const blocks = blocksOf(channels);
   const partial = context.scratch(samples * blocks * Math.ceil(voxels / SUM_BLOCK) * 32);
   return [
-    { kernel: 'conv_bias_gradient', args: [pointer(dy), scratchPointer(partial), int(samples), int(blocks), int(voxels)] },
-    { kernel: 'conv_bias_gradient_finish', args: [scratchPointer(partial), pointer(db), int(samples), int(channels), int(voxels)] },
+    {
+      kernel: 'conv_bias_gradient',
+      args: [pointer(dy), scratchPointer(partial), int(samples), int(blocks), int(voxels)],
+    },
+    {
+      kernel: 'conv_bias_gradient_finish',
+      args: [scratchPointer(partial), pointer(db), int(samples), int(channels), int(voxels)],
+    },
   ];
 }

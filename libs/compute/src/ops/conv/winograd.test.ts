@@ -12,7 +12,11 @@ import type { ConvAlgorithm } from './geometry.ts';
 const size = [4, 12, 8];
 const padding = 1;
 
-async function relativeError(channels: number, task: 'output' | 'input' | 'weight', algorithm: ConvAlgorithm): Promise<number> {
+async function relativeError(
+  channels: number,
+  task: 'output' | 'input' | 'weight',
+  algorithm: ConvAlgorithm,
+): Promise<number> {
   const rng = new Philox(11);
   const voxels = size.reduce((all, n) => all * n, 1);
   // Inputs as a network sees them: normal numbers through a leaky ReLU.
@@ -23,10 +27,19 @@ async function relativeError(channels: number, task: 'output' | 'input' | 'weigh
     const put = (data: Float32Array, shape: number[]): Tensor => tensor(device, data, shape);
     const made =
       task === 'output'
-        ? conv({ x: put(x, [1, channels, ...size]), weight: put(weight, [8, channels, 3, 3, 3]) }, { padding, algorithm })
+        ? conv(
+            { x: put(x, [1, channels, ...size]), weight: put(weight, [8, channels, 3, 3, 3]) },
+            { padding, algorithm },
+          )
         : task === 'input'
-          ? convInputGradient({ dy: put(x, [1, channels, ...size]), weight: put(weight, [channels, 8, 3, 3, 3]) }, { padding, algorithm, inputSize: size })
-          : convWeightGradient({ x: put(x, [1, channels, ...size]), dy: put(dy, [1, 8, ...size]) }, { padding, algorithm, kernel: [3, 3, 3] });
+          ? convInputGradient(
+              { dy: put(x, [1, channels, ...size]), weight: put(weight, [channels, 8, 3, 3, 3]) },
+              { padding, algorithm, inputSize: size },
+            )
+          : convWeightGradient(
+              { x: put(x, [1, channels, ...size]), dy: put(dy, [1, 8, ...size]) },
+              { padding, algorithm, kernel: [3, 3, 3] },
+            );
     return (await made.read()) as Float32Array;
   };
   const want = await run(createReferenceDevice());
@@ -39,7 +52,8 @@ for (const channels of [32, 256])
   for (const task of ['output', 'input', 'weight'] as const)
     it(`${task} of ${channels} channels: rms within 5e-6 of the exact sums`, async () => {
       const errors: Record<string, number> = {};
-      for (const algorithm of ['direct', 'F2', 'F4', 'F2x4x4'] as const) errors[algorithm] = await relativeError(channels, task, algorithm);
+      for (const algorithm of ['direct', 'F2', 'F4', 'F2x4x4'] as const)
+        errors[algorithm] = await relativeError(channels, task, algorithm);
       // One accumulator sums all channels and taps: 6912 numbers one after the other at 256 channels.
       expect(errors['direct']).toBeLessThan(2e-6);
       expect(errors['F2']).toBeLessThan(2e-6);

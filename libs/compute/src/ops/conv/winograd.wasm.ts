@@ -1,5 +1,12 @@
 /** Lowers 3×3-in-the-plane, stride-1 convolutions, their input gradients and weight gradients to the Winograd kernels. */
-import { int, pointer, scratchPointer, type KernelCall, type LoweringContext, type WasmView } from '../../devices/wasm/kernel.ts';
+import {
+  int,
+  pointer,
+  scratchPointer,
+  type KernelCall,
+  type LoweringContext,
+  type WasmView,
+} from '../../devices/wasm/kernel.ts';
 import { beginConv, blocksOf, roundUp, type ConvProduct } from './direct.wasm.ts';
 import type { ConvGeometry, Triple } from './geometry.ts';
 import type { TileSize } from './choose.ts';
@@ -36,7 +43,14 @@ interface Work {
  * The box of tile rows and slices (or depth tiles) whose transformed input stays below `bytes` and that transforms the
  * fewest tiles in all. `kept`: slices that a box stores on top of its own; `again`: those it transforms on top of its own.
  */
-function boxWithin(bytes: number, bytesPerTile: number, tiles: readonly [number, number], depth: number, kept: number, again: number): Work {
+function boxWithin(
+  bytes: number,
+  bytesPerTile: number,
+  tiles: readonly [number, number],
+  depth: number,
+  kept: number,
+  again: number,
+): Work {
   let best: Work = { rows: 1, slices: 1 };
   let least = Infinity;
   for (let slices = 1; slices <= depth; slices++) {
@@ -45,13 +59,20 @@ function boxWithin(bytes: number, bytesPerTile: number, tiles: readonly [number,
     const transformed = depth + Math.ceil(depth / slices) * again;
     if (transformed < least) {
       least = transformed;
-      best = { rows: Math.ceil(tiles[0] / Math.ceil(tiles[0] / rows)), slices: Math.ceil(depth / Math.ceil(depth / slices)) };
+      best = {
+        rows: Math.ceil(tiles[0] / Math.ceil(tiles[0] / rows)),
+        slices: Math.ceil(depth / Math.ceil(depth / slices)),
+      };
     }
   }
   return best;
 }
 
-export function lowerWinograd(context: LoweringContext<unknown>, { geometry: g, transposed, from, weight, bias, to }: ConvProduct, { plane: m, depth: q }: TileSize): KernelCall[] {
+export function lowerWinograd(
+  context: LoweringContext<unknown>,
+  { geometry: g, transposed, from, weight, bias, to }: ConvProduct,
+  { plane: m, depth: q }: TileSize,
+): KernelCall[] {
   const channels = transposed ? g.outputs : g.inputs;
   const outputs = transposed ? g.inputs : g.outputs;
   const input = transposed ? g.output : g.input;
@@ -69,9 +90,17 @@ export function lowerWinograd(context: LoweringContext<unknown>, { geometry: g, 
   const weightRuns = q === 2 ? 1 : taps;
 
   const bytesPerTile = positions * padded * 4;
-  let { rows, slices } = boxWithin(Math.max(V_BYTES, LEAST_TILES * bytesPerTile), bytesPerTile, tiles, depth, kept, q === 2 ? 1 : kept);
+  let { rows, slices } = boxWithin(
+    Math.max(V_BYTES, LEAST_TILES * bytesPerTile),
+    bytesPerTile,
+    tiles,
+    depth,
+    kept,
+    q === 2 ? 1 : kept,
+  );
   let group = outputBlocks;
-  const pieces = (): number => g.samples * Math.ceil(depth / slices) * Math.ceil(tiles[0] / rows) * Math.ceil(outputBlocks / group);
+  const pieces = (): number =>
+    g.samples * Math.ceil(depth / slices) * Math.ceil(tiles[0] / rows) * Math.ceil(outputBlocks / group);
   while (pieces() < LEAST_PIECES && rows > 1 && rows * tiles[1] * slices >= 64) rows = Math.ceil(rows / 2);
   while (pieces() < LEAST_PIECES && slices > 1 && rows * tiles[1] * slices >= 64) slices = Math.ceil(slices / 2);
   while (pieces() < LEAST_PIECES && group > 4) group = Math.ceil(group / 2);
@@ -91,25 +120,74 @@ export function lowerWinograd(context: LoweringContext<unknown>, { geometry: g, 
   const begin = beginConv(context, 1, bias, outputs);
   const elements = g.kernel[0] * 9;
   const strides = transposed ? [elements, g.inputs * elements] : [g.inputs * elements, elements];
-  const sizes = [g.samples, inputBlocks, outputBlocks, ...input, ...output, ...padding, taps, m, rows, slices * q, group, round, offsetV, offsetM, strideV, strideM, strideU, outputs];
+  const sizes = [
+    g.samples,
+    inputBlocks,
+    outputBlocks,
+    ...input,
+    ...output,
+    ...padding,
+    taps,
+    m,
+    rows,
+    slices * q,
+    group,
+    round,
+    offsetV,
+    offsetM,
+    strideV,
+    strideM,
+    strideU,
+    outputs,
+  ];
   return [
     begin.call,
-    { kernel: 'winograd_weights', args: [pointer(weight), scratchPointer(transformed), ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, taps, m, strideU, q === 2 ? 1 : 0].map(int)] },
+    {
+      kernel: 'winograd_weights',
+      args: [
+        pointer(weight),
+        scratchPointer(transformed),
+        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, taps, m, strideU, q === 2 ? 1 : 0].map(int),
+      ],
+    },
     {
       kernel: q === 2 ? 'conv_winograd_depth' : 'conv_winograd',
-      args: [pointer(from), scratchPointer(transformed), scratchPointer(begin.bias), pointer(to), scratchPointer(scratch), int(perThread), scratchPointer(begin.counters), ...sizes.map(int)],
+      args: [
+        pointer(from),
+        scratchPointer(transformed),
+        scratchPointer(begin.bias),
+        pointer(to),
+        scratchPointer(scratch),
+        int(perThread),
+        scratchPointer(begin.counters),
+        ...sizes.map(int),
+      ],
     },
   ];
 }
 
-export function lowerWinogradWeightGradient(context: LoweringContext<unknown>, g: ConvGeometry, x: WasmView, dy: WasmView, dw: WasmView, { plane: m, depth: q }: TileSize): KernelCall[] {
+export function lowerWinogradWeightGradient(
+  context: LoweringContext<unknown>,
+  g: ConvGeometry,
+  x: WasmView,
+  dy: WasmView,
+  dw: WasmView,
+  { plane: m, depth: q }: TileSize,
+): KernelCall[] {
   const taps = g.kernel[0];
   const inputBlocks = blocksOf(g.inputs);
   const outputBlocks = blocksOf(g.outputs);
   const positions = (m + 2) ** 2 * (q === 2 ? 4 : 1);
   const tiles = [Math.ceil(g.output[1] / m), Math.ceil(g.output[2] / m)] as const;
   const kept = q === 2 ? 0 : taps - 1;
-  const { rows, slices } = boxWithin(GRADIENT_BYTES, positions * (inputBlocks + outputBlocks) * 32, tiles, Math.ceil(g.output[0] / q), kept, q === 2 ? 1 : kept);
+  const { rows, slices } = boxWithin(
+    GRADIENT_BYTES,
+    positions * (inputBlocks + outputBlocks) * 32,
+    tiles,
+    Math.ceil(g.output[0] / q),
+    kept,
+    q === 2 ? 1 : kept,
+  );
   const most = rows * tiles[1];
   const strideV = oddLines(most * (slices + kept) * inputBlocks * 32);
   const strideZ = oddLines(most * slices * outputBlocks * 32);
@@ -123,18 +201,74 @@ export function lowerWinogradWeightGradient(context: LoweringContext<unknown>, g
   const chunks: { sample: number; z0: number; depth: number; row0: number; height: number }[] = [];
   for (let sample = 0; sample < g.samples; sample++)
     for (let row0 = 0; row0 < tiles[0]; row0 += rows)
-      for (let z0 = 0; z0 < g.output[0]; z0 += slices * q) chunks.push({ sample, z0, depth: Math.min(slices * q, g.output[0] - z0), row0, height: Math.min(rows, tiles[0] - row0) });
+      for (let z0 = 0; z0 < g.output[0]; z0 += slices * q)
+        chunks.push({
+          sample,
+          z0,
+          depth: Math.min(slices * q, g.output[0] - z0),
+          row0,
+          height: Math.min(rows, tiles[0] - row0),
+        });
   const begin = beginConv(context, 2 * chunks.length, undefined, g.outputs);
   const calls: KernelCall[] = [begin.call];
   chunks.forEach(({ sample, z0, depth, row0, height }, k) => {
-    const sizes = [g.samples, inputBlocks, outputBlocks, ...g.input, ...g.output, ...g.padding, taps, m, sample, z0, depth, row0, height];
+    const sizes = [
+      g.samples,
+      inputBlocks,
+      outputBlocks,
+      ...g.input,
+      ...g.output,
+      ...g.padding,
+      taps,
+      m,
+      sample,
+      z0,
+      depth,
+      row0,
+      height,
+    ];
     calls.push({
       kernel: q === 2 ? 'winograd_depth_gradient_tiles' : 'winograd_gradient_tiles',
-      args: [pointer(x), pointer(dy), z, scratchPointer(begin.counters, 8 * k), scratch, int(perThread), v, ...sizes.map(int), int(0), int(strideV), int(strideZ)],
+      args: [
+        pointer(x),
+        pointer(dy),
+        z,
+        scratchPointer(begin.counters, 8 * k),
+        scratch,
+        int(perThread),
+        v,
+        ...sizes.map(int),
+        int(0),
+        int(strideV),
+        int(strideZ),
+      ],
     });
-    const counts = [positions, inputBlocks, outputBlocks, q === 2 ? 1 : taps, height * tiles[1], Math.ceil(depth / q), strideV, strideZ, strideSums, k > 0 ? 1 : 0];
-    calls.push({ kernel: 'winograd_gradient_sums', args: [v, z, sums, scratchPointer(begin.counters, 8 * k + 4), ...counts.map(int)] });
+    const counts = [
+      positions,
+      inputBlocks,
+      outputBlocks,
+      q === 2 ? 1 : taps,
+      height * tiles[1],
+      Math.ceil(depth / q),
+      strideV,
+      strideZ,
+      strideSums,
+      k > 0 ? 1 : 0,
+    ];
+    calls.push({
+      kernel: 'winograd_gradient_sums',
+      args: [v, z, sums, scratchPointer(begin.counters, 8 * k + 4), ...counts.map(int)],
+    });
   });
-  calls.push({ kernel: 'winograd_weight_gradient', args: [sums, pointer(dw), ...[g.outputs, g.inputs, inputBlocks * 8, taps, m, strideSums].map(int), scratch, int(q === 2 ? 1 : 0)] });
+  calls.push({
+    kernel: 'winograd_weight_gradient',
+    args: [
+      sums,
+      pointer(dw),
+      ...[g.outputs, g.inputs, inputBlocks * 8, taps, m, strideSums].map(int),
+      scratch,
+      int(q === 2 ? 1 : 0),
+    ],
+  });
   return calls;
 }

@@ -9,7 +9,14 @@ interface Settings {
   readonly slope: number;
 }
 
-export function referenceInstanceNorm(x: TensorSpec & { readonly data: Numbers }, scale: Numbers | undefined, shift: Numbers | undefined, { epsilon, slope }: Settings, y: Writable, moments: Writable): void {
+export function referenceInstanceNorm(
+  x: TensorSpec & { readonly data: Numbers },
+  scale: Numbers | undefined,
+  shift: Numbers | undefined,
+  { epsilon, slope }: Settings,
+  y: Writable,
+  moments: Writable,
+): void {
   const channels = x.shape[1]!;
   const voxels = sizeOf(x.shape.slice(2));
   for (let row = 0; row < x.shape[0]! * channels; row++) {
@@ -31,8 +38,16 @@ export function referenceInstanceNorm(x: TensorSpec & { readonly data: Numbers }
 }
 
 export function referenceInstanceNormGradient(
-  x: TensorSpec & { readonly data: Numbers }, scale: Numbers | undefined, shift: Numbers | undefined, dy: Numbers, moments: Numbers, dmoments: Numbers | undefined, { slope }: Settings,
-  dx: Writable, dscale: Writable, dshift: Writable,
+  x: TensorSpec & { readonly data: Numbers },
+  scale: Numbers | undefined,
+  shift: Numbers | undefined,
+  dy: Numbers,
+  moments: Numbers,
+  dmoments: Numbers | undefined,
+  { slope }: Settings,
+  dx: Writable,
+  dscale: Writable,
+  dshift: Writable,
 ): void {
   const [samples, channels] = x.shape as [number, number];
   const voxels = sizeOf(x.shape.slice(2));
@@ -54,8 +69,10 @@ export function referenceInstanceNormGradient(
         byNormal += slopedDy(v) * normal(v);
       }
       for (let v = 0; v < voxels; v++) {
-        const throughMoments = ((dmoments?.[row * 2] ?? 0) - (dmoments?.[row * 2 + 1] ?? 0) * inverse ** 2 * normal(v)) / voxels;
-        dx[row * voxels + v] = a * inverse * (slopedDy(v) - direct / voxels - (normal(v) * byNormal) / voxels) + throughMoments;
+        const throughMoments =
+          ((dmoments?.[row * 2] ?? 0) - (dmoments?.[row * 2 + 1] ?? 0) * inverse ** 2 * normal(v)) / voxels;
+        dx[row * voxels + v] =
+          a * inverse * (slopedDy(v) - direct / voxels - (normal(v) * byNormal) / voxels) + throughMoments;
       }
       allDirect += direct;
       allNormal += byNormal;

@@ -19,7 +19,11 @@ type NormInputs = { x: Tensor; scale?: Tensor | undefined; shift?: Tensor | unde
 
 function requireVector(op: string, name: string, spec: TensorSpec | undefined, channels: number): void {
   if (spec !== undefined && (spec.dtype !== 'f32' || spec.shape.length !== 1 || spec.shape[0] !== channels))
-    throw new ShapeError(`${op}: ${name} has one number per channel of x, f32 [${channels}]; came ${describe(spec)}.`, { op, [name]: spec.shape, channels });
+    throw new ShapeError(`${op}: ${name} has one number per channel of x, f32 [${channels}]; came ${describe(spec)}.`, {
+      op,
+      [name]: spec.shape,
+      channels,
+    });
 }
 
 /**
@@ -41,7 +45,8 @@ export const instanceNormWithMoments = defineOp<NormInputs, InstanceNormOptions,
     ];
   },
   kernels: {
-    reference: ({ x, scale, shift }, options, [y, moments]) => referenceInstanceNorm(x, scale?.data, shift?.data, options, y!.data, moments!.data),
+    reference: ({ x, scale, shift }, options, [y, moments]) =>
+      referenceInstanceNorm(x, scale?.data, shift?.data, options, y!.data, moments!.data),
     wasm: {
       layouts: () => ({ inputs: { x: 'blocked' }, outputs: ['blocked', 'plain'] }),
       lower: (context) => lowerInstanceNorm(context),
@@ -76,9 +81,20 @@ export const instanceNormGradient = defineOp<NormGradientInputs, InstanceNormOpt
     requireImage('instanceNormGradient', 'x', x);
     const [samples, channels] = x.shape as [number, number];
     if (dy.shape.length !== x.shape.length || dy.shape.some((n, axis) => n !== x.shape[axis]))
-      throw new ShapeError(`instanceNormGradient: dy has the shape of x, ${describe(x)}; came ${describe(dy)}.`, { x: x.shape, dy: dy.shape });
-    if (moments.shape.length !== 3 || moments.shape[0] !== samples || moments.shape[1] !== channels || moments.shape[2] !== 2)
-      throw new ShapeError(`instanceNormGradient: moments is [${samples}, ${channels}, 2], the second result of instanceNorm; came ${describe(moments)}.`, { x: x.shape, moments: moments.shape });
+      throw new ShapeError(`instanceNormGradient: dy has the shape of x, ${describe(x)}; came ${describe(dy)}.`, {
+        x: x.shape,
+        dy: dy.shape,
+      });
+    if (
+      moments.shape.length !== 3 ||
+      moments.shape[0] !== samples ||
+      moments.shape[1] !== channels ||
+      moments.shape[2] !== 2
+    )
+      throw new ShapeError(
+        `instanceNormGradient: moments is [${samples}, ${channels}, 2], the second result of instanceNorm; came ${describe(moments)}.`,
+        { x: x.shape, moments: moments.shape },
+      );
     return [
       { shape: x.shape, dtype: 'f32' },
       { shape: [channels], dtype: 'f32' },
@@ -87,25 +103,66 @@ export const instanceNormGradient = defineOp<NormGradientInputs, InstanceNormOpt
   },
   kernels: {
     reference: ({ x, scale, shift, dy, moments, dmoments }, options, [dx, dscale, dshift]) =>
-      referenceInstanceNormGradient(x, scale?.data, shift?.data, dy.data, moments.data, dmoments?.data, options, dx!.data, dscale!.data, dshift!.data),
+      referenceInstanceNormGradient(
+        x,
+        scale?.data,
+        shift?.data,
+        dy.data,
+        moments.data,
+        dmoments?.data,
+        options,
+        dx!.data,
+        dscale!.data,
+        dshift!.data,
+      ),
     wasm: {
-      layouts: () => ({ inputs: { x: 'blocked', dy: 'blocked', moments: 'plain', dmoments: 'plain', scale: 'plain', shift: 'plain' }, outputs: ['blocked', 'plain', 'plain'] }),
+      layouts: () => ({
+        inputs: { x: 'blocked', dy: 'blocked', moments: 'plain', dmoments: 'plain', scale: 'plain', shift: 'plain' },
+        outputs: ['blocked', 'plain', 'plain'],
+      }),
       lower: (context) => lowerInstanceNormGradient(context),
     },
     webgpu: instanceNormGradientKernel,
   },
-  cases: [gradientCase([2, 11, 3, 4, 5], true), gradientCase([1, 8, 20, 21, 22], true), gradientCase([3, 3, 7, 5], false), gradientCase([1, 8, 1, 1, 1], true)],
+  cases: [
+    gradientCase([2, 11, 3, 4, 5], true),
+    gradientCase([1, 8, 20, 21, 22], true),
+    gradientCase([3, 3, 7, 5], false),
+    gradientCase([1, 8, 1, 1, 1], true),
+  ],
   tolerance: { f32: 2e-5, f16: 1e-2 },
   multiplyAdds: ({ x }) => 8 * sizeOf(x.shape),
 });
 
-function norm(x: readonly number[], options: Partial<InstanceNormOptions>, affine: boolean, gradient = false): OpCase<NormInputs, InstanceNormOptions> {
+function norm(
+  x: readonly number[],
+  options: Partial<InstanceNormOptions>,
+  affine: boolean,
+  gradient = false,
+): OpCase<NormInputs, InstanceNormOptions> {
   const vector = affine ? { shape: [x[1]!] } : undefined;
-  return { name: `[${x.join(', ')}] ${JSON.stringify(options)}${affine ? ' affine' : ''}`, inputs: { x: { shape: x }, scale: vector, shift: vector }, options, gradient };
+  return {
+    name: `[${x.join(', ')}] ${JSON.stringify(options)}${affine ? ' affine' : ''}`,
+    inputs: { x: { shape: x }, scale: vector, shift: vector },
+    options,
+    gradient,
+  };
 }
 
 function gradientCase(x: readonly number[], affine: boolean): OpCase<NormGradientInputs, InstanceNormOptions> {
   const vector = affine ? { shape: [x[1]!] } : undefined;
   const moments = { shape: [x[0]!, x[1]!, 2], fill: 'positive' as const };
-  return { name: `[${x.join(', ')}]${affine ? ' affine' : ''}`, inputs: { x: { shape: x }, dy: { shape: x }, moments, dmoments: affine ? { shape: moments.shape } : undefined, scale: vector, shift: vector }, options: { slope: 0.01 }, gradient: false };
+  return {
+    name: `[${x.join(', ')}]${affine ? ' affine' : ''}`,
+    inputs: {
+      x: { shape: x },
+      dy: { shape: x },
+      moments,
+      dmoments: affine ? { shape: moments.shape } : undefined,
+      scale: vector,
+      shift: vector,
+    },
+    options: { slope: 0.01 },
+    gradient: false,
+  };
 }

@@ -1,5 +1,14 @@
 /** Lowers instance normalization: partial sums over fixed blocks of voxels, joined in order, then one pass to apply. */
-import { float, int, pointer, scratchPointer, type KernelArgument, type KernelCall, type LoweringContext, type WasmView } from '../../devices/wasm/kernel.ts';
+import {
+  float,
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type KernelCall,
+  type LoweringContext,
+  type WasmView,
+} from '../../devices/wasm/kernel.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
 interface Settings {
@@ -28,7 +37,20 @@ export function lowerInstanceNorm(context: LoweringContext<Settings>): KernelCal
   const factors = scratchPointer(context.scratch(rows * 64));
   return [
     { kernel: 'norm_sums', args: [pointer(x!), partial, int(rows), int(voxels)] },
-    { kernel: 'norm_moments', args: [partial, optional(scale), optional(shift), pointer(moments!), factors, int(samples), int(channels), int(voxels), float(epsilon)] },
+    {
+      kernel: 'norm_moments',
+      args: [
+        partial,
+        optional(scale),
+        optional(shift),
+        pointer(moments!),
+        factors,
+        int(samples),
+        int(channels),
+        int(voxels),
+        float(epsilon),
+      ],
+    },
     { kernel: 'norm_apply', args: [pointer(x!), pointer(y!), factors, int(rows), int(voxels), float(slope)] },
   ];
 }
@@ -41,9 +63,30 @@ export function lowerInstanceNormGradient(context: LoweringContext<Settings>): K
   const factors = scratchPointer(context.scratch(rows * 128));
   const slope = float(context.options.slope);
   return [
-    { kernel: 'norm_gradient_factors', args: [optional(scale), optional(shift), pointer(moments!), factors, int(samples), int(channels)] },
-    { kernel: 'norm_gradient_sums', args: [pointer(x!), pointer(dy!), factors, partial, int(rows), int(voxels), slope] },
-    { kernel: 'norm_gradient_join', args: [partial, factors, pointer(dscale!), pointer(dshift!), optional(dmoments), int(samples), int(channels), int(voxels)] },
-    { kernel: 'norm_gradient_apply', args: [pointer(x!), pointer(dy!), pointer(dx!), factors, partial, int(rows), int(voxels), slope] },
+    {
+      kernel: 'norm_gradient_factors',
+      args: [optional(scale), optional(shift), pointer(moments!), factors, int(samples), int(channels)],
+    },
+    {
+      kernel: 'norm_gradient_sums',
+      args: [pointer(x!), pointer(dy!), factors, partial, int(rows), int(voxels), slope],
+    },
+    {
+      kernel: 'norm_gradient_join',
+      args: [
+        partial,
+        factors,
+        pointer(dscale!),
+        pointer(dshift!),
+        optional(dmoments),
+        int(samples),
+        int(channels),
+        int(voxels),
+      ],
+    },
+    {
+      kernel: 'norm_gradient_apply',
+      args: [pointer(x!), pointer(dy!), pointer(dx!), factors, partial, int(rows), int(voxels), slope],
+    },
   ];
 }
