@@ -8,6 +8,7 @@ export { contrastAboutMean, gammaCurve, noise, sharpen, smooth, type SmoothSetti
 export { erfTaps, sampledTaps, scaleSpaceTaps } from './intensity/gaussian-taps.ts';
 export { equalize, histogramShift, matchHistogram, median, savitzkyGolay, signedPower, softClipPercentiles, standardizeHistogram, threshold, trainLandmarks } from './intensity/histogram.ts';
 export { bias, biasField, ghosting, gibbs, kSpaceSpike, spike, swap } from './intensity/mri-artifacts.ts';
+export { motion } from './intensity/motion.ts';
 export { clamp, clipPercentiles, intensityRange, minMax, percentileRange, scale, shift, shiftByDeviation, zScore } from './intensity/range.ts';
 export { contour, decide, fillLabelHoles, keepLargest, labelMask, oneHotLabels, regionChannels, remap, removeLabels, removeSmall, selectLabels, sequentialLabels } from './labels/labels.ts';
 export { cache, type Cache, type CacheSettings, type CacheStore } from './loading/cache.ts';
@@ -16,6 +17,7 @@ export { nnunetAugmentation, nnunetIntensityAugmentation, type AugmentationRecor
 export { nnunetBlur, nnunetBrightness, nnunetContrast, nnunetGamma, nnunetLowResolution, nnunetMask, nnunetNoise, nnunetOutsideToBackground } from './nnunet/augmentation/intensity.ts';
 export { mirror } from './nnunet/augmentation/mirror.ts';
 export { nnunetSpatial, type NnunetSpatialSettings } from './nnunet/augmentation/spatial.ts';
+export { applyCascade, ballOffsets, binaryOperator, previousStageChannels, sampleCascade, type BinaryOperator, type CascadeRecord } from './nnunet/augmentation/cascade.ts';
 export { deepSupervisionScales, deepSupervisionTargets } from './nnunet/augmentation/targets.ts';
 export { keyOf, sampleClassLocations, type ClassLocations } from './nnunet/class-locations.ts';
 export { preprocess, type PreprocessOptions, type Preprocessed } from './nnunet/preprocess.ts';

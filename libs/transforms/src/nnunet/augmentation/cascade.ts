@@ -1,0 +1,108 @@
+/**
+ * Augmentation of a previous stage's segmentation before it becomes input channels: one-hot, morphology with balls, removal of
+ * small components. Source: batchgeneratorsv2 as nnU-Net v2 configures it for the cascade. On the host.
+ */
+import type { Rng } from '@voxelwise/compute';
+import { connectedComponents, type PerAxis } from '@voxelwise/volume';
+import { TransformError } from '../../errors.ts';
+
+/** Offsets of a ball from its middle; even sizes lean toward the end. scikit-image's `ball` for any radius. */
+export function ballOffsets(radius: number): PerAxis[] {
+  const size = Math.floor(2 * radius + 1);
+  const at = (k: number): number => (size === 1 ? 0 : -radius + (2 * radius * k) / (size - 1));
+  const middle = (size - 1) >> 1;
+  const offsets: PerAxis[] = [];
+  for (let z = 0; z < size; z++)
+    for (let y = 0; y < size; y++)
+      for (let x = 0; x < size; x++) if (at(z) ** 2 + at(y) ** 2 + at(x) ** 2 <= radius ** 2) offsets.push([z - middle, y - middle, x - middle]);
+  return offsets;
+}
+
+export type BinaryOperator = 'dilation' | 'erosion' | 'closing' | 'opening';
+
+/** A mask changed by a structuring element. Outside the image: nothing for dilation, everything for erosion. */
+export function binaryOperator(mask: Uint8Array, shape: PerAxis, operator: BinaryOperator, offsets: readonly PerAxis[]): Uint8Array {
+  if (operator === 'closing') return binaryOperator(binaryOperator(mask, shape, 'dilation', offsets), shape, 'erosion', offsets);
+  if (operator === 'opening') return binaryOperator(binaryOperator(mask, shape, 'erosion', offsets), shape, 'dilation', offsets);
+  const dilate = operator === 'dilation';
+  const result = new Uint8Array(mask.length);
+  const [nz, ny, nx] = shape;
+  let v = 0;
+  for (let z = 0; z < nz; z++)
+    for (let y = 0; y < ny; y++)
+      for (let x = 0; x < nx; x++, v++) {
+        const hit = offsets.some(([dz, dy, dx]) => {
+          const [a, b, c] = [z + dz, y + dy, x + dx];
+          const inside = a >= 0 && b >= 0 && c >= 0 && a < nz && b < ny && c < nx;
+          return dilate ? inside && mask[(a * ny + b) * nx + c] !== 0 : inside && mask[(a * ny + b) * nx + c] === 0;
+        });
+        result[v] = hit === dilate ? 1 : 0;
+      }
+  return result;
+}
+
+/** One channel per label: 1 where the previous stage saw it. [voxels] -> [labels, voxels]. */
+export function previousStageChannels(segmentation: ArrayLike<number>, labels: readonly number[]): Float32Array {
+  const channels = new Float32Array(labels.length * segmentation.length);
+  labels.forEach((label, c) => {
+    for (let v = 0; v < segmentation.length; v++) if (segmentation[v] === label) channels[c * segmentation.length + v] = 1;
+  });
+  return channels;
+}
+
+export interface CascadeRecord {
+  /** In the order in which they are done: channel, operator, radius; channels not listed stay. */
+  readonly operations: readonly { readonly channel: number; readonly operator: BinaryOperator; readonly radius: number }[];
+  /** Channels that lose a component, and which of the small ones (a share of their count). */
+  readonly removals: readonly { readonly channel: number; readonly pick: number }[];
+}
+
+const OPERATORS: readonly BinaryOperator[] = ['dilation', 'erosion', 'closing', 'opening'];
+
+/** With probability 0.4 a binary operator (each channel 0.5, radius 1 … 8), with 0.2 the removal of a component (each channel 0.5). */
+export function sampleCascade(channels: number, rng: Rng): CascadeRecord {
+  const order = Array.from({ length: channels }, (_, c) => c);
+  for (let k = channels - 1; k > 0; k--) {
+    const j = rng.integer(0, k + 1);
+    [order[k], order[j]] = [order[j]!, order[k]!];
+  }
+  const operate = rng.uniform() < 0.4;
+  const operator = OPERATORS[rng.integer(0, OPERATORS.length)]!;
+  const operations = order.flatMap((channel) => {
+    const [chosen, radius] = [rng.uniform() < 0.5, rng.uniform(1, 8)];
+    return operate && chosen ? [{ channel, operator, radius }] : [];
+  });
+  const remove = rng.uniform() < 0.2;
+  const removals = order.flatMap((channel) => {
+    const [chosen, pick] = [rng.uniform() < 0.5, rng.uniform()];
+    return remove && chosen ? [{ channel, pick }] : [];
+  });
+  return { operations, removals };
+}
+
+/** Components up to this share of the patch may be removed. */
+const LARGEST_SHARE = 0.15;
+
+/** Applies a record to [channels, z, y, x] of zeros and ones. Voxels that a channel gains are taken from the others. */
+export function applyCascade(input: Float32Array, shape: PerAxis, { operations, removals }: CascadeRecord): Float32Array {
+  const voxels = shape[0] * shape[1] * shape[2];
+  const count = input.length / voxels;
+  if (!Number.isInteger(count)) throw new TransformError(`applyCascade: ${input.length} numbers are no whole number of channels of [${shape.join(', ')}].`, { length: input.length, shape });
+  const result = input.slice();
+  const maskOf = (channel: number): Uint8Array => Uint8Array.from(result.subarray(channel * voxels, (channel + 1) * voxels));
+  for (const { channel, operator, radius } of operations) {
+    const before = maskOf(channel);
+    const after = binaryOperator(before, shape, operator, ballOffsets(radius));
+    for (let v = 0; v < voxels; v++) {
+      result[channel * voxels + v] = after[v]!;
+      if (after[v] && !before[v]) for (let other = 0; other < count; other++) if (other !== channel) result[other * voxels + v] = 0;
+    }
+  }
+  for (const { channel, pick } of removals) {
+    const found = connectedComponents(maskOf(channel), shape, 26);
+    const small = found.sizes.flatMap((size, k) => (size < LARGEST_SHARE * voxels ? [k + 1] : []));
+    const gone = small[Math.floor(pick * small.length)];
+    if (gone !== undefined) found.labels.forEach((component, v) => component === gone && (result[channel * voxels + v] = 0));
+  }
+  return result;
+}
