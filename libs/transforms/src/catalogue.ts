@@ -5,6 +5,7 @@ import { TransformError } from './errors.ts';
 import * as curves from './intensity/curves.ts';
 import * as histogram from './intensity/histogram.ts';
 import * as artifacts from './intensity/mri-artifacts.ts';
+import { dropoutApplication } from './intensity/dropout.ts';
 import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
@@ -52,6 +53,7 @@ const applications: readonly AnyApplication[] = [
   histogram.signedPowerApplication,
   histogram.softClipApplication,
   histogram.thresholdApplication,
+  dropoutApplication,
   linearApplication,
   motionApplication,
   artifacts.biasFieldApplication,

@@ -8,6 +8,7 @@ export { contrastAboutMean, gammaCurve, noise, sharpen, smooth, type SmoothSetti
 export { erfTaps, sampledTaps, scaleSpaceTaps } from './intensity/gaussian-taps.ts';
 export { equalize, histogramShift, matchHistogram, median, savitzkyGolay, signedPower, softClipPercentiles, standardizeHistogram, threshold, trainLandmarks } from './intensity/histogram.ts';
 export { bias, biasField, ghosting, gibbs, kSpaceSpike, spike, swap } from './intensity/mri-artifacts.ts';
+export { coarseDropout } from './intensity/dropout.ts';
 export { motion } from './intensity/motion.ts';
 export { clamp, clipPercentiles, intensityRange, minMax, percentileRange, scale, shift, shiftByDeviation, zScore } from './intensity/range.ts';
 export { contour, decide, fillLabelHoles, keepLargest, labelMask, oneHotLabels, regionChannels, remap, removeLabels, removeSmall, selectLabels, sequentialLabels } from './labels/labels.ts';
