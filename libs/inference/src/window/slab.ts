@@ -9,15 +9,15 @@ function runs({ channels, shape }: HostImage, axis: number): { readonly outer: n
   return { outer, extent: shape[axis]!, inner };
 }
 
-/** The first `length` layers of sums, divided by their weights and the number of copies. All of it: in place. */
-export function finishedSlab(sum: HostImage, total: HostImage, axis: number, length: number, copies: number): HostImage {
+/** Some layers of sums, divided by their weights and the number of copies. All of them: in place. */
+export function finishedSlab(sum: HostImage, total: HostImage, { axis, start, length, copies }: { readonly axis: number; readonly start: number; readonly length: number; readonly copies: number }): HostImage {
   const { outer, extent, inner } = runs(sum, axis);
   const weightsOuter = runs(total, axis).outer;
   const whole = length === extent;
   const data = whole ? sum.data : new Float32Array(outer * length * inner);
   for (let o = 0; o < outer; o++) {
-    const from = o * extent * inner;
-    const weightsFrom = (o % weightsOuter) * extent * inner;
+    const from = (o * extent + start) * inner;
+    const weightsFrom = ((o % weightsOuter) * extent + start) * inner;
     const to = o * length * inner;
     for (let k = 0; k < length * inner; k++) data[to + k] = sum.data[from + k]! / (total.data[weightsFrom + k]! * copies);
   }

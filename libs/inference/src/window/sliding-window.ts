@@ -38,6 +38,9 @@ export async function slidingWindow(networks: readonly Module[], image: HostImag
   return whole;
 }
 
+/** Finished layers are handed over in pieces of this size at most, or whole if all is smaller. */
+const MOST_SLAB_BYTES = 2 ** 27;
+
 /** A part of the image that no window to come will touch: all of two axes, and from `start` on along `axis`. */
 export interface Slab {
   readonly axis: number;
@@ -85,7 +88,12 @@ export async function* slidingSlabs(networks: readonly Module[], image: HostImag
     }
     const next = layers[layer + together];
     const finished = Math.min(held[axis]!, (next === undefined ? image.shape[axis]! : Math.max(0, next)) - from);
-    yield { axis, start: from, logits: finishedSlab(sum, total, axis, finished, copies) };
+    const layerBytes = (sum.data.byteLength / held[axis]!) | 0;
+    const piece = Math.max(1, Math.min(finished, Math.floor(MOST_SLAB_BYTES / layerBytes)));
+    for (let at = 0; at < finished; at += piece) {
+      const logits = finishedSlab(sum, total, { axis, start: at, length: Math.min(piece, finished - at), copies });
+      yield { axis, start: from + at, logits };
+    }
     if (next !== undefined) for (const kept of [sum, total]) shift(kept, axis, finished);
   }
 }
