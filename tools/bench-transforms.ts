@@ -10,7 +10,11 @@ import { nnunetAugmentation, preprocess } from '@voxelwise/transforms';
 import { alignedGrid, type PerAxis } from '@voxelwise/volume';
 
 const python = process.env['PYTHON'] ?? '/usr/bin/python3';
-const peer = (name: string, ...words: (string | number)[]): string => execFileSync(python, [fileURLToPath(new URL(`peers/${name}.py`, import.meta.url)), ...words.map(String)], { encoding: 'utf8', env: { ...process.env, OMP_NUM_THREADS: '2' } });
+const peer = (name: string, ...words: (string | number)[]): string =>
+  execFileSync(python, [fileURLToPath(new URL(`peers/${name}.py`, import.meta.url)), ...words.map(String)], {
+    encoding: 'utf8',
+    env: { ...process.env, OMP_NUM_THREADS: '2' },
+  });
 
 async function cpuSeconds(body: () => Promise<unknown>, times: number): Promise<number> {
   let least = Infinity;
@@ -23,11 +27,20 @@ async function cpuSeconds(body: () => Promise<unknown>, times: number): Promise<
   return least;
 }
 
-const line = (name: string, ours: number, theirs: number): void => console.log(`${name.padEnd(34)} ${ours.toFixed(3)} s   peer ${theirs.toFixed(3)} s   ${(theirs / ours).toFixed(1)} times as fast`);
+const line = (name: string, ours: number, theirs: number): void =>
+  console.log(
+    `${name.padEnd(34)} ${ours.toFixed(3)} s   peer ${theirs.toFixed(3)} s   ${(theirs / ours).toFixed(1)} times as fast`,
+  );
 
 async function masks(): Promise<void> {
   const [nz, ny, nx] = [160, 192, 192];
-  const mask = new Uint8Array(nz * ny * nx).map((_, v) => (Math.sin(Math.floor(v / (ny * nx)) * 0.21) + Math.cos((Math.floor(v / nx) % ny) * 0.17) * Math.sin((v % nx) * 0.13) > 0.15 ? 1 : 0));
+  const mask = new Uint8Array(nz * ny * nx).map((_, v) =>
+    Math.sin(Math.floor(v / (ny * nx)) * 0.21) +
+      Math.cos((Math.floor(v / nx) % ny) * 0.17) * Math.sin((v % nx) * 0.13) >
+    0.15
+      ? 1
+      : 0,
+  );
   const device = await createWasmDevice({ threads: 1 });
   const x = tensor(device, mask, [1, nz, ny, nx]);
   const jobs: Record<string, () => Tensor> = {
@@ -52,11 +65,14 @@ async function augmentation(): Promise<void> {
   const [edge, initial] = [128, 205];
   const device = await createWasmDevice({ threads: 1 });
   const angle = Math.PI / 6;
-  const augment = nnunetAugmentation({ patch: [edge, edge, edge], rotation: [angle, angle, angle], mirrorAxes: [0, 1, 2] }, device);
+  const augment = nnunetAugmentation(
+    { patch: [edge, edge, edge], rotation: [angle, angle, angle], mirrorAxes: [0, 1, 2] },
+    device,
+  );
   const rng = new Philox(0);
   const shape: PerAxis = [initial, initial, initial];
   const image = Float32Array.from({ length: initial ** 3 }, () => rng.uniform(-1, 1));
-  const labels = Int16Array.from(image, (_, v) => ((Math.floor(v / initial) % initial) > initial / 2 ? 1 : 0));
+  const labels = Int16Array.from(image, (_, v) => (Math.floor(v / initial) % initial > initial / 2 ? 1 : 0));
   for (let k = 0; k < 3; k++) await augment.apply({ shape, image, labels }, rng.split(k));
   const count = 60;
   const ours = await cpuSeconds(async () => {
@@ -75,19 +91,42 @@ async function preprocessing([nz, ny, nx]: PerAxis): Promise<void> {
     for (let y = 0; y < ny; y++)
       for (let x = 0; x < nx; x++, v++) {
         image[v] = (Math.sin(z * 0.1) + Math.cos(y * 0.05) * Math.sin(x * 0.07)) * 500;
-        labels[v] = (z - nz / 2) ** 2 / nz ** 2 + (y - ny / 2) ** 2 / ny ** 2 + (x - nx / 2) ** 2 / nx ** 2 < 0.06 ? (z >= nz / 2 ? 2 : 1) : 0;
+        labels[v] =
+          (z - nz / 2) ** 2 / nz ** 2 + (y - ny / 2) ** 2 / ny ** 2 + (x - nx / 2) ** 2 / nx ** 2 < 0.06
+            ? z >= nz / 2
+              ? 2
+              : 1
+            : 0;
       }
   const grid = alignedGrid([nz, ny, nx], spacing);
-  const settings = { transposeForward: [0, 1, 2], spacing: target, normalizationSchemes: ['CTNormalization'], useMaskForNormalization: [false], foregroundIntensities: [{ mean: 50, std: 200, percentile_00_5: -400, percentile_99_5: 800 }] } as const;
+  const settings = {
+    transposeForward: [0, 1, 2],
+    spacing: target,
+    normalizationSchemes: ['CTNormalization'],
+    useMaskForNormalization: [false],
+    foregroundIntensities: [{ mean: 50, std: 200, percentile_00_5: -400, percentile_99_5: 800 }],
+  } as const;
   const device = await createWasmDevice({ threads: 1 });
   const ours = await cpuSeconds(async () => {
-    const { case: done } = await preprocess({ id: 'ct', images: { grid, kind: 'intensity', channels: ['CT'], voxels: image }, labels: { grid, kind: 'labels', channels: ['l'], voxels: labels } }, settings, device);
+    const { case: done } = await preprocess(
+      {
+        id: 'ct',
+        images: { grid, kind: 'intensity', channels: ['CT'], voxels: image },
+        labels: { grid, kind: 'labels', channels: ['l'], voxels: labels },
+      },
+      settings,
+      device,
+    );
     await done.images.voxels.read();
     await done.labels!.voxels.read();
     done.images.voxels.dispose();
     done.labels!.voxels.dispose();
   }, 1);
-  line(`preprocessing ${nx} x ${ny} x ${nz}`, ours, Number(peer('preprocess', nz, ny, nx, spacing.join(), target.join()).split(' ')[0]));
+  line(
+    `preprocessing ${nx} x ${ny} x ${nz}`,
+    ours,
+    Number(peer('preprocess', nz, ny, nx, spacing.join(), target.join()).split(' ')[0]),
+  );
   console.log(`  peak memory of the device: ${(device.memory().peakBytes / 2 ** 20).toFixed(0)} MiB`);
   device.dispose();
 }

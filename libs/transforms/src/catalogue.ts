@@ -83,18 +83,28 @@ const applications: readonly AnyApplication[] = [
 ];
 
 /** By name. */
-export const catalogue: ReadonlyMap<string, AnyApplication> = new Map(applications.map((application) => [application.name, application]));
+export const catalogue: ReadonlyMap<string, AnyApplication> = new Map(
+  applications.map((application) => [application.name, application]),
+);
 
 /**
  * Does a history again, step by step. `more`: applications of one's own. Placements that a sequence fused are fused again.
  * Throws: TransformError for a name that is in neither list.
  */
-export async function replay(scene: Scene, history: readonly Applied[], more: readonly AnyApplication[] = []): Promise<Scene> {
+export async function replay(
+  scene: Scene,
+  history: readonly Applied[],
+  more: readonly AnyApplication[] = [],
+): Promise<Scene> {
   const known = new Map([...catalogue, ...more.map((application) => [application.name, application] as const)]);
   const pending = new Pending(scene);
   for (const { name, parameters } of history) {
     const application = known.get(name);
-    if (application === undefined) throw new TransformError(`replay: no transform is called '${name}'; known are ${[...known.keys()].sort().join(', ')}.`, { name });
+    if (application === undefined)
+      throw new TransformError(
+        `replay: no transform is called '${name}'; known are ${[...known.keys()].sort().join(', ')}.`,
+        { name },
+      );
     const { place } = application;
     if (place) pending.add((grid) => place(grid, parameters), application.sampling?.(parameters) ?? LINEAR);
     else pending.replace(await application.apply(pending.settle(), parameters));

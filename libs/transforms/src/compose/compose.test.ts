@@ -24,7 +24,11 @@ beforeAll(async () => {
 });
 afterAll(() => wasm.dispose());
 
-const oblique = (device: Device): Scene => ({ id: 's', images: inputVolume(file, 'img_obl', 'intensity', device), labels: inputVolume(file, 'lab_obl', 'labels', device) });
+const oblique = (device: Device): Scene => ({
+  id: 's',
+  images: inputVolume(file, 'img_obl', 'intensity', device),
+  labels: inputVolume(file, 'lab_obl', 'labels', device),
+});
 
 /** A smooth image on a grid, from a function of the patient's millimetres. */
 function smoothScene(device: Device, shape: PerAxis, mm: PerAxis): Scene {
@@ -35,7 +39,11 @@ function smoothScene(device: Device, shape: PerAxis, mm: PerAxis): Scene {
   for (let z = 0; z < shape[0]; z++)
     for (let y = 0; y < shape[1]; y++)
       for (let x = 0; x < shape[2]; x++, v++) {
-        const [r, p, s] = [0, 4, 8].map((row) => a[row]! * z + a[row + 1]! * y + a[row + 2]! * x + a[row + 3]!) as [number, number, number];
+        const [r, p, s] = [0, 4, 8].map((row) => a[row]! * z + a[row + 1]! * y + a[row + 2]! * x + a[row + 3]!) as [
+          number,
+          number,
+          number,
+        ];
         data[v] = 100 * Math.exp(-((r - 9) ** 2 + (p - 8) ** 2) / 40 - (s - 10) ** 2 / 60) + 0.5 * r - 0.3 * p;
       }
   return { id: 's', images: { grid, kind: 'intensity', channels: ['0'], voxels: tensor(device, data, [1, ...shape]) } };
@@ -54,24 +62,46 @@ describe('sequences', () => {
       const expected = file.array(row.outputs['image']!.array!);
       expect(result.images.voxels.shape).toEqual(expected.shape);
       expect(excess(await result.images.voxels.read(), expected.data, row).worst).toBeLessThanOrEqual(0);
-      expect(excess(result.images.grid.affine, (row.outputs['affine']!.value as number[][]).flat(), { atol: 1e-4, rtol: 1e-5 }).worst).toBeLessThanOrEqual(0);
+      expect(
+        excess(result.images.grid.affine, (row.outputs['affine']!.value as number[][]).flat(), {
+          atol: 1e-4,
+          rtol: 1e-5,
+        }).worst,
+      ).toBeLessThanOrEqual(0);
     }
   });
 
   it('give each volume its own interpolation, and index moves for flips and turns', async () => {
-    const steps = sequence(flip([0, 2]), rotate90({ turns: 1, axes: [0, 1] }), transpose([2, 0, 1]), orientation('RAS'), orientation('ARI'));
+    const steps = sequence(
+      flip([0, 2]),
+      rotate90({ turns: 1, axes: [0, 1] }),
+      transpose([2, 0, 1]),
+      orientation('RAS'),
+      orientation('ARI'),
+    );
     const scene = oblique(reference);
     const there = await run(steps, scene, new Philox(1));
     const sorted = (values: ArrayLike<number>): number[] => Array.from(values).sort((a, b) => a - b);
     expect(sorted(await there.images.voxels.read())).toEqual(sorted(await scene.images.voxels.read()));
-    const mixed = await run(sequence(spacing({ spacingMm: [1.3, 0.9, 1.4] }), rotate({ degrees: [10, -20, 5] })), scene, new Philox(1));
+    const mixed = await run(
+      sequence(spacing({ spacingMm: [1.3, 0.9, 1.4] }), rotate({ degrees: [10, -20, 5] })),
+      scene,
+      new Philox(1),
+    );
     const before = new Set(await scene.labels!.voxels.read());
     for (const label of await mixed.labels!.voxels.read()) expect(before.has(label)).toBe(true);
   });
 
   it('invert: orientation, spacing, crops, turns', async () => {
     const scene = smoothScene(reference, [20, 18, 22], [1, 1, 1]);
-    const steps = sequence(orientation('RAS'), spacing({ spacingMm: [0.8, 0.8, 0.8] }), padOrCrop([26, 28, 24]), flip([1]), rotate({ degrees: [0, 8, 0] }), intensityRange({ from: [0, 100] }));
+    const steps = sequence(
+      orientation('RAS'),
+      spacing({ spacingMm: [0.8, 0.8, 0.8] }),
+      padOrCrop([26, 28, 24]),
+      flip([1]),
+      rotate({ degrees: [0, 8, 0] }),
+      intensityRange({ from: [0, 100] }),
+    );
     const parameters = JSON.parse(JSON.stringify(await steps.sample(scene, new Philox(2)))) as unknown[];
     const there = await steps.apply(scene, parameters);
     const back = steps.invert!(there.images, parameters);
@@ -79,14 +109,27 @@ describe('sequences', () => {
     expect(distance(back.grid.affine, scene.images.grid.affine)).toBeLessThan(1e-9);
     const [a, b] = [await back.voxels.read(), await scene.images.voxels.read()];
     // The middle of the image comes back, rescaled by the intensity step that stays.
-    for (const v of [10 * 18 * 22 + 9 * 22 + 11, 11 * 18 * 22 + 8 * 22 + 9]) expect(Math.abs(a[v]! * 100 - b[v]!)).toBeLessThan(3);
-    await expect(async () => sequence(elastic({ displacementMm: 1, smoothnessMm: 3 })).invert!(scene.images, [{}])).rejects.toThrow(/cannot be undone/);
+    for (const v of [10 * 18 * 22 + 9 * 22 + 11, 11 * 18 * 22 + 8 * 22 + 9])
+      expect(Math.abs(a[v]! * 100 - b[v]!)).toBeLessThan(3);
+    await expect(async () =>
+      sequence(elastic({ displacementMm: 1, smoothnessMm: 3 })).invert!(scene.images, [{}]),
+    ).rejects.toThrow(/cannot be undone/);
   });
 
   it('replay bit for bit from their history, on their device', async () => {
     const steps = sequence(
       cropForeground({ above: -50, margin: 2 }),
-      withProbability(0.7, affine({ degrees: [[-20, 20], [-20, 20], [-20, 20]], scale: [0.8, 1.2] })),
+      withProbability(
+        0.7,
+        affine({
+          degrees: [
+            [-20, 20],
+            [-20, 20],
+            [-20, 20],
+          ],
+          scale: [0.8, 1.2],
+        }),
+      ),
       oneOf([gammaCurve({ exponent: [0.7, 1.4], retain: true }), smooth({ sigmaMm: [0.5, 2] })], [1, 2]),
       someOf([noise({ deviation: [1, 4] }), shift([-5, 5]), flip([1])], [1, 3]),
       elastic({ displacementMm: [0.5, 1], smoothnessMm: 4 }),
@@ -94,7 +137,10 @@ describe('sequences', () => {
     for (const device of [reference, wasm])
       for (let seed = 0; seed < 6; seed++) {
         const done = await run(steps, oblique(device), new Philox(seed));
-        const again = await replay(oblique(device), JSON.parse(JSON.stringify(done.history)) as NonNullable<Scene['history']>);
+        const again = await replay(
+          oblique(device),
+          JSON.parse(JSON.stringify(done.history)) as NonNullable<Scene['history']>,
+        );
         expect(again.images.grid.shape).toEqual(done.images.grid.shape);
         expect(await again.images.voxels.read()).toEqual(await done.images.voxels.read());
         expect(await again.labels!.voxels.read()).toEqual(await done.labels!.voxels.read());
@@ -109,8 +155,15 @@ describe('sequences', () => {
     const done = await run(only(['t2'], shift(5)), extra, new Philox(1));
     const before = await scene.images.voxels.read();
     expect(await done.images.voxels.read()).toEqual(before);
-    expect(distance(await done.volumes!['t2']!.voxels.read(), before.map((value) => value + 5))).toBeLessThan(1e-4);
-    await expect(run(only(['pet'], shift(5)), extra, new Philox(1))).rejects.toThrow(/has no volume 'pet'; it has images, labels, t2/);
+    expect(
+      distance(
+        await done.volumes!['t2']!.voxels.read(),
+        before.map((value) => value + 5),
+      ),
+    ).toBeLessThan(1e-4);
+    await expect(run(only(['pet'], shift(5)), extra, new Philox(1))).rejects.toThrow(
+      /has no volume 'pet'; it has images, labels, t2/,
+    );
   });
 
   it('refuse what cannot be', () => {
@@ -122,15 +175,29 @@ describe('sequences', () => {
 
 describe('48 orientations', () => {
   const letters = ['R', 'L', 'A', 'P', 'S', 'I'];
-  const all = letters.flatMap((a) => letters.flatMap((b) => letters.map((c) => a + b + c))).filter((codes) => new Set([...codes].map((letter) => 'RALPSI'.indexOf(letter) >= 0 && ('RL'.includes(letter) ? 0 : 'AP'.includes(letter) ? 1 : 2))).size === 3);
+  const all = letters
+    .flatMap((a) => letters.flatMap((b) => letters.map((c) => a + b + c)))
+    .filter(
+      (codes) =>
+        new Set(
+          [...codes].map(
+            (letter) => 'RALPSI'.indexOf(letter) >= 0 && ('RL'.includes(letter) ? 0 : 'AP'.includes(letter) ? 1 : 2),
+          ),
+        ).size === 3,
+    );
 
   it('are 48', () => expect(all.length).toBe(48));
 
   it('commute with physical pipelines, whatever the spacing', async () => {
     const scene = smoothScene(wasm, [14, 18, 20], [1.6, 1.1, 0.9]);
     // A pipeline told in the patient's axes: an isotropic voxel size, smoothing in millimetres, intensities.
-    const pipeline = sequence(spacing({ spacingMm: [1.25, 1.25, 1.25] }), smooth({ sigmaMm: 1.5 }), intensityRange({ from: [-10, 110] }));
-    const canonical = async (volume: Volume<Tensor>): Promise<Scene> => run(orientation('SAR'), { id: 's', images: volume }, new Philox(1));
+    const pipeline = sequence(
+      spacing({ spacingMm: [1.25, 1.25, 1.25] }),
+      smooth({ sigmaMm: 1.5 }),
+      intensityRange({ from: [-10, 110] }),
+    );
+    const canonical = async (volume: Volume<Tensor>): Promise<Scene> =>
+      run(orientation('SAR'), { id: 's', images: volume }, new Philox(1));
     const expected = await canonical((await run(pipeline, scene, new Philox(1))).images);
     for (const codes of all) {
       const turned = await run(sequence(orientation(codes), pipeline), scene, new Philox(1));

@@ -35,7 +35,10 @@ export class Pending {
       const before = this.#waiting.get(volume) ?? { placement: { grid: volume.grid, matrix: IDENTITY }, samplings: [] };
       const next = place(before.placement.grid);
       const exact = indexMove(next.matrix, next.grid.shape) !== undefined;
-      this.#waiting.set(volume, { placement: { grid: next.grid, matrix: compose(before.placement.matrix, next.matrix) }, samplings: [...before.samplings, { sampling, exact }] });
+      this.#waiting.set(volume, {
+        placement: { grid: next.grid, matrix: compose(before.placement.matrix, next.matrix) },
+        samplings: [...before.samplings, { sampling, exact }],
+      });
       return volume;
     });
   }
@@ -63,6 +66,8 @@ const RANK = { nearest: 0, linear: 1, cubic: 2 } as const;
 function joint({ samplings }: Waiting): Sampling {
   const sampled = samplings.filter(({ exact }) => !exact).map(({ sampling }) => sampling);
   const first = sampled[0] ?? samplings[0]?.sampling ?? LINEAR;
-  const interpolation = sampled.map((s) => s.interpolation).reduce((a, b) => (RANK[b] > RANK[a] ? b : a), first.interpolation);
+  const interpolation = sampled
+    .map((s) => s.interpolation)
+    .reduce((a, b) => (RANK[b] > RANK[a] ? b : a), first.interpolation);
   return { ...first, interpolation };
 }

@@ -26,7 +26,11 @@ async function advance(pending: Pending, step: AnyTransform, parameters: unknown
  * One after another. Placements in a row are sampled once. The random stream of a step is its own (by place and name):
  * adding a draw to one step changes no other.
  */
-export function sequence(...steps: readonly AnyTransform[]): Transform<SequenceParameters> & { run(scene: Scene, rng: Rng): Promise<{ scene: Scene; parameters: SequenceParameters }> } {
+export function sequence(
+  ...steps: readonly AnyTransform[]
+): Transform<SequenceParameters> & {
+  run(scene: Scene, rng: Rng): Promise<{ scene: Scene; parameters: SequenceParameters }>;
+} {
   const run = async (scene: Scene, rng: Rng): Promise<{ scene: Scene; parameters: SequenceParameters }> => {
     const pending = new Pending(scene);
     const parameters: unknown[] = [];
@@ -53,11 +57,16 @@ export function sequence(...steps: readonly AnyTransform[]): Transform<SequenceP
       for (let k = steps.length - 1; k >= 0; k--) {
         const step = steps[k]!;
         if (step.invert) current = step.invert(current, parameters[k]);
-        else if (step.moves === 'positions') throw new TransformError(`invert: ${step.name} cannot be undone; leave it out of what predictions have to go back through.`, { name: step.name });
+        else if (step.moves === 'positions')
+          throw new TransformError(
+            `invert: ${step.name} cannot be undone; leave it out of what predictions have to go back through.`,
+            { name: step.name },
+          );
       }
       return current;
     },
-    record: (parameters) => steps.flatMap((step, k) => step.record?.(parameters[k]) ?? [{ name: step.name, parameters: parameters[k] }]),
+    record: (parameters) =>
+      steps.flatMap((step, k) => step.record?.(parameters[k]) ?? [{ name: step.name, parameters: parameters[k] }]),
   };
 }
 
@@ -68,10 +77,16 @@ export interface Chosen {
 }
 
 /** One of several, drawn by weight (equal by default). */
-export function oneOf(choices: readonly AnyTransform[], weights: readonly number[] = choices.map(() => 1)): Transform<Chosen> {
+export function oneOf(
+  choices: readonly AnyTransform[],
+  weights: readonly number[] = choices.map(() => 1),
+): Transform<Chosen> {
   const total = weights.reduce((a, b) => a + b, 0);
   if (choices.length === 0 || weights.length !== choices.length || !(total > 0) || weights.some((w) => w < 0))
-    throw new TransformError(`oneOf: expects at least one transform and as many weights of at least 0, not all 0; came ${choices.length} and [${weights.join(', ')}].`, { weights });
+    throw new TransformError(
+      `oneOf: expects at least one transform and as many weights of at least 0, not all 0; came ${choices.length} and [${weights.join(', ')}].`,
+      { weights },
+    );
   return {
     name: 'oneOf',
     measures: choices.some((choice) => choice.measures !== false),
@@ -83,14 +98,21 @@ export function oneOf(choices: readonly AnyTransform[], weights: readonly number
     },
     apply: (scene, { index, parameters }) => choices[index]!.apply(scene, parameters),
     invert: (volume, { index, parameters }) => choices[index]!.invert?.(volume, parameters) ?? volume,
-    record: ({ index, parameters }) => choices[index]!.record?.(parameters) ?? [{ name: choices[index]!.name, parameters }],
+    record: ({ index, parameters }) =>
+      choices[index]!.record?.(parameters) ?? [{ name: choices[index]!.name, parameters }],
   };
 }
 
 /** Between `least` and `most` of several, without repetition, in random order. */
-export function someOf(choices: readonly AnyTransform[], [least, most]: readonly [number, number]): Transform<readonly Chosen[]> {
+export function someOf(
+  choices: readonly AnyTransform[],
+  [least, most]: readonly [number, number],
+): Transform<readonly Chosen[]> {
   if (!(Number.isInteger(least) && Number.isInteger(most) && least >= 0 && most >= least && most <= choices.length))
-    throw new TransformError(`someOf: expects whole numbers 0 ≤ least ≤ most ≤ ${choices.length}, came ${least} and ${most}.`, { least, most });
+    throw new TransformError(
+      `someOf: expects whole numbers 0 ≤ least ≤ most ≤ ${choices.length}, came ${least} and ${most}.`,
+      { least, most },
+    );
   const walk = async (scene: Scene, list: readonly Chosen[]): Promise<Scene> => {
     const pending = new Pending(scene);
     for (const { index, parameters } of list) await advance(pending, choices[index]!, parameters);
@@ -113,19 +135,38 @@ export function someOf(choices: readonly AnyTransform[], [least, most]: readonly
       return chosen;
     },
     apply: walk,
-    invert: (volume, list) => [...list].reverse().reduce((v, { index, parameters }) => choices[index]!.invert?.(v, parameters) ?? v, volume),
-    record: (list) => list.flatMap(({ index, parameters }) => choices[index]!.record?.(parameters) ?? [{ name: choices[index]!.name, parameters }]),
+    invert: (volume, list) =>
+      [...list].reverse().reduce((v, { index, parameters }) => choices[index]!.invert?.(v, parameters) ?? v, volume),
+    record: (list) =>
+      list.flatMap(
+        ({ index, parameters }) => choices[index]!.record?.(parameters) ?? [{ name: choices[index]!.name, parameters }],
+      ),
   };
 }
 
 /** A transform on some volumes only: `images`, `labels`, or names of further volumes. The others stay as they are. */
 export function only<P>(names: readonly string[], transform: Transform<P>): Transform<P> {
   const part = (scene: Scene): Scene => {
-    const found = names.map((name) => [name, name === 'images' ? scene.images : name === 'labels' ? scene.labels : scene.volumes?.[name]] as const);
+    const found = names.map(
+      (name) =>
+        [name, name === 'images' ? scene.images : name === 'labels' ? scene.labels : scene.volumes?.[name]] as const,
+    );
     const missing = found.find(([, volume]) => volume === undefined);
-    if (missing || found.length === 0) throw new TransformError(`only: case ${scene.id} has no volume '${missing?.[0] ?? ''}'; it has images${scene.labels ? ', labels' : ''}${Object.keys(scene.volumes ?? {}).map((name) => `, ${name}`).join('')}.`, { case: scene.id, names });
+    if (missing || found.length === 0)
+      throw new TransformError(
+        `only: case ${scene.id} has no volume '${missing?.[0] ?? ''}'; it has images${scene.labels ? ', labels' : ''}${Object.keys(
+          scene.volumes ?? {},
+        )
+          .map((name) => `, ${name}`)
+          .join('')}.`,
+        { case: scene.id, names },
+      );
     // The first chosen volume stands in for the images, so that every transform finds some.
-    return { id: scene.id, images: found[0]![1]!, volumes: Object.fromEntries(found.slice(1).map(([name, volume]) => [name, volume!])) };
+    return {
+      id: scene.id,
+      images: found[0]![1]!,
+      volumes: Object.fromEntries(found.slice(1).map(([name, volume]) => [name, volume!])),
+    };
   };
   return {
     name: `only(${names.join(', ')}: ${transform.name})`,
@@ -146,7 +187,11 @@ export function only<P>(names: readonly string[], transform: Transform<P>): Tran
 }
 
 /** Draws and applies; the scene's history tells what was done. */
-export async function run<P>(transform: Transform<P> & { run?: ReturnType<typeof sequence>['run'] }, scene: Scene, rng: Rng): Promise<Scene> {
+export async function run<P>(
+  transform: Transform<P> & { run?: ReturnType<typeof sequence>['run'] },
+  scene: Scene,
+  rng: Rng,
+): Promise<Scene> {
   let parameters: unknown;
   let result: Scene;
   if (transform.run) ({ scene: result, parameters } = await transform.run(scene, rng));

@@ -75,16 +75,22 @@ export function mapVolumes(scene: Scene, change: (volume: Volume<Tensor>) => Vol
     ...scene,
     images: change(scene.images),
     ...(scene.labels ? { labels: change(scene.labels) } : {}),
-    ...(scene.volumes ? { volumes: Object.fromEntries(Object.entries(scene.volumes).map(([name, volume]) => [name, change(volume)])) } : {}),
+    ...(scene.volumes
+      ? { volumes: Object.fromEntries(Object.entries(scene.volumes).map(([name, volume]) => [name, change(volume)])) }
+      : {}),
   };
 }
 
 /** The scene with the voxels of every intensity volume changed. */
 export function mapIntensities(scene: Scene, change: (voxels: Tensor, volume: Volume<Tensor>) => Tensor): Scene {
-  return mapVolumes(scene, (volume) => (volume.kind === 'intensity' ? { ...volume, voxels: change(volume.voxels, volume) } : volume));
+  return mapVolumes(scene, (volume) =>
+    volume.kind === 'intensity' ? { ...volume, voxels: change(volume.voxels, volume) } : volume,
+  );
 }
 
 /** The scene with the voxels of every label volume changed. */
 export function mapLabels(scene: Scene, change: (voxels: Tensor, volume: Volume<Tensor>) => Tensor): Scene {
-  return mapVolumes(scene, (volume) => (volume.kind === 'labels' ? { ...volume, voxels: change(volume.voxels, volume) } : volume));
+  return mapVolumes(scene, (volume) =>
+    volume.kind === 'labels' ? { ...volume, voxels: change(volume.voxels, volume) } : volume,
+  );
 }

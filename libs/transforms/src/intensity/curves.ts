@@ -1,7 +1,14 @@
 /** Curves and smoothing: gamma, contrast, Gaussian blur and sharpening, noise. All on the device. */
 import { add, blur, contrast, gamma, gaussianNoise, rescaleIntensity, sub, type Tensor } from '@voxelwise/compute';
 import { spacing as spacingOf } from '@voxelwise/volume';
-import { draw, mapIntensities, type Application, type Range, type Scene, type Transform } from '../contract/transform.ts';
+import {
+  draw,
+  mapIntensities,
+  type Application,
+  type Range,
+  type Scene,
+  type Transform,
+} from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { erfTaps, sampledTaps, scaleSpaceTaps } from './gaussian-taps.ts';
 import { SAME } from './range.ts';
@@ -18,10 +25,19 @@ export interface GammaCurveParameters {
 }
 export const gammaCurveApplication: Sync<GammaCurveParameters> = {
   name: 'gamma',
-  apply: (scene, { exponent, invert, retain }) => mapIntensities(scene, (x) => gamma({ x }, { exponents: all(x, exponent), invert, retain, floor: 1e-7 })),
+  apply: (scene, { exponent, invert, retain }) =>
+    mapIntensities(scene, (x) => gamma({ x }, { exponents: all(x, exponent), invert, retain, floor: 1e-7 })),
 };
 /** ((x - min) / range)^exponent · range + min. */
-export const gammaCurve = ({ exponent, invert = false, retain = false }: { readonly exponent: Range; readonly invert?: boolean; readonly retain?: boolean }): Transform<GammaCurveParameters> => ({
+export const gammaCurve = ({
+  exponent,
+  invert = false,
+  retain = false,
+}: {
+  readonly exponent: Range;
+  readonly invert?: boolean;
+  readonly retain?: boolean;
+}): Transform<GammaCurveParameters> => ({
   ...gammaCurveApplication,
   measures: false,
   sample: (_scene, rng) => {
@@ -37,10 +53,21 @@ export interface ContrastParameters {
 }
 export const contrastCurveApplication: Sync<ContrastParameters> = {
   name: 'contrast',
-  apply: (scene, { factor, preserveRange }) => mapIntensities(scene, (x) => contrast({ x }, { factors: all(x, factor), preserveRange })),
+  apply: (scene, { factor, preserveRange }) =>
+    mapIntensities(scene, (x) => contrast({ x }, { factors: all(x, factor), preserveRange })),
 };
 /** (x - mean) · factor + mean of each channel. */
-export const contrastAboutMean = ({ factor, preserveRange = false }: { readonly factor: Range; readonly preserveRange?: boolean }): Transform<ContrastParameters> => ({ ...contrastCurveApplication, measures: false, sample: (_scene, rng) => ({ factor: draw(factor, rng), preserveRange }) });
+export const contrastAboutMean = ({
+  factor,
+  preserveRange = false,
+}: {
+  readonly factor: Range;
+  readonly preserveRange?: boolean;
+}): Transform<ContrastParameters> => ({
+  ...contrastCurveApplication,
+  measures: false,
+  sample: (_scene, rng) => ({ factor: draw(factor, rng), preserveRange }),
+});
 
 export type Taps = 'integrated' | 'sampled' | 'scaleSpace';
 const TAPS = { integrated: erfTaps, sampled: sampledTaps, scaleSpace: scaleSpaceTaps };
@@ -71,13 +98,22 @@ export interface SmoothSettings {
   readonly boundary?: SmoothParameters['boundary'];
 }
 /** Gaussian smoothing, in millimetres or voxels. */
-export const smooth = ({ sigmaMm, sigmaVoxels, taps = 'sampled', boundary = 'symmetric' }: SmoothSettings): Transform<SmoothParameters> => ({
+export const smooth = ({
+  sigmaMm,
+  sigmaVoxels,
+  taps = 'sampled',
+  boundary = 'symmetric',
+}: SmoothSettings): Transform<SmoothParameters> => ({
   ...smoothApplication,
   measures: false,
   sample: (_scene, rng) => {
     const range = sigmaMm ?? sigmaVoxels;
-    if (range === undefined || (sigmaMm !== undefined && sigmaVoxels !== undefined)) throw new TransformError('smooth: expects either sigmaMm or sigmaVoxels.', { sigmaMm, sigmaVoxels });
-    const three = Array.isArray(range) && range.length === 3 ? (range as readonly Range[]) : [range as Range, range as Range, range as Range];
+    if (range === undefined || (sigmaMm !== undefined && sigmaVoxels !== undefined))
+      throw new TransformError('smooth: expects either sigmaMm or sigmaVoxels.', { sigmaMm, sigmaVoxels });
+    const three =
+      Array.isArray(range) && range.length === 3
+        ? (range as readonly Range[])
+        : [range as Range, range as Range, range as Range];
     return { sigma: three.map((r) => draw(r, rng)), unit: sigmaMm === undefined ? 'voxels' : 'mm', taps, boundary };
   },
 });
@@ -102,7 +138,19 @@ export const sharpenApplication: Sync<SharpenParameters> = {
     }),
 };
 /** Smoothed once, plus alpha times what a second smoothing takes away. Sigmas in voxels. */
-export const sharpen = ({ sigma1 = 3, sigma2 = 1, alpha = 30, taps = 'integrated', boundary = 'zeros' }: { readonly sigma1?: Range; readonly sigma2?: Range; readonly alpha?: Range; readonly taps?: Taps; readonly boundary?: SmoothParameters['boundary'] } = {}): Transform<SharpenParameters> => ({
+export const sharpen = ({
+  sigma1 = 3,
+  sigma2 = 1,
+  alpha = 30,
+  taps = 'integrated',
+  boundary = 'zeros',
+}: {
+  readonly sigma1?: Range;
+  readonly sigma2?: Range;
+  readonly alpha?: Range;
+  readonly taps?: Taps;
+  readonly boundary?: SmoothParameters['boundary'];
+} = {}): Transform<SharpenParameters> => ({
   ...sharpenApplication,
   measures: false,
   sample: (_scene, rng) => {
@@ -130,8 +178,21 @@ export const noiseFieldApplication: Sync<NoiseParameters> = {
     }),
 };
 /** Gaussian (`add`) or Rician noise: a pure function of its key. */
-export const noise = ({ deviation, mean = 0, combine = 'add' }: { readonly deviation: Range; readonly mean?: Range; readonly combine?: 'add' | 'rician' }): Transform<NoiseParameters> => ({
+export const noise = ({
+  deviation,
+  mean = 0,
+  combine = 'add',
+}: {
+  readonly deviation: Range;
+  readonly mean?: Range;
+  readonly combine?: 'add' | 'rician';
+}): Transform<NoiseParameters> => ({
   ...noiseFieldApplication,
   measures: false,
-  sample: (_scene, rng) => ({ deviation: draw(deviation, rng), mean: draw(mean, rng), combine, key: [rng.integer(0, 2 ** 32), rng.integer(0, 2 ** 32)] }),
+  sample: (_scene, rng) => ({
+    deviation: draw(deviation, rng),
+    mean: draw(mean, rng),
+    combine,
+    key: [rng.integer(0, 2 ** 32), rng.integer(0, 2 ** 32)],
+  }),
 });

@@ -47,13 +47,27 @@ function alongAxis({ re, im, shape }: Spectrum, axis: number, sign: 1 | -1): voi
 }
 
 /** Mixed radix, smallest factor first (Cooley & Tukey 1965); a prime length is summed as defined. */
-function line(re: Float64Array, im: Float64Array, n: number, stride: number, offset: number, cos: Float64Array, sin: Float64Array, whole: number): [Float64Array, Float64Array] {
+function line(
+  re: Float64Array,
+  im: Float64Array,
+  n: number,
+  stride: number,
+  offset: number,
+  cos: Float64Array,
+  sin: Float64Array,
+  whole: number,
+): [Float64Array, Float64Array] {
   const outRe = new Float64Array(n);
   const outIm = new Float64Array(n);
   const factor = smallestFactor(n);
   const m = n / factor;
   const unit = whole / n;
-  const parts = m === 1 ? [] : Array.from({ length: factor }, (_, r) => line(re, im, m, stride * factor, offset + r * stride, cos, sin, whole));
+  const parts =
+    m === 1
+      ? []
+      : Array.from({ length: factor }, (_, r) =>
+          line(re, im, m, stride * factor, offset + r * stride, cos, sin, whole),
+        );
   for (let k = 0; k < n; k++) {
     let a = 0;
     let b = 0;

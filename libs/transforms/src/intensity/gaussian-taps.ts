@@ -24,7 +24,9 @@ const tailOf = (sigma: number, truncated: number): number => Math.trunc(Math.max
 export function erfTaps(sigma: number, truncated = 4): number[] {
   const tail = tailOf(sigma, truncated);
   const t = 0.70710678 / Math.abs(sigma);
-  return Array.from({ length: 2 * tail + 1 }, (_, k) => Math.max(0, 0.5 * (erf(t * (k - tail + 0.5)) - erf(t * (k - tail - 0.5)))));
+  return Array.from({ length: 2 * tail + 1 }, (_, k) =>
+    Math.max(0, 0.5 * (erf(t * (k - tail + 0.5)) - erf(t * (k - tail - 0.5)))),
+  );
 }
 
 /** The Gaussian at whole voxels, normalized to sum 1. */

@@ -4,7 +4,11 @@ import { type Application, type Scene, type Transform } from '../contract/transf
 import { hostIntensity, perChannel, readVoxels, type HostVoxels } from '../contract/host.ts';
 import { TransformError } from '../errors.ts';
 
-const fixed = <P>(application: Application<P>, sample: (scene: Scene, rng: Rng) => P | Promise<P>, measures = false): Transform<P> => ({ ...application, measures, sample });
+const fixed = <P>(
+  application: Application<P>,
+  sample: (scene: Scene, rng: Rng) => P | Promise<P>,
+  measures = false,
+): Transform<P> => ({ ...application, measures, sample });
 
 /** Piecewise linear through (xs, ys), xs ascending; the ends go on flat. */
 export function interpolate(x: number, xs: ArrayLike<number>, ys: ArrayLike<number>): number {
@@ -38,7 +42,11 @@ export const equalizeApplication = hostIntensity<EqualizeParameters>('equalize',
   return data.map((value) => interpolate(value, centers, cumulative));
 });
 /** Histogram equalization onto a range. */
-export const equalize = ({ bins = 256, to = [0, 255] }: { readonly bins?: number; readonly to?: readonly [number, number] } = {}): Transform<EqualizeParameters> => fixed(equalizeApplication, () => ({ bins, to }));
+export const equalize = ({
+  bins = 256,
+  to = [0, 255],
+}: { readonly bins?: number; readonly to?: readonly [number, number] } = {}): Transform<EqualizeParameters> =>
+  fixed(equalizeApplication, () => ({ bins, to }));
 
 export interface CurveParameters {
   /** Both in shares of the image's own range, ascending. */
@@ -82,7 +90,11 @@ export const landmarksApplication = hostIntensity<LandmarkParameters>('landmarks
 );
 /** Histogram standardization (Nyúl & Udupa 2000): percentiles go to trained landmarks, linearly in between and beyond. */
 export function standardizeHistogram(landmarks: readonly number[]): Transform<LandmarkParameters> {
-  if (landmarks.length !== LANDMARK_PERCENTILES.length) throw new TransformError(`standardizeHistogram: expects ${LANDMARK_PERCENTILES.length} landmarks (percentiles ${LANDMARK_PERCENTILES.join(', ')}), came ${landmarks.length}.`, { landmarks });
+  if (landmarks.length !== LANDMARK_PERCENTILES.length)
+    throw new TransformError(
+      `standardizeHistogram: expects ${LANDMARK_PERCENTILES.length} landmarks (percentiles ${LANDMARK_PERCENTILES.join(', ')}), came ${landmarks.length}.`,
+      { landmarks },
+    );
   return fixed(landmarksApplication, () => ({ landmarks }));
 }
 /** Trains landmarks: the mean of every image's percentiles after its 1st and 99th went to 0 and 100. */
@@ -143,14 +155,18 @@ export const medianApplication = hostIntensity<MedianParameters>('median', (voxe
     channel.map((_, v) => {
       const [z, y, x] = [Math.floor(v / (ny * nx)), Math.floor(v / nx) % ny, v % nx];
       let count = 0;
-      for (let dz = -rz; dz <= rz; dz++) for (let dy = -ry; dy <= ry; dy++) for (let dx = -rx; dx <= rx; dx++) window[count++] = channel[(clampTo(z + dz, nz) * ny + clampTo(y + dy, ny)) * nx + clampTo(x + dx, nx)]!;
+      for (let dz = -rz; dz <= rz; dz++)
+        for (let dy = -ry; dy <= ry; dy++)
+          for (let dx = -rx; dx <= rx; dx++)
+            window[count++] = channel[(clampTo(z + dz, nz) * ny + clampTo(y + dy, ny)) * nx + clampTo(x + dx, nx)]!;
       window.sort();
       return window[count >> 1]!;
     }),
   );
 });
 /** Median of a box, edges continued. */
-export const median = (radius: number | readonly number[] = 1): Transform<MedianParameters> => fixed(medianApplication, () => ({ radius: typeof radius === 'number' ? [radius, radius, radius] : radius }));
+export const median = (radius: number | readonly number[] = 1): Transform<MedianParameters> =>
+  fixed(medianApplication, () => ({ radius: typeof radius === 'number' ? [radius, radius, radius] : radius }));
 
 export interface ThresholdParameters {
   readonly threshold: number;
@@ -158,20 +174,38 @@ export interface ThresholdParameters {
   readonly keep: 'above' | 'below';
   readonly value: number;
 }
-export const thresholdApplication = hostIntensity<ThresholdParameters>('threshold', ({ data }, { threshold, keep, value }) => data.map((x) => ((keep === 'above' ? x > threshold : x < threshold) ? x : value)));
-export const threshold = (settings: ThresholdParameters): Transform<ThresholdParameters> => fixed(thresholdApplication, () => settings);
+export const thresholdApplication = hostIntensity<ThresholdParameters>(
+  'threshold',
+  ({ data }, { threshold, keep, value }) =>
+    data.map((x) => ((keep === 'above' ? x > threshold : x < threshold) ? x : value)),
+);
+export const threshold = (settings: ThresholdParameters): Transform<ThresholdParameters> =>
+  fixed(thresholdApplication, () => settings);
 
 export interface SoftClipParameters {
   readonly low: number;
   readonly high: number;
   readonly sharpness: number;
 }
-export const softClipApplication = hostIntensity<SoftClipParameters>('softClip', ({ data }, { low, high, sharpness }) => {
-  const softplus = (t: number): number => (t > 30 ? t : Math.log1p(Math.exp(t)));
-  return data.map((x) => x + softplus(sharpness * (low - x)) / sharpness - softplus(sharpness * (x - high)) / sharpness);
-});
+export const softClipApplication = hostIntensity<SoftClipParameters>(
+  'softClip',
+  ({ data }, { low, high, sharpness }) => {
+    const softplus = (t: number): number => (t > 30 ? t : Math.log1p(Math.exp(t)));
+    return data.map(
+      (x) => x + softplus(sharpness * (low - x)) / sharpness - softplus(sharpness * (x - high)) / sharpness,
+    );
+  },
+);
 /** Clips to percentiles with a smooth bend. */
-export const softClipPercentiles = ({ lower, upper, sharpness }: { readonly lower: number; readonly upper: number; readonly sharpness: number }): Transform<SoftClipParameters> =>
+export const softClipPercentiles = ({
+  lower,
+  upper,
+  sharpness,
+}: {
+  readonly lower: number;
+  readonly upper: number;
+  readonly sharpness: number;
+}): Transform<SoftClipParameters> =>
   fixed(
     softClipApplication,
     async ({ images }) => {
@@ -185,27 +219,53 @@ export interface SavitzkyGolayParameters {
   readonly taps: readonly number[];
   readonly axis: number;
 }
-export const savitzkyGolayApplication = hostIntensity<SavitzkyGolayParameters>('savitzkyGolay', ({ data, shape }: HostVoxels, { taps, axis }) => {
-  const n = shape[axis + 1]!;
-  const inner = shape.slice(axis + 2).reduce((a, b) => a * b, 1);
-  const half = taps.length >> 1;
-  return data.map((_, v) => {
-    const i = Math.floor(v / inner) % n;
-    return taps.reduce((sum, tap, k) => (i + k - half < 0 || i + k - half >= n ? sum : sum + tap * data[v + (k - half) * inner]!), 0);
-  });
-});
+export const savitzkyGolayApplication = hostIntensity<SavitzkyGolayParameters>(
+  'savitzkyGolay',
+  ({ data, shape }: HostVoxels, { taps, axis }) => {
+    const n = shape[axis + 1]!;
+    const inner = shape.slice(axis + 2).reduce((a, b) => a * b, 1);
+    const half = taps.length >> 1;
+    return data.map((_, v) => {
+      const i = Math.floor(v / inner) % n;
+      return taps.reduce(
+        (sum, tap, k) => (i + k - half < 0 || i + k - half >= n ? sum : sum + tap * data[v + (k - half) * inner]!),
+        0,
+      );
+    });
+  },
+);
 /** A least-squares polynomial over a window along one axis; zeros outside. */
-export const savitzkyGolay = ({ window, order, axis }: { readonly window: number; readonly order: number; readonly axis: number }): Transform<SavitzkyGolayParameters> => {
+export const savitzkyGolay = ({
+  window,
+  order,
+  axis,
+}: {
+  readonly window: number;
+  readonly order: number;
+  readonly axis: number;
+}): Transform<SavitzkyGolayParameters> => {
   const taps = savitzkyGolayTaps(window, order);
   return fixed(savitzkyGolayApplication, () => ({ axis, taps }));
 };
 
 /** The weights that give the fitted polynomial's value in the middle of the window. */
 export function savitzkyGolayTaps(window: number, order: number): number[] {
-  if (window % 2 === 0 || order >= window) throw new TransformError(`savitzkyGolay: the window is odd and above the order, came ${window} and ${order}.`, { window, order });
+  if (window % 2 === 0 || order >= window)
+    throw new TransformError(`savitzkyGolay: the window is odd and above the order, came ${window} and ${order}.`, {
+      window,
+      order,
+    });
   const half = window >> 1;
   const size = order + 1;
-  const system = Array.from({ length: size }, (_, i) => Array.from({ length: size + 1 }, (_, j) => (j === size ? (i === 0 ? 1 : 0) : Array.from({ length: window }, (_, k) => (k - half) ** (i + j)).reduce((a, b) => a + b, 0))));
+  const system = Array.from({ length: size }, (_, i) =>
+    Array.from({ length: size + 1 }, (_, j) =>
+      j === size
+        ? i === 0
+          ? 1
+          : 0
+        : Array.from({ length: window }, (_, k) => (k - half) ** (i + j)).reduce((a, b) => a + b, 0),
+    ),
+  );
   for (let i = 0; i < size; i++) {
     const pivot = system[i]!;
     for (let r = 0; r < size; r++) {
@@ -215,9 +275,17 @@ export function savitzkyGolayTaps(window: number, order: number): number[] {
     }
   }
   const solution = system.map((row, i) => row[size]! / row[i]!);
-  return Array.from({ length: window }, (_, k) => solution.reduce((sum, weight, power) => sum + weight * (k - half) ** power, 0));
+  return Array.from({ length: window }, (_, k) =>
+    solution.reduce((sum, weight, power) => sum + weight * (k - half) ** power, 0),
+  );
 }
 
 /** sign(x) · |x|^exponent: TorchIO's gamma. */
-export const signedPowerApplication = hostIntensity<{ readonly exponent: number }>('signedPower', ({ data }, { exponent }) => data.map((x) => Math.sign(x) * Math.abs(x) ** exponent));
-export const signedPower = (logGamma: readonly [number, number] = [-0.3, 0.3]): Transform<{ readonly exponent: number }> => fixed(signedPowerApplication, (_scene, rng) => ({ exponent: Math.exp(rng.uniform(...logGamma)) }));
+export const signedPowerApplication = hostIntensity<{ readonly exponent: number }>(
+  'signedPower',
+  ({ data }, { exponent }) => data.map((x) => Math.sign(x) * Math.abs(x) ** exponent),
+);
+export const signedPower = (
+  logGamma: readonly [number, number] = [-0.3, 0.3],
+): Transform<{ readonly exponent: number }> =>
+  fixed(signedPowerApplication, (_scene, rng) => ({ exponent: Math.exp(rng.uniform(...logGamma)) }));

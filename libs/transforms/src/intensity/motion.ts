@@ -14,7 +14,11 @@ import { forward, realInverse, uncentered, type Spectrum } from './fourier.ts';
 
 export interface MotionParameters {
   /** One per movement: degrees about and millimetres along L, P, S, and when it happened, as a share of the scan. */
-  readonly movements: readonly { readonly degrees: readonly number[]; readonly translationMm: readonly number[]; readonly time: number }[];
+  readonly movements: readonly {
+    readonly degrees: readonly number[];
+    readonly translationMm: readonly number[];
+    readonly time: number;
+  }[];
   readonly aboutOrigin: boolean;
 }
 
@@ -22,8 +26,13 @@ export const motionApplication: Application<MotionParameters> = {
   name: 'motion',
   apply: async (scene, parameters) => {
     const volumes: Record<string, Volume<Tensor>> = {};
-    for (const [name, volume] of Object.entries(scene.volumes ?? {})) volumes[name] = volume.kind === 'intensity' ? await moved(volume, parameters) : volume;
-    return { ...scene, images: scene.images.kind === 'intensity' ? await moved(scene.images, parameters) : scene.images, ...(scene.volumes ? { volumes } : {}) };
+    for (const [name, volume] of Object.entries(scene.volumes ?? {}))
+      volumes[name] = volume.kind === 'intensity' ? await moved(volume, parameters) : volume;
+    return {
+      ...scene,
+      images: scene.images.kind === 'intensity' ? await moved(scene.images, parameters) : scene.images,
+      ...(scene.volumes ? { volumes } : {}),
+    };
   },
 };
 
@@ -35,7 +44,11 @@ async function moved(volume: Volume<Tensor>, { movements, aboutOrigin }: MotionP
   const images = [still.data];
   for (const { degrees, translationMm } of movements) {
     const settings = { world: rigidMatrix(degrees, translationMm), aboutCenter: !aboutOrigin };
-    const turned = moveVolume(volume, torchioAffineApplication.place(volume.grid, { settings, sampling: LINEAR, before: { shape: [], affine: [] } }), { ...LINEAR, padding: 'halfVoxel', fill });
+    const turned = moveVolume(
+      volume,
+      torchioAffineApplication.place(volume.grid, { settings, sampling: LINEAR, before: { shape: [], affine: [] } }),
+      { ...LINEAR, padding: 'halfVoxel', fill },
+    );
     images.push((await readVoxels(turned)).data);
     if (turned.voxels !== volume.voxels) turned.voxels.dispose();
   }
@@ -78,15 +91,31 @@ function joined(spectra: readonly Spectrum[], times: readonly number[]): Spectru
 }
 
 /** `count` movements at regular times, jittered. */
-export function motion({ count = 2, degrees = [-10, 10], translationMm = [-10, 10] }: { readonly count?: number; readonly degrees?: Range; readonly translationMm?: Range } = {}): Transform<MotionParameters> {
-  if (!Number.isInteger(count) || count < 1) throw new TransformError(`motion: count is a positive whole number, came ${count}.`, { count });
+export function motion({
+  count = 2,
+  degrees = [-10, 10],
+  translationMm = [-10, 10],
+}: {
+  readonly count?: number;
+  readonly degrees?: Range;
+  readonly translationMm?: Range;
+} = {}): Transform<MotionParameters> {
+  if (!Number.isInteger(count) || count < 1)
+    throw new TransformError(`motion: count is a positive whole number, came ${count}.`, { count });
   return {
     ...motionApplication,
     measures: false,
     sample: (_scene, rng) => {
       const step = 1 / (count + 1);
       const three = (range: Range): number[] => [draw(range, rng), draw(range, rng), draw(range, rng)];
-      return { aboutOrigin: false, movements: Array.from({ length: count }, (_, k) => ({ degrees: three(degrees), translationMm: three(translationMm), time: step * (k + 1) + step * rng.uniform(-0.3, 0.3) })) };
+      return {
+        aboutOrigin: false,
+        movements: Array.from({ length: count }, (_, k) => ({
+          degrees: three(degrees),
+          translationMm: three(translationMm),
+          time: step * (k + 1) + step * rng.uniform(-0.3, 0.3),
+        })),
+      };
     },
   };
 }

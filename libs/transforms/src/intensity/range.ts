@@ -1,6 +1,23 @@
 /** Intensity ranges and normalization: measured in `sample`, applied as linear changes on the device. */
-import { nonzeroMask, percentiles, rangeMask, rescaleIntensity, reshape, slice, statistics, type Rescaling, type Tensor } from '@voxelwise/compute';
-import { draw, mapIntensities, type Application, type Range, type Scene, type Transform } from '../contract/transform.ts';
+import {
+  nonzeroMask,
+  percentiles,
+  rangeMask,
+  rescaleIntensity,
+  reshape,
+  slice,
+  statistics,
+  type Rescaling,
+  type Tensor,
+} from '@voxelwise/compute';
+import {
+  draw,
+  mapIntensities,
+  type Application,
+  type Range,
+  type Scene,
+  type Transform,
+} from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 
 export interface LinearParameters {
@@ -12,7 +29,9 @@ export interface LinearParameters {
 
 export const SAME: Rescaling = { low: null, high: null, subtract: 0, divide: 1, multiply: 1, add: 0 };
 
-export const linearApplication: Application<LinearParameters> & { apply(to: Scene, parameters: LinearParameters): Scene } = {
+export const linearApplication: Application<LinearParameters> & {
+  apply(to: Scene, parameters: LinearParameters): Scene;
+} = {
   name: 'linearIntensity',
   apply: (scene, { channels, nonzero = false }) =>
     mapIntensities(scene, (x) => {
@@ -42,7 +61,11 @@ function whereNonzero(x: Tensor, rows: readonly Rescaling[]): Tensor {
 /** The least positive float32. */
 const TINY = 1.401298464324817e-45;
 
-const transform = (sample: Transform<LinearParameters>['sample'], measures = true): Transform<LinearParameters> => ({ ...linearApplication, measures, sample });
+const transform = (sample: Transform<LinearParameters>['sample'], measures = true): Transform<LinearParameters> => ({
+  ...linearApplication,
+  measures,
+  sample,
+});
 const channelCount = (scene: Scene): number => scene.images.voxels.shape[0]!;
 
 async function readTable(table: Tensor): Promise<Float32Array> {
@@ -63,12 +86,30 @@ export function rangeRow({ from: [low, high], to, clip = false }: RangeSettings)
   const clamped = clip ? { low: Math.min(low, high), high: Math.max(low, high) } : {};
   return { ...SAME, ...clamped, subtract: low, divide: high - low, multiply: b - a, add: a };
 }
-export const intensityRange = (settings: RangeSettings): Transform<LinearParameters> => transform(() => ({ channels: [rangeRow(settings)] }), false);
+export const intensityRange = (settings: RangeSettings): Transform<LinearParameters> =>
+  transform(() => ({ channels: [rangeRow(settings)] }), false);
 
 /** Percentiles of the image (or of each channel) become the ends of a range. `relative`: the range is cut to the same percentiles. */
-export function percentileRange({ lower, upper, to = [0, 1], clip = false, relative = false, perChannel = false }: { readonly lower: number; readonly upper: number; readonly to?: readonly [number, number]; readonly clip?: boolean; readonly relative?: boolean; readonly perChannel?: boolean }): Transform<LinearParameters> {
-  if (!(lower < upper)) throw new TransformError(`percentileRange: lower is below upper, came ${lower} and ${upper}.`, { lower, upper });
-  const ends = relative ? ([to[0] + ((to[1] - to[0]) * lower) / 100, to[0] + ((to[1] - to[0]) * upper) / 100] as const) : to;
+export function percentileRange({
+  lower,
+  upper,
+  to = [0, 1],
+  clip = false,
+  relative = false,
+  perChannel = false,
+}: {
+  readonly lower: number;
+  readonly upper: number;
+  readonly to?: readonly [number, number];
+  readonly clip?: boolean;
+  readonly relative?: boolean;
+  readonly perChannel?: boolean;
+}): Transform<LinearParameters> {
+  if (!(lower < upper))
+    throw new TransformError(`percentileRange: lower is below upper, came ${lower} and ${upper}.`, { lower, upper });
+  const ends = relative
+    ? ([to[0] + ((to[1] - to[0]) * lower) / 100, to[0] + ((to[1] - to[0]) * upper) / 100] as const)
+    : to;
   return transform(async (scene) => {
     const found = await measurePercentiles(scene, [lower, upper], perChannel);
     return { channels: found.map(([a, b]) => rangeRow({ from: [a!, b!], to: ends, clip })) };
@@ -76,12 +117,18 @@ export function percentileRange({ lower, upper, to = [0, 1], clip = false, relat
 }
 
 /** Per channel, or one row for all channels together. */
-export async function measurePercentiles(scene: Scene, wanted: readonly number[], perChannel: boolean): Promise<number[][]> {
+export async function measurePercentiles(
+  scene: Scene,
+  wanted: readonly number[],
+  perChannel: boolean,
+): Promise<number[][]> {
   const x = scene.images.voxels;
   const together = perChannel ? x : asOneChannel(x);
   const numbers = await readTable(percentiles({ x: together }, { percentiles: wanted }));
   if (together !== x) together.dispose();
-  return Array.from({ length: numbers.length / wanted.length }, (_, c) => [...numbers.subarray(c * wanted.length, (c + 1) * wanted.length)]);
+  return Array.from({ length: numbers.length / wanted.length }, (_, c) => [
+    ...numbers.subarray(c * wanted.length, (c + 1) * wanted.length),
+  ]);
 }
 
 function asOneChannel(x: Tensor): Tensor {
@@ -90,15 +137,35 @@ function asOneChannel(x: Tensor): Tensor {
 }
 
 /** Values outside the percentiles become the percentiles. */
-export const clipPercentiles = ({ lower, upper, perChannel = false }: { readonly lower: number; readonly upper: number; readonly perChannel?: boolean }): Transform<LinearParameters> =>
-  transform(async (scene) => ({ channels: (await measurePercentiles(scene, [lower, upper], perChannel)).map(([low, high]) => ({ ...SAME, low: low!, high: high! })) }));
+export const clipPercentiles = ({
+  lower,
+  upper,
+  perChannel = false,
+}: {
+  readonly lower: number;
+  readonly upper: number;
+  readonly perChannel?: boolean;
+}): Transform<LinearParameters> =>
+  transform(async (scene) => ({
+    channels: (await measurePercentiles(scene, [lower, upper], perChannel)).map(([low, high]) => ({
+      ...SAME,
+      low: low!,
+      high: high!,
+    })),
+  }));
 
-export const clamp = (low: number, high: number): Transform<LinearParameters> => transform(() => ({ channels: [{ ...SAME, low, high }] }), false);
+export const clamp = (low: number, high: number): Transform<LinearParameters> =>
+  transform(() => ({ channels: [{ ...SAME, low, high }] }), false);
 
 /** Least and greatest value become the ends of `to`; a constant image becomes x · to[0]. */
-export const minMax = ({ to = [0, 1], perChannel = false }: { readonly to?: readonly [number, number]; readonly perChannel?: boolean } = {}): Transform<LinearParameters> =>
+export const minMax = ({
+  to = [0, 1],
+  perChannel = false,
+}: { readonly to?: readonly [number, number]; readonly perChannel?: boolean } = {}): Transform<LinearParameters> =>
   transform(async (scene) => ({
-    channels: (await measureChannels(scene, perChannel)).map(({ minimum, maximum }) => (minimum === maximum ? { ...SAME, multiply: to[0] } : rangeRow({ from: [minimum, maximum], to }))),
+    channels: (await measureChannels(scene, perChannel)).map(({ minimum, maximum }) =>
+      minimum === maximum ? { ...SAME, multiply: to[0] } : rangeRow({ from: [minimum, maximum], to }),
+    ),
   }));
 
 export interface ChannelStatistics {
@@ -117,7 +184,10 @@ export async function measureChannels(scene: Scene, perChannel: boolean, mask?: 
   const numbers = await readTable(statistics({ x: together, mask }));
   if (together !== x) together.dispose();
   return Array.from({ length: numbers.length / 6 }, (_, c) => {
-    const [count, minimum, maximum, mean, deviation, sampleDeviation] = numbers.subarray(c * 6, c * 6 + 6) as unknown as [number, number, number, number, number, number];
+    const [count, minimum, maximum, mean, deviation, sampleDeviation] = numbers.subarray(
+      c * 6,
+      c * 6 + 6,
+    ) as unknown as [number, number, number, number, number, number];
     return { count, minimum, maximum, mean, deviation, sampleDeviation };
   });
 }
@@ -134,13 +204,29 @@ export interface NormalizeSettings {
   readonly perChannel?: boolean;
 }
 /** Mean 0 and deviation 1 (or the numbers given). A deviation of 0 divides by 1. */
-export function zScore({ subtract, divide, nonzero = false, perChannel = false, sample = false, aboveMean = false }: NormalizeSettings = {}): Transform<LinearParameters> {
-  const given = (list: number | readonly number[] | undefined, c: number): number | undefined => (typeof list === 'number' || list === undefined ? list : list[c]);
+export function zScore({
+  subtract,
+  divide,
+  nonzero = false,
+  perChannel = false,
+  sample = false,
+  aboveMean = false,
+}: NormalizeSettings = {}): Transform<LinearParameters> {
+  const given = (list: number | readonly number[] | undefined, c: number): number | undefined =>
+    typeof list === 'number' || list === undefined ? list : list[c];
   return transform(async (scene) => {
-    const found = await (aboveMean ? measureAboveMean(scene) : nonzero ? measureNonzero(scene, perChannel) : measureChannels(scene, perChannel));
+    const found = await (aboveMean
+      ? measureAboveMean(scene)
+      : nonzero
+        ? measureNonzero(scene, perChannel)
+        : measureChannels(scene, perChannel));
     const channels = Array.from({ length: perChannel ? channelCount(scene) : 1 }, (_, c) => {
       const own = found[Math.min(c, found.length - 1)]!;
-      return { ...SAME, subtract: given(subtract, c) ?? own.mean, divide: (given(divide, c) ?? (sample ? own.sampleDeviation : own.deviation)) || 1 };
+      return {
+        ...SAME,
+        subtract: given(subtract, c) ?? own.mean,
+        divide: (given(divide, c) ?? (sample ? own.sampleDeviation : own.deviation)) || 1,
+      };
     });
     return { channels, ...(nonzero ? { nonzero } : {}) };
   });
@@ -171,13 +257,26 @@ async function measureNonzero(scene: Scene, perChannel: boolean): Promise<Channe
 }
 
 /** x + offset. */
-export const shift = (offset: Range): Transform<LinearParameters> => transform((_scene, rng) => ({ channels: [{ ...SAME, add: draw(offset, rng) }] }), false);
+export const shift = (offset: Range): Transform<LinearParameters> =>
+  transform((_scene, rng) => ({ channels: [{ ...SAME, add: draw(offset, rng) }] }), false);
 /** x · factor. */
-export const scale = (factor: Range): Transform<LinearParameters> => transform((_scene, rng) => ({ channels: [{ ...SAME, multiply: draw(factor, rng) }] }), false);
+export const scale = (factor: Range): Transform<LinearParameters> =>
+  transform((_scene, rng) => ({ channels: [{ ...SAME, multiply: draw(factor, rng) }] }), false);
 /** x + factor · deviation of the image (or of each channel). */
-export const shiftByDeviation = ({ factor, nonzero = false, perChannel = false }: { readonly factor: Range; readonly nonzero?: boolean; readonly perChannel?: boolean }): Transform<LinearParameters> =>
+export const shiftByDeviation = ({
+  factor,
+  nonzero = false,
+  perChannel = false,
+}: {
+  readonly factor: Range;
+  readonly nonzero?: boolean;
+  readonly perChannel?: boolean;
+}): Transform<LinearParameters> =>
   transform(async (scene, rng) => {
     const drawn = draw(factor, rng);
     const found = await (nonzero ? measureNonzero(scene, perChannel) : measureChannels(scene, perChannel));
-    return { channels: found.map(({ deviation }) => ({ ...SAME, add: drawn * deviation })), ...(nonzero ? { nonzero } : {}) };
+    return {
+      channels: found.map(({ deviation }) => ({ ...SAME, add: drawn * deviation })),
+      ...(nonzero ? { nonzero } : {}),
+    };
   });

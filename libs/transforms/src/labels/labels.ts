@@ -7,7 +7,11 @@ import { TransformError } from '../errors.ts';
 
 type Connectivity = 6 | 18 | 26;
 const spaceOf = ({ shape }: HostVoxels): PerAxis => [shape[1], shape[2], shape[3]];
-const fixed = <P>(application: Application<P>, parameters: P): Transform<P> => ({ ...application, measures: false, sample: () => parameters });
+const fixed = <P>(application: Application<P>, parameters: P): Transform<P> => ({
+  ...application,
+  measures: false,
+  sample: () => parameters,
+});
 
 export interface RemapParameters {
   readonly from: readonly number[];
@@ -15,18 +19,23 @@ export interface RemapParameters {
   /** What other labels become; null: they stay. */
   readonly rest: number | null;
 }
-export const remapApplication: Application<RemapParameters> & { apply(to: Scene, parameters: RemapParameters): Scene } = {
-  name: 'remapLabels',
-  apply: (scene, parameters) => mapLabels(scene, (labels) => remapLabels({ labels }, parameters)),
-};
+export const remapApplication: Application<RemapParameters> & { apply(to: Scene, parameters: RemapParameters): Scene } =
+  {
+    name: 'remapLabels',
+    apply: (scene, parameters) => mapLabels(scene, (labels) => remapLabels({ labels }, parameters)),
+  };
 /** Other numbers for labels: { 1: 3, 3: 1 }. */
-export const remap = (map: Readonly<Record<number, number>>): Transform<RemapParameters> => fixed(remapApplication, { from: Object.keys(map).map(Number), to: Object.values(map), rest: null });
+export const remap = (map: Readonly<Record<number, number>>): Transform<RemapParameters> =>
+  fixed(remapApplication, { from: Object.keys(map).map(Number), to: Object.values(map), rest: null });
 /** Keeps these labels, the others become 0. */
-export const selectLabels = (labels: readonly number[]): Transform<RemapParameters> => fixed(remapApplication, { from: labels, to: labels, rest: 0 });
+export const selectLabels = (labels: readonly number[]): Transform<RemapParameters> =>
+  fixed(remapApplication, { from: labels, to: labels, rest: 0 });
 /** 1 where one of the labels is, else 0. */
-export const labelMask = (labels: readonly number[]): Transform<RemapParameters> => fixed(remapApplication, { from: labels, to: labels.map(() => 1), rest: 0 });
+export const labelMask = (labels: readonly number[]): Transform<RemapParameters> =>
+  fixed(remapApplication, { from: labels, to: labels.map(() => 1), rest: 0 });
 /** These labels become 0. */
-export const removeLabels = (labels: readonly number[]): Transform<RemapParameters> => fixed(remapApplication, { from: labels, to: labels.map(() => 0), rest: null });
+export const removeLabels = (labels: readonly number[]): Transform<RemapParameters> =>
+  fixed(remapApplication, { from: labels, to: labels.map(() => 0), rest: null });
 
 /** Labels present become 0, 1, 2 … in their order. */
 export const sequentialApplication = hostLabels<object>('sequentialLabels', ({ data }) => {
@@ -42,13 +51,18 @@ export interface ChannelsParameters {
 }
 export const channelsApplication = hostLabels<ChannelsParameters>('labelChannels', ({ data, shape }, { regions }) => {
   const result = new Float64Array(regions.length * data.length);
-  regions.forEach((region, c) => data.forEach((label, v) => (result[c * data.length + v] = region.includes(label) ? 1 : 0)));
+  regions.forEach((region, c) =>
+    data.forEach((label, v) => (result[c * data.length + v] = region.includes(label) ? 1 : 0)),
+  );
   return { data: result, shape: [regions.length, shape[1], shape[2], shape[3]] };
 });
-export const oneHotLabels = (classes: number): Transform<ChannelsParameters> => fixed(channelsApplication, { regions: Array.from({ length: classes }, (_, label) => [label]) });
-export const regionChannels = (regions: readonly (number | readonly number[])[]): Transform<ChannelsParameters> => fixed(channelsApplication, { regions: regions.map((region) => (typeof region === 'number' ? [region] : region)) });
+export const oneHotLabels = (classes: number): Transform<ChannelsParameters> =>
+  fixed(channelsApplication, { regions: Array.from({ length: classes }, (_, label) => [label]) });
+export const regionChannels = (regions: readonly (number | readonly number[])[]): Transform<ChannelsParameters> =>
+  fixed(channelsApplication, { regions: regions.map((region) => (typeof region === 'number' ? [region] : region)) });
 
-const presentLabels = (data: Float64Array, wanted: readonly number[] | null): number[] => wanted ? [...wanted] : [...new Set(data)].filter((label) => label > 0).sort((a, b) => a - b);
+const presentLabels = (data: Float64Array, wanted: readonly number[] | null): number[] =>
+  wanted ? [...wanted] : [...new Set(data)].filter((label) => label > 0).sort((a, b) => a - b);
 
 export interface LargestParameters {
   /** null: all labels above 0. */
@@ -60,9 +74,15 @@ export interface LargestParameters {
   /** Of equal sizes, the first in the array (MONAI) or all (nnU-Net). */
   readonly ties: 'first' | 'all';
 }
-export const largestApplication = hostLabels<LargestParameters>('keepLargest', (voxels, parameters) => perChannel(voxels, (channel) => keepLargestIn(channel, spaceOf(voxels), parameters)));
+export const largestApplication = hostLabels<LargestParameters>('keepLargest', (voxels, parameters) =>
+  perChannel(voxels, (channel) => keepLargestIn(channel, spaceOf(voxels), parameters)),
+);
 
-export function keepLargestIn(channel: Float64Array, space: PerAxis, { labels, independent, connectivity, count, ties }: LargestParameters): Float64Array {
+export function keepLargestIn(
+  channel: Float64Array,
+  space: PerAxis,
+  { labels, independent, connectivity, count, ties }: LargestParameters,
+): Float64Array {
   const result = Float64Array.from(channel);
   const wanted = presentLabels(channel, labels);
   for (const group of independent ? wanted.map((label) => [label]) : [wanted]) {
@@ -71,14 +91,23 @@ export function keepLargestIn(channel: Float64Array, space: PerAxis, { labels, i
     const found = connectedComponents(mask, space, connectivity);
     const order = found.sizes.map((size, k) => ({ size, k })).sort((a, b) => b.size - a.size || a.k - b.k);
     const least = order[Math.min(count, order.length) - 1]?.size ?? 0;
-    const kept = new Set((ties === 'all' ? order.filter(({ size }) => size >= least) : order.slice(0, count)).map(({ k }) => k + 1));
+    const kept = new Set(
+      (ties === 'all' ? order.filter(({ size }) => size >= least) : order.slice(0, count)).map(({ k }) => k + 1),
+    );
     found.labels.forEach((component, v) => {
       if (component > 0 && !kept.has(component)) result[v] = 0;
     });
   }
   return result;
 }
-export const keepLargest = ({ labels = null, independent = true, connectivity = 26, count = 1, ties = 'first' }: Partial<LargestParameters> = {}): Transform<LargestParameters> => fixed(largestApplication, { labels, independent, connectivity, count, ties });
+export const keepLargest = ({
+  labels = null,
+  independent = true,
+  connectivity = 26,
+  count = 1,
+  ties = 'first',
+}: Partial<LargestParameters> = {}): Transform<LargestParameters> =>
+  fixed(largestApplication, { labels, independent, connectivity, count, ties });
 
 export interface HolesParameters {
   readonly labels: readonly number[] | null;
@@ -104,30 +133,60 @@ export const holesApplication = hostLabels<HolesParameters>('fillHoles', (voxels
     return result;
   }),
 );
-export const fillLabelHoles = ({ labels = null, connectivity = 26 }: Partial<HolesParameters> = {}): Transform<HolesParameters> => fixed(holesApplication, { labels, connectivity });
+export const fillLabelHoles = ({
+  labels = null,
+  connectivity = 26,
+}: Partial<HolesParameters> = {}): Transform<HolesParameters> => fixed(holesApplication, { labels, connectivity });
 
 export interface SmallParameters {
   readonly leastVoxels: number;
   readonly connectivity: Connectivity;
   readonly independent: boolean;
 }
-export const smallApplication = hostLabels<SmallParameters>('removeSmall', (voxels, { leastVoxels, connectivity, independent }) =>
-  perChannel(voxels, (channel) => {
-    const result = Float64Array.from(channel);
-    const groups = independent ? presentLabels(channel, null).map((label) => (value: number) => value === label) : [(value: number) => value > 0];
-    for (const inside of groups) {
-      const found = connectedComponents(Uint8Array.from(channel, (value) => (inside(value) ? 1 : 0)), spaceOf(voxels), connectivity);
-      found.labels.forEach((component, v) => {
-        if (component > 0 && found.sizes[component - 1]! < leastVoxels) result[v] = 0;
-      });
-    }
-    return result;
-  }),
+export const smallApplication = hostLabels<SmallParameters>(
+  'removeSmall',
+  (voxels, { leastVoxels, connectivity, independent }) =>
+    perChannel(voxels, (channel) => {
+      const result = Float64Array.from(channel);
+      const groups = independent
+        ? presentLabels(channel, null).map((label) => (value: number) => value === label)
+        : [(value: number) => value > 0];
+      for (const inside of groups) {
+        const found = connectedComponents(
+          Uint8Array.from(channel, (value) => (inside(value) ? 1 : 0)),
+          spaceOf(voxels),
+          connectivity,
+        );
+        found.labels.forEach((component, v) => {
+          if (component > 0 && found.sizes[component - 1]! < leastVoxels) result[v] = 0;
+        });
+      }
+      return result;
+    }),
 );
 /** Components with fewer voxels (or cubic millimetres) vanish. */
-export const removeSmall = ({ leastVoxels, leastMm3, connectivity = 6, independent = true }: { readonly leastVoxels?: number; readonly leastMm3?: number; readonly connectivity?: Connectivity; readonly independent?: boolean }): Transform<SmallParameters> => {
-  if ((leastVoxels === undefined) === (leastMm3 === undefined)) throw new TransformError('removeSmall: expects either leastVoxels or leastMm3.', { leastVoxels, leastMm3 });
-  return { ...smallApplication, measures: false, sample: ({ images }) => ({ leastVoxels: leastVoxels ?? leastMm3! / spacingOf(images.grid).reduce((a, b) => a * b, 1), connectivity, independent }) };
+export const removeSmall = ({
+  leastVoxels,
+  leastMm3,
+  connectivity = 6,
+  independent = true,
+}: {
+  readonly leastVoxels?: number;
+  readonly leastMm3?: number;
+  readonly connectivity?: Connectivity;
+  readonly independent?: boolean;
+}): Transform<SmallParameters> => {
+  if ((leastVoxels === undefined) === (leastMm3 === undefined))
+    throw new TransformError('removeSmall: expects either leastVoxels or leastMm3.', { leastVoxels, leastMm3 });
+  return {
+    ...smallApplication,
+    measures: false,
+    sample: ({ images }) => ({
+      leastVoxels: leastVoxels ?? leastMm3! / spacingOf(images.grid).reduce((a, b) => a * b, 1),
+      connectivity,
+      independent,
+    }),
+  };
 };
 
 /** 1 on the inner border of what is not 0. */
@@ -141,7 +200,8 @@ export const contourApplication = hostLabels<object>('contour', (voxels) => {
         for (let dy = -1; dy <= 1; dy++)
           for (let dx = -1; dx <= 1; dx++) {
             const [a, b, c] = [z + dz, y + dy, x + dx];
-            if (a < 0 || b < 0 || c < 0 || a >= nz || b >= ny || c >= nx || channel[(a * ny + b) * nx + c] === 0) return 1;
+            if (a < 0 || b < 0 || c < 0 || a >= nz || b >= ny || c >= nx || channel[(a * ny + b) * nx + c] === 0)
+              return 1;
           }
       return 0;
     }),
@@ -150,9 +210,22 @@ export const contourApplication = hostLabels<object>('contour', (voxels) => {
 export const contour = (): Transform<object> => fixed(contourApplication, {});
 
 /** Logits [K, z, y, x] of the images become labels: the greatest channel, or regions in order. */
-export const decideApplication: Application<{ readonly regions: readonly number[] | null }> & { apply(to: Scene, parameters: { readonly regions: readonly number[] | null }): Scene } = {
+export const decideApplication: Application<{ readonly regions: readonly number[] | null }> & {
+  apply(to: Scene, parameters: { readonly regions: readonly number[] | null }): Scene;
+} = {
   name: 'decide',
-  apply: (scene, parameters) => mapVolumes(scene, (volume) => (volume.kind === 'labels' ? volume : { ...volume, kind: 'labels', channels: ['labels'], voxels: decideLabels({ logits: volume.voxels }, parameters) })),
+  apply: (scene, parameters) =>
+    mapVolumes(scene, (volume) =>
+      volume.kind === 'labels'
+        ? volume
+        : {
+            ...volume,
+            kind: 'labels',
+            channels: ['labels'],
+            voxels: decideLabels({ logits: volume.voxels }, parameters),
+          },
+    ),
 };
-export const decide = (regions: readonly number[] | null = null): Transform<{ readonly regions: readonly number[] | null }> => fixed(decideApplication, { regions });
-
+export const decide = (
+  regions: readonly number[] | null = null,
+): Transform<{ readonly regions: readonly number[] | null }> => fixed(decideApplication, { regions });

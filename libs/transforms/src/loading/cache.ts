@@ -41,7 +41,14 @@ interface Entry {
 
 interface Header {
   readonly id: string;
-  readonly volumes: readonly { readonly role: 'images' | 'labels'; readonly kind: Volume['kind']; readonly channels: readonly string[]; readonly shape: readonly number[]; readonly affine: readonly number[]; readonly dtype: 'f32' | 'i32' }[];
+  readonly volumes: readonly {
+    readonly role: 'images' | 'labels';
+    readonly kind: Volume['kind'];
+    readonly channels: readonly string[];
+    readonly shape: readonly number[];
+    readonly affine: readonly number[];
+    readonly dtype: 'f32' | 'i32';
+  }[];
   readonly history: readonly Applied[];
 }
 
@@ -91,7 +98,9 @@ export function cache({ steps, recipe, device, maxBytes = 2 ** 30, store }: Cach
       const before = upload(subject, device);
       const scene = await run(steps as Transform<unknown>, before, rng.split(key));
       const entry = await pack(scene);
-      for (const volume of [before.images, before.labels]) if (volume && volume.voxels !== scene.images.voxels && volume.voxels !== scene.labels?.voxels) volume.voxels.dispose();
+      for (const volume of [before.images, before.labels])
+        if (volume && volume.voxels !== scene.images.voxels && volume.voxels !== scene.labels?.voxels)
+          volume.voxels.dispose();
       keep(key, entry);
       if (store) await store.put(key, await seal(entry));
       return scene;
@@ -110,7 +119,18 @@ async function pack({ id, images, labels, history = [] }: Scene): Promise<Entry>
   }
   return {
     bytes,
-    header: { id, history, volumes: volumes.map(([role, { kind, channels, grid, voxels }]) => ({ role, kind, channels, shape: voxels.shape, affine: [...grid.affine], dtype: voxels.dtype as 'f32' | 'i32' })) },
+    header: {
+      id,
+      history,
+      volumes: volumes.map(([role, { kind, channels, grid, voxels }]) => ({
+        role,
+        kind,
+        channels,
+        shape: voxels.shape,
+        affine: [...grid.affine],
+        dtype: voxels.dtype as 'f32' | 'i32',
+      })),
+    },
   };
 }
 
@@ -121,9 +141,19 @@ function unpack({ header, bytes }: Entry, device: Device): Scene {
     const size = shape.reduce((a, b) => a * b, 1);
     const raw = bytes.slice(at, at + size * 4).buffer;
     at += size * 4;
-    parts[role] = { kind, channels, grid: { shape: shape.slice(1) as unknown as Volume['grid']['shape'], affine: Float64Array.from(affine) }, voxels: tensor(device, dtype === 'f32' ? new Float32Array(raw) : new Int32Array(raw), shape) };
+    parts[role] = {
+      kind,
+      channels,
+      grid: { shape: shape.slice(1) as unknown as Volume['grid']['shape'], affine: Float64Array.from(affine) },
+      voxels: tensor(device, dtype === 'f32' ? new Float32Array(raw) : new Int32Array(raw), shape),
+    };
   }
-  return { id: header.id, images: parts.images!, ...(parts.labels ? { labels: parts.labels } : {}), history: header.history };
+  return {
+    id: header.id,
+    images: parts.images!,
+    ...(parts.labels ? { labels: parts.labels } : {}),
+    history: header.history,
+  };
 }
 
 async function sha256(...parts: readonly Uint8Array[]): Promise<Uint8Array> {
@@ -137,9 +167,27 @@ async function sha256(...parts: readonly Uint8Array[]): Promise<Uint8Array> {
 }
 
 async function keyOf({ id, images, labels }: Case, recipe: unknown): Promise<string> {
-  const bytesOf = (voxels: VoxelArray): Uint8Array => new Uint8Array(voxels.buffer, voxels.byteOffset, voxels.byteLength);
-  const text = JSON.stringify([id, recipe, [images, labels].map((volume) => volume && [volume.kind, volume.channels, volume.grid.shape, [...volume.grid.affine], volume.voxels.constructor.name])]);
-  const digest = await sha256(new TextEncoder().encode(text), bytesOf(images.voxels), ...(labels ? [bytesOf(labels.voxels)] : []));
+  const bytesOf = (voxels: VoxelArray): Uint8Array =>
+    new Uint8Array(voxels.buffer, voxels.byteOffset, voxels.byteLength);
+  const text = JSON.stringify([
+    id,
+    recipe,
+    [images, labels].map(
+      (volume) =>
+        volume && [
+          volume.kind,
+          volume.channels,
+          volume.grid.shape,
+          [...volume.grid.affine],
+          volume.voxels.constructor.name,
+        ],
+    ),
+  ]);
+  const digest = await sha256(
+    new TextEncoder().encode(text),
+    bytesOf(images.voxels),
+    ...(labels ? [bytesOf(labels.voxels)] : []),
+  );
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
@@ -166,5 +214,8 @@ async function readStored(store: CacheStore, key: string): Promise<Entry | undef
   const digest = await sha256(rest);
   if (digest.some((byte, k) => byte !== sealed[k])) return undefined;
   const length = new DataView(rest.buffer, rest.byteOffset).getUint32(0, true);
-  return { header: JSON.parse(new TextDecoder().decode(rest.subarray(4, 4 + length))) as Header, bytes: rest.slice(4 + length) };
+  return {
+    header: JSON.parse(new TextDecoder().decode(rest.subarray(4, 4 + length))) as Header,
+    bytes: rest.slice(4 + length),
+  };
 }

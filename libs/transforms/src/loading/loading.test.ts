@@ -25,7 +25,11 @@ describe('prefetch', () => {
     };
     const collect = async (makers: number): Promise<number[]> => {
       const results: number[] = [];
-      for await (const value of prefetch(30, Array.from({ length: makers }, () => make))) results.push(value);
+      for await (const value of prefetch(
+        30,
+        Array.from({ length: makers }, () => make),
+      ))
+        results.push(value);
       return results;
     };
     expect(await collect(4)).toEqual(await collect(1));
@@ -38,7 +42,11 @@ describe('prefetch', () => {
       await turn(0);
       return { bytes: 100 };
     };
-    for await (const _ of prefetch(50, [make, make, make, make], { ahead: 20, maxBytes: 250, bytesOf: ({ bytes }) => bytes })) {
+    for await (const _ of prefetch(50, [make, make, make, make], {
+      ahead: 20,
+      maxBytes: 250,
+      bytesOf: ({ bytes }) => bytes,
+    })) {
       void _;
       alive--;
       await turn(1);
@@ -67,14 +75,31 @@ describe('cache', () => {
   const subject = (seed: number): Case => {
     const rng = new Philox(seed);
     const grid = alignedGrid([6, 7, 8], [2, 1, 1]);
-    return { id: 'a', images: { grid, kind: 'intensity', channels: ['CT'], voxels: Float32Array.from({ length: 336 }, () => rng.normal(5, 2)) }, labels: { grid, kind: 'labels', channels: ['l'], voxels: Uint8Array.from({ length: 336 }, () => rng.integer(0, 3)) } };
+    return {
+      id: 'a',
+      images: {
+        grid,
+        kind: 'intensity',
+        channels: ['CT'],
+        voxels: Float32Array.from({ length: 336 }, () => rng.normal(5, 2)),
+      },
+      labels: {
+        grid,
+        kind: 'labels',
+        channels: ['l'],
+        voxels: Uint8Array.from({ length: 336 }, () => rng.integer(0, 3)),
+      },
+    };
   };
   const steps = sequence(orientation('RAS'), spacing({ spacingMm: [1, 1, 1] }), zScore());
   const settings = { steps, recipe: { orientation: 'RAS', spacing: 1, zScore: true } } as const;
 
   it('gives the same scene again, from memory and from a store', async () => {
     const disk = new Map<string, Uint8Array>();
-    const store: CacheStore = { get: async (key) => disk.get(key), put: async (key, bytes) => void disk.set(key, bytes) };
+    const store: CacheStore = {
+      get: async (key) => disk.get(key),
+      put: async (key, bytes) => void disk.set(key, bytes),
+    };
     const first = cache({ ...settings, device, store }, new Philox(1));
     const made = await first.open(subject(1));
     const again = await first.open(subject(1));
@@ -106,11 +131,20 @@ describe('cache', () => {
 describe('ten thousand patches', () => {
   it('leave no memory behind', async () => {
     const own = await createWasmDevice({ threads: 1 });
-    const augmentation = nnunetAugmentation({ patch: [4, 6, 6], rotation: [0.5, 0.5, 0.5], mirrorAxes: [0, 1, 2] }, own);
-    const cut = { shape: [6, 8, 8] as const, image: Float32Array.from({ length: 384 }, (_, v) => v % 13), labels: Int16Array.from({ length: 384 }, (_, v) => v % 3) };
+    const augmentation = nnunetAugmentation(
+      { patch: [4, 6, 6], rotation: [0.5, 0.5, 0.5], mirrorAxes: [0, 1, 2] },
+      own,
+    );
+    const cut = {
+      shape: [6, 8, 8] as const,
+      image: Float32Array.from({ length: 384 }, (_, v) => v % 13),
+      labels: Int16Array.from({ length: 384 }, (_, v) => v % 3),
+    };
     let after1000 = 0;
     let count = 0;
-    for await (const patch of prefetch(10_000, [(index) => augmentation.apply(cut, new Philox(1).split(index))], { ahead: 4 })) {
+    for await (const patch of prefetch(10_000, [(index) => augmentation.apply(cut, new Philox(1).split(index))], {
+      ahead: 4,
+    })) {
       expect(patch.image.length).toBe(144);
       if (++count === 1000) after1000 = own.memory().bytes;
     }

@@ -16,10 +16,19 @@ export interface PrefetchOptions<T> {
  * times). What comes out does not depend on how many makers there are, as long as make(i) depends on i alone.
  * Leaving the loop early stops making; an error of make(i) is thrown when i's turn comes.
  */
-export async function* prefetch<T>(count: number, makers: readonly ((index: number) => Promise<T>)[], options: PrefetchOptions<T> = {}): AsyncGenerator<T, void, undefined> {
+export async function* prefetch<T>(
+  count: number,
+  makers: readonly ((index: number) => Promise<T>)[],
+  options: PrefetchOptions<T> = {},
+): AsyncGenerator<T, void, undefined> {
   const { ahead = 2 * makers.length, maxBytes = Infinity, bytesOf, signal } = options;
-  if (makers.length === 0 || !(ahead >= 1)) throw new TransformError(`prefetch: expects at least one maker and one place ahead, came ${makers.length} and ${ahead}.`, { makers: makers.length, ahead });
-  if (maxBytes !== Infinity && !bytesOf) throw new TransformError('prefetch: maxBytes needs bytesOf to know how large a result is.', { maxBytes });
+  if (makers.length === 0 || !(ahead >= 1))
+    throw new TransformError(
+      `prefetch: expects at least one maker and one place ahead, came ${makers.length} and ${ahead}.`,
+      { makers: makers.length, ahead },
+    );
+  if (maxBytes !== Infinity && !bytesOf)
+    throw new TransformError('prefetch: maxBytes needs bytesOf to know how large a result is.', { maxBytes });
   const waiting = new Map<number, Promise<{ readonly value: T } | { readonly error: unknown }>>();
   const idle = [...makers];
   const sizes = new Map<number, number>();
@@ -28,7 +37,13 @@ export async function* prefetch<T>(count: number, makers: readonly ((index: numb
   let stopped = false;
   const bytes = (): number => [...sizes.values()].reduce((a, b) => a + b, 0);
   const start = (): void => {
-    while (!stopped && idle.length > 0 && started < count && started - next < ahead && (started === next || bytes() < maxBytes)) {
+    while (
+      !stopped &&
+      idle.length > 0 &&
+      started < count &&
+      started - next < ahead &&
+      (started === next || bytes() < maxBytes)
+    ) {
       const index = started++;
       const maker = idle.pop()!;
       waiting.set(
@@ -49,7 +64,7 @@ export async function* prefetch<T>(count: number, makers: readonly ((index: numb
     }
   };
   try {
-    for (; next < count; ) {
+    for (; next < count;) {
       signal?.throwIfAborted();
       start();
       const result = await waiting.get(next)!;

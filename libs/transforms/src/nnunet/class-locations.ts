@@ -12,7 +12,11 @@ export type ClassLocations = Map<string, Uint32Array>;
  * Samples of every class: all its voxels up to 10 000, then 10 000 or one in a hundred if that is more.
  * `labels`: one channel, C order. `entries`: labels or regions; `annotated` (with an ignore label): all other labels.
  */
-export function sampleClassLocations(labels: ArrayLike<number>, entries: readonly (number | readonly number[])[], annotated?: readonly number[]): ClassLocations {
+export function sampleClassLocations(
+  labels: ArrayLike<number>,
+  entries: readonly (number | readonly number[])[],
+  annotated?: readonly number[],
+): ClassLocations {
   const all = annotated ? [...entries, [-1, ...annotated]] : entries;
   const voxelsOf = voxelsByLabel(labels, new Set(all.flat()));
   const random = new NumpyRandomState(SEED);
@@ -22,7 +26,10 @@ export function sampleClassLocations(labels: ArrayLike<number>, entries: readonl
     const count = lists.reduce((sum, list) => sum + list.length, 0);
     const wanted = Math.max(Math.min(MOST, count), Math.ceil(SHARE * count));
     const drawn = random.choiceWithoutReplacement(count, wanted);
-    found.set(keyOf(entry), drawn.map((offset) => at(lists, offset)));
+    found.set(
+      keyOf(entry),
+      drawn.map((offset) => at(lists, offset)),
+    );
   }
   return found;
 }

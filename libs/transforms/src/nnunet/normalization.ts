@@ -24,12 +24,17 @@ export async function normalize(x: Tensor, mask: Tensor, settings: PreprocessSet
   checkSettings(settings, channels);
   const whole = await measure(x);
   const masked = settings.useMaskForNormalization.some(Boolean) ? await measure(x, mask) : whole;
-  const rows = settings.normalizationSchemes.map((_, c) => ({ usesMask: usesMask(settings, c), row: rescaling(settings, c, usesMask(settings, c) ? masked[c]! : whole[c]!) }));
+  const rows = settings.normalizationSchemes.map((_, c) => ({
+    usesMask: usesMask(settings, c),
+    row: rescaling(settings, c, usesMask(settings, c) ? masked[c]! : whole[c]!),
+  }));
   // A channel under the mask and one beside it need two passes; each leaves the other's channels as they are.
   let result = x;
   for (const withMask of [false, true]) {
     if (!rows.some(({ usesMask }) => usesMask === withMask)) continue;
-    const next = rescaleIntensity(withMask ? { x: result, mask } : { x: result }, { channels: rows.map(({ usesMask, row }) => (usesMask === withMask ? row : SAME)) });
+    const next = rescaleIntensity(withMask ? { x: result, mask } : { x: result }, {
+      channels: rows.map(({ usesMask, row }) => (usesMask === withMask ? row : SAME)),
+    });
     if (result !== x) result.dispose();
     result = next;
   }
@@ -38,21 +43,38 @@ export async function normalize(x: Tensor, mask: Tensor, settings: PreprocessSet
 
 function rescaling(settings: PreprocessSettings, channel: number, found: ChannelStatistics): Rescaling {
   const scheme = settings.normalizationSchemes[channel]!;
-  if (scheme === 'ZScoreNormalization') return { ...SAME, subtract: found.mean, divide: Math.max(found.deviation, LEAST_DEVIATION) };
+  if (scheme === 'ZScoreNormalization')
+    return { ...SAME, subtract: found.mean, divide: Math.max(found.deviation, LEAST_DEVIATION) };
   if (scheme === 'CTNormalization') {
     const data = settings.foregroundIntensities![channel]!;
-    return { ...SAME, low: data.percentile_00_5, high: data.percentile_99_5, subtract: data.mean, divide: Math.max(data.std, LEAST_DEVIATION) };
+    return {
+      ...SAME,
+      low: data.percentile_00_5,
+      high: data.percentile_99_5,
+      subtract: data.mean,
+      divide: Math.max(data.std, LEAST_DEVIATION),
+    };
   }
   if (scheme === 'RescaleTo01Normalization')
-    return { ...SAME, subtract: found.minimum, divide: Math.max(Math.fround(found.maximum - found.minimum), LEAST_DEVIATION) };
+    return {
+      ...SAME,
+      subtract: found.minimum,
+      divide: Math.max(Math.fround(found.maximum - found.minimum), LEAST_DEVIATION),
+    };
   if (scheme === 'NoNormalization') return SAME;
   if (found.minimum < 0 || found.maximum > 255)
-    throw new TransformError(`normalize: RGBTo01Normalization expects channel ${channel} within 0 … 255, it spans ${found.minimum} … ${found.maximum}.`, { channel, ...found });
+    throw new TransformError(
+      `normalize: RGBTo01Normalization expects channel ${channel} within 0 … 255, it spans ${found.minimum} … ${found.maximum}.`,
+      { channel, ...found },
+    );
   return { ...SAME, divide: 255 };
 }
 
 function usesMask(settings: PreprocessSettings, channel: number): boolean {
-  return settings.normalizationSchemes[channel] === 'ZScoreNormalization' && settings.useMaskForNormalization[channel] === true;
+  return (
+    settings.normalizationSchemes[channel] === 'ZScoreNormalization' &&
+    settings.useMaskForNormalization[channel] === true
+  );
 }
 
 async function measure(x: Tensor, mask?: Tensor): Promise<ChannelStatistics[]> {
@@ -65,14 +87,33 @@ async function measure(x: Tensor, mask?: Tensor): Promise<ChannelStatistics[]> {
   });
 }
 
-const KNOWN = ['ZScoreNormalization', 'CTNormalization', 'RescaleTo01Normalization', 'RGBTo01Normalization', 'NoNormalization'];
+const KNOWN = [
+  'ZScoreNormalization',
+  'CTNormalization',
+  'RescaleTo01Normalization',
+  'RGBTo01Normalization',
+  'NoNormalization',
+];
 
-function checkSettings({ normalizationSchemes, useMaskForNormalization, foregroundIntensities }: PreprocessSettings, channels: number): void {
+function checkSettings(
+  { normalizationSchemes, useMaskForNormalization, foregroundIntensities }: PreprocessSettings,
+  channels: number,
+): void {
   if (normalizationSchemes.length !== channels || useMaskForNormalization.length !== channels)
-    throw new TransformError(`normalize: the case has ${channels} channel(s), the settings name ${normalizationSchemes.length} scheme(s) and ${useMaskForNormalization.length} mask flag(s).`, { channels });
+    throw new TransformError(
+      `normalize: the case has ${channels} channel(s), the settings name ${normalizationSchemes.length} scheme(s) and ${useMaskForNormalization.length} mask flag(s).`,
+      { channels },
+    );
   normalizationSchemes.forEach((scheme, channel) => {
-    if (!KNOWN.includes(scheme)) throw new TransformError(`normalize: unknown scheme ${String(scheme)} for channel ${channel}; known are ${KNOWN.join(', ')}.`, { channel, scheme });
+    if (!KNOWN.includes(scheme))
+      throw new TransformError(
+        `normalize: unknown scheme ${String(scheme)} for channel ${channel}; known are ${KNOWN.join(', ')}.`,
+        { channel, scheme },
+      );
     if (scheme === 'CTNormalization' && foregroundIntensities?.[channel] === undefined)
-      throw new TransformError(`normalize: CTNormalization of channel ${channel} needs the data set's foreground intensities of that channel.`, { channel });
+      throw new TransformError(
+        `normalize: CTNormalization of channel ${channel} needs the data set's foreground intensities of that channel.`,
+        { channel },
+      );
   });
 }

@@ -1,6 +1,17 @@
 /** nnU-Net's preprocessing against goldens of the reference: resampling, cropping, whole cases, class locations, the way back. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReferenceDevice, createWasmDevice, boundingBox, fillHoles, labelOutside, nonzeroMask, reindex, resizeSpline, tensor, type Device } from '@voxelwise/compute';
+import {
+  createReferenceDevice,
+  createWasmDevice,
+  boundingBox,
+  fillHoles,
+  labelOutside,
+  nonzeroMask,
+  reindex,
+  resizeSpline,
+  tensor,
+  type Device,
+} from '@voxelwise/compute';
 import { alignedGrid, type Case, type PerAxis } from '@voxelwise/volume';
 import { distance, golden } from '../../fixtures/golden.ts';
 import { keyOf, sampleClassLocations } from './class-locations.ts';
@@ -19,7 +30,11 @@ interface ResamplingRow {
   separate_z: boolean;
   axis: number | null;
 }
-const resampling = golden<{ index: ResamplingRow[]; lines: { order: 0 | 1 | 3; in: number[]; out_len: number; out: number[] }[]; shapes: { old_shape: PerAxis; old_spacing: PerAxis; new_spacing: PerAxis; new_shape: number[] }[] }>('nnunet-resampling');
+const resampling = golden<{
+  index: ResamplingRow[];
+  lines: { order: 0 | 1 | 3; in: number[]; out_len: number; out: number[] }[];
+  shapes: { old_shape: PerAxis; old_spacing: PerAxis; new_spacing: PerAxis; new_shape: number[] }[];
+}>('nnunet-resampling');
 
 interface CaseRow {
   set: string;
@@ -29,9 +44,25 @@ interface CaseRow {
   plan: { spacing: number[]; normalization_schemes: NormalizationScheme[]; use_mask_for_norm: boolean[] };
   intensities: Record<string, { mean: number; std: number; percentile_00_5: number; percentile_99_5: number }>;
   dataset: { labels: Record<string, number | number[]>; channel_names: Record<string, string> };
-  golden: { properties: { spacing: PerAxis; shape_before_cropping: number[]; bbox_used_for_cropping: number[][]; shape_after_cropping_and_before_resampling: number[] }; class_locations: Record<string, { n: number; first20: number[][]; sum: number[] }> };
+  golden: {
+    properties: {
+      spacing: PerAxis;
+      shape_before_cropping: number[];
+      bbox_used_for_cropping: number[][];
+      shape_after_cropping_and_before_resampling: number[];
+    };
+    class_locations: Record<string, { n: number; first20: number[][]; sum: number[] }>;
+  };
 }
-const cases = golden<{ cases: CaseRow[]; crop: { shape: number[]; data: number[]; filled_mask: number[]; bbox: number[][]; seg_after_crop: number[] }[]; locations: { seg: string; classes_or_regions: (number | number[])[]; locations: Record<string, { n: number; first30: number[][]; sum: number[] }> }[] }>('nnunet-preprocess');
+const cases = golden<{
+  cases: CaseRow[];
+  crop: { shape: number[]; data: number[]; filled_mask: number[]; bbox: number[][]; seg_after_crop: number[] }[];
+  locations: {
+    seg: string;
+    classes_or_regions: (number | number[])[];
+    locations: Record<string, { n: number; first30: number[][]; sum: number[] }>;
+  }[];
+}>('nnunet-preprocess');
 
 const devices: Record<string, Device> = { reference: createReferenceDevice() };
 beforeAll(async () => {
@@ -46,14 +77,23 @@ for (const kind of ['reference', 'wasm']) {
       const expected = resampling.array(`${name}_out`);
       const shape = row.out_shape.slice(1) as unknown as PerAxis;
       const settings = { order: row.kwargs.order, forceSeparateZ: row.kwargs.force_separate_z };
-      expect(separateAxis(row.current_spacing, row.new_spacing, settings.forceSeparateZ)).toBe(row.separate_z ? row.axis : -1);
+      expect(separateAxis(row.current_spacing, row.new_spacing, settings.forceSeparateZ)).toBe(
+        row.separate_z ? row.axis : -1,
+      );
       if (row.kwargs.is_seg) {
         const x = tensor(devices[kind]!, Int32Array.from(input.data), input.shape);
-        expect(distance(await resampleLabels(x, shape, row.current_spacing, row.new_spacing, settings).read(), expected.data)).toBe(0);
+        expect(
+          distance(
+            await resampleLabels(x, shape, row.current_spacing, row.new_spacing, settings).read(),
+            expected.data,
+          ),
+        ).toBe(0);
       } else {
         const x = tensor(devices[kind]!, Float32Array.from(input.data), input.shape);
         const tolerance = row.in_dtype === 'float16' ? 2e-3 : 1e-5;
-        expect(distance(await resampleData(x, shape, row.current_spacing, row.new_spacing, settings).read(), expected.data)).toBeLessThanOrEqual(tolerance);
+        expect(
+          distance(await resampleData(x, shape, row.current_spacing, row.new_spacing, settings).read(), expected.data),
+        ).toBeLessThanOrEqual(tolerance);
       }
     });
 
@@ -81,33 +121,48 @@ for (const kind of ['reference', 'wasm']) {
       }
     });
 
-    it.each(cases.cases.cases.map((row) => [`${row.set}/${row.configuration}/${row.case}`, row] as const))('prepares %s', async (name, row) => {
-      const { subject, settings } = caseOf(row);
-      const { case: done, properties, classLocations } = await preprocess(subject, settings, devices[kind]!, { spacing: row.golden.properties.spacing });
-      const data = cases.array(`${name}/data`);
-      expect(done.images.voxels.shape).toEqual(data.shape);
-      expect(distance(await done.images.voxels.read(), data.data)).toBeLessThanOrEqual(2e-4);
-      expect(distance(await done.labels!.voxels.read(), cases.array(`${name}/seg`).data)).toBe(0);
-      const { golden: expected } = row;
-      expect(properties.shapeBeforeCropping).toEqual(expected.properties.shape_before_cropping);
-      expect(properties.box.start.map((s, axis) => [s, properties.box.end[axis]])).toEqual(expected.properties.bbox_used_for_cropping);
-      expect(properties.shapeAfterCropping).toEqual(expected.properties.shape_after_cropping_and_before_resampling);
-      for (const entry of settings.foreground!) {
-        const rows = expected.class_locations[typeof entry === 'number' ? `${entry}` : entry.join('_')]!;
-        checkLocations(classLocations!.get(keyOf(entry))!, properties.shape, rows.n, rows.first20, rows.sum);
-      }
-    });
+    it.each(cases.cases.cases.map((row) => [`${row.set}/${row.configuration}/${row.case}`, row] as const))(
+      'prepares %s',
+      async (name, row) => {
+        const { subject, settings } = caseOf(row);
+        const {
+          case: done,
+          properties,
+          classLocations,
+        } = await preprocess(subject, settings, devices[kind]!, { spacing: row.golden.properties.spacing });
+        const data = cases.array(`${name}/data`);
+        expect(done.images.voxels.shape).toEqual(data.shape);
+        expect(distance(await done.images.voxels.read(), data.data)).toBeLessThanOrEqual(2e-4);
+        expect(distance(await done.labels!.voxels.read(), cases.array(`${name}/seg`).data)).toBe(0);
+        const { golden: expected } = row;
+        expect(properties.shapeBeforeCropping).toEqual(expected.properties.shape_before_cropping);
+        expect(properties.box.start.map((s, axis) => [s, properties.box.end[axis]])).toEqual(
+          expected.properties.bbox_used_for_cropping,
+        );
+        expect(properties.shapeAfterCropping).toEqual(expected.properties.shape_after_cropping_and_before_resampling);
+        for (const entry of settings.foreground!) {
+          const rows = expected.class_locations[typeof entry === 'number' ? `${entry}` : entry.join('_')]!;
+          checkLocations(classLocations!.get(keyOf(entry))!, properties.shape, rows.n, rows.first20, rows.sum);
+        }
+      },
+    );
 
     it('returns a case to its own grid', async () => {
       for (const row of cases.cases.cases.filter(({ configuration }) => configuration === '3d_fullres')) {
         const { subject, settings } = caseOf(row);
-        const { case: done, properties } = await preprocess(subject, settings, devices[kind]!, { spacing: row.golden.properties.spacing });
+        const { case: done, properties } = await preprocess(subject, settings, devices[kind]!, {
+          spacing: row.golden.properties.spacing,
+        });
         const labels = await done.labels!.voxels.read();
         const count = 1 + Math.max(...labels);
         const voxels = labels.length;
         const logits = new Float32Array(count * voxels);
         labels.forEach((label, v) => (logits[Math.max(0, label) * voxels + v] = 10));
-        const restored = restoreSegmentation(tensor(devices[kind]!, logits, [count, ...properties.shape]), properties, settings);
+        const restored = restoreSegmentation(
+          tensor(devices[kind]!, logits, [count, ...properties.shape]),
+          properties,
+          settings,
+        );
         expect(restored.shape.slice(1)).toEqual(subject.images.grid.shape);
         const back = await restored.read();
         const truth = subject.labels!.voxels;
@@ -126,7 +181,9 @@ describe('class locations', () => {
   it('samples as the reference', () => {
     for (const row of cases.cases.locations) {
       const made = /^procedural: ones, shape \[([\d,]+)\]/.exec(row.seg)?.[1]?.split(',').map(Number);
-      const seg = made ? { shape: made, data: new Uint8Array(made.reduce((a, b) => a * b)).fill(1) } : cases.array(`class_locations/${row.seg.replace('.npy', '')}`);
+      const seg = made
+        ? { shape: made, data: new Uint8Array(made.reduce((a, b) => a * b)).fill(1) }
+        : cases.array(`class_locations/${row.seg.replace('.npy', '')}`);
       const shape = seg.shape.slice(-3) as unknown as PerAxis;
       const found = sampleClassLocations(seg.data, row.classes_or_regions);
       for (const [key, expected] of Object.entries(row.locations)) {
@@ -140,7 +197,8 @@ describe('class locations', () => {
 
 describe('shapes', () => {
   it('rounds as the reference', () => {
-    for (const row of resampling.cases.shapes) expect(newShape(row.old_shape, row.old_spacing, row.new_spacing)).toEqual(row.new_shape);
+    for (const row of resampling.cases.shapes)
+      expect(newShape(row.old_shape, row.old_spacing, row.new_spacing)).toEqual(row.new_shape);
   });
   it('refuses a spacing of zero', () => {
     expect(() => newShape([4, 4, 4], [1, 0, 1], [1, 1, 1])).toThrow(/positive millimetres/);
@@ -148,31 +206,58 @@ describe('shapes', () => {
 });
 
 describe('bad input', () => {
-  const subject: Case = { id: 'a', images: { grid: alignedGrid([2, 3, 4]), kind: 'intensity', channels: ['CT'], voxels: new Float32Array(24) } };
-  const settings: PreprocessSettings = { transposeForward: [0, 1, 2], spacing: [1, 1, 1], normalizationSchemes: ['ZScoreNormalization'], useMaskForNormalization: [false] };
+  const subject: Case = {
+    id: 'a',
+    images: { grid: alignedGrid([2, 3, 4]), kind: 'intensity', channels: ['CT'], voxels: new Float32Array(24) },
+  };
+  const settings: PreprocessSettings = {
+    transposeForward: [0, 1, 2],
+    spacing: [1, 1, 1],
+    normalizationSchemes: ['ZScoreNormalization'],
+    useMaskForNormalization: [false],
+  };
   it('keeps an empty image whole', async () => {
     const { properties } = await preprocess(subject, settings, devices['wasm']!);
     expect(properties.box).toEqual({ start: [0, 0, 0], end: [2, 3, 4] });
   });
   it('names what does not fit', async () => {
-    await expect(preprocess(subject, { ...settings, normalizationSchemes: ['CTNormalization'] }, devices['wasm']!)).rejects.toThrow(/foreground intensities/);
-    await expect(preprocess(subject, { ...settings, normalizationSchemes: [] }, devices['wasm']!)).rejects.toThrow(/1 channel/);
-    await expect(preprocess(subject, { ...settings, transposeForward: [0, 0, 2] }, devices['wasm']!)).rejects.toThrow(/permutation/);
-    await expect(preprocess(subject, { ...settings, normalizationSchemes: ['Other' as 'NoNormalization'] }, devices['wasm']!)).rejects.toThrow(/known are/);
+    await expect(
+      preprocess(subject, { ...settings, normalizationSchemes: ['CTNormalization'] }, devices['wasm']!),
+    ).rejects.toThrow(/foreground intensities/);
+    await expect(preprocess(subject, { ...settings, normalizationSchemes: [] }, devices['wasm']!)).rejects.toThrow(
+      /1 channel/,
+    );
+    await expect(preprocess(subject, { ...settings, transposeForward: [0, 0, 2] }, devices['wasm']!)).rejects.toThrow(
+      /permutation/,
+    );
+    await expect(
+      preprocess(subject, { ...settings, normalizationSchemes: ['Other' as 'NoNormalization'] }, devices['wasm']!),
+    ).rejects.toThrow(/known are/);
   });
   it('refuses logits of another shape', async () => {
     const { properties } = await preprocess(subject, settings, devices['wasm']!);
-    expect(() => restoreSegmentation(tensor(devices['wasm']!, new Float32Array(8), [1, 2, 2, 2]), properties, settings)).toThrow(/preprocessed image/);
+    expect(() =>
+      restoreSegmentation(tensor(devices['wasm']!, new Float32Array(8), [1, 2, 2, 2]), properties, settings),
+    ).toThrow(/preprocessed image/);
   });
   it('puts voxels back where they were', async () => {
     const voxels = Float32Array.from({ length: 24 }, (_, k) => (k > 13 ? k : 0));
-    const { case: done, properties } = await preprocess({ ...subject, images: { ...subject.images, voxels } }, { ...settings, transposeForward: [2, 0, 1], normalizationSchemes: ['NoNormalization'] }, devices['wasm']!);
+    const { case: done, properties } = await preprocess(
+      { ...subject, images: { ...subject.images, voxels } },
+      { ...settings, transposeForward: [2, 0, 1], normalizationSchemes: ['NoNormalization'] },
+      devices['wasm']!,
+    );
     expect([...(await restoreVoxels(done.images.voxels, properties).read())]).toEqual([...voxels]);
   });
 });
 
 function checkLocations(found: Uint32Array, shape: PerAxis, n: number, first: number[][], sum: number[]): void {
-  const rows = [...found].map((v) => [0, Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]]);
+  const rows = [...found].map((v) => [
+    0,
+    Math.floor(v / (shape[1] * shape[2])),
+    Math.floor(v / shape[2]) % shape[1],
+    v % shape[2],
+  ]);
   expect(rows.length).toBe(n);
   expect(rows.slice(0, first.length)).toEqual(first);
   if (n > 0) expect(rows.reduce((a, row) => a.map((s, k) => s + row[k]!), [0, 0, 0, 0])).toEqual(sum);
@@ -184,7 +269,11 @@ function caseOf(row: CaseRow): { subject: Case; settings: PreprocessSettings } {
   const grid = alignedGrid(image.shape.slice(1) as unknown as PerAxis, row.golden.properties.spacing);
   const channels = Object.values(row.dataset.channel_names);
   return {
-    subject: { id: row.case, images: { grid, kind: 'intensity', channels, voxels: image.data }, labels: { grid, kind: 'labels', channels: ['labels'], voxels: labels.data } },
+    subject: {
+      id: row.case,
+      images: { grid, kind: 'intensity', channels, voxels: image.data },
+      labels: { grid, kind: 'labels', channels: ['labels'], voxels: labels.data },
+    },
     settings: {
       transposeForward: row.transposeForward,
       spacing: row.plan.spacing,

@@ -2,8 +2,26 @@
  * nnU-Net's preprocessing of one case: transpose, crop to the non-zero region, normalize, resample, sample class voxels.
  * Source: nnU-Net v2, DefaultPreprocessor.
  */
-import { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask, reindex, tensor, Tensor, type AxisMap, type Device } from '@voxelwise/compute';
-import { spacing as spacingOf, type Case, type Grid, type PerAxis, type Volume, type VoxelArray } from '@voxelwise/volume';
+import {
+  boundingBox,
+  fillHoles,
+  labelOutside,
+  nonzeroMask,
+  rangeMask,
+  reindex,
+  tensor,
+  Tensor,
+  type AxisMap,
+  type Device,
+} from '@voxelwise/compute';
+import {
+  spacing as spacingOf,
+  type Case,
+  type Grid,
+  type PerAxis,
+  type Volume,
+  type VoxelArray,
+} from '@voxelwise/volume';
 import { TransformError } from '../errors.ts';
 import { sampleClassLocations, type ClassLocations } from './class-locations.ts';
 import { normalize } from './normalization.ts';
@@ -31,18 +49,32 @@ const LINEAR = { order: 1, forceSeparateZ: null } as const;
  * Shape: images [C, z, y, x] -> [C, ...properties.shape].
  * Throws: TransformError, naming the case, if settings and case do not fit.
  */
-export async function preprocess(subject: Case | Case<Tensor>, settings: PreprocessSettings, device: Device, options: PreprocessOptions = {}): Promise<Preprocessed> {
+export async function preprocess(
+  subject: Case | Case<Tensor>,
+  settings: PreprocessSettings,
+  device: Device,
+  options: PreprocessOptions = {},
+): Promise<Preprocessed> {
   const { transposeForward: order, resampling = {} } = settings;
   const owned: Tensor[] = [];
   const own = (made: Tensor): Tensor => (owned.push(made), made);
   try {
     const { images, labels } = subject;
     if ([...order].sort().join() !== '0,1,2')
-      throw new TransformError(`preprocess: transposeForward is a permutation of 0, 1, 2, came [${order.join(', ')}].`, { transposeForward: order });
+      throw new TransformError(
+        `preprocess: transposeForward is a permutation of 0, 1, 2, came [${order.join(', ')}].`,
+        { transposeForward: order },
+      );
     if (labels && labels.grid.shape.some((n, axis) => n !== images.grid.shape[axis]))
-      throw new TransformError(`preprocess: case ${subject.id} has images of [${images.grid.shape.join(', ')}] and labels of [${labels.grid.shape.join(', ')}] voxels.`, { case: subject.id });
+      throw new TransformError(
+        `preprocess: case ${subject.id} has images of [${images.grid.shape.join(', ')}] and labels of [${labels.grid.shape.join(', ')}] voxels.`,
+        { case: subject.id },
+      );
     if (labels && labels.channels.length !== 1)
-      throw new TransformError(`preprocess: the labels of case ${subject.id} have ${labels.channels.length} channels; expected one.`, { case: subject.id });
+      throw new TransformError(
+        `preprocess: the labels of case ${subject.id} have ${labels.channels.length} channels; expected one.`,
+        { case: subject.id },
+      );
     const raw = upload(images, device, 'f32', own);
     const filled = own(fillHoles({ mask: own(nonzeroMask({ x: raw })) }));
     const found = [...(await own(boundingBox({ mask: filled })).read())];
@@ -50,21 +82,33 @@ export async function preprocess(subject: Case | Case<Tensor>, settings: Preproc
     const whole = images.grid.shape;
     const start = order.map((axis) => (empty ? 0 : found[axis]!)) as unknown as PerAxis;
     const end = order.map((axis) => (empty ? whole[axis]! : found[axis + 3]!)) as unknown as PerAxis;
-    const axes = order.map((axis, k) => ({ axis, size: end[k]! - start[k]!, rule: 'move', start: start[k]!, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap];
+    const axes = order.map((axis, k) => ({
+      axis,
+      size: end[k]! - start[k]!,
+      rule: 'move',
+      start: start[k]!,
+      step: 1,
+    })) as unknown as [AxisMap, AxisMap, AxisMap];
     const crop = (x: Tensor): Tensor => own(reindex({ x }, { axes }));
     const image = crop(raw);
     const mask = crop(filled);
-    const plain = labels ? crop(upload(labels, device, 'i32', own)) : own(tensor(device, new Int32Array(mask.shape.reduce((a, b) => a * b, 1)), mask.shape));
+    const plain = labels
+      ? crop(upload(labels, device, 'i32', own))
+      : own(tensor(device, new Int32Array(mask.shape.reduce((a, b) => a * b, 1)), mask.shape));
     const segmentation = own(labelOutside({ labels: plain, mask }, { outside: -1 }));
     await device.flush();
     if (raw !== (images.voxels as unknown)) raw.dispose();
 
     const spacing = options.spacing ?? spacingOf(images.grid);
     const current = order.map((axis) => spacing[axis]!) as unknown as PerAxis;
-    const target = (settings.spacing.length === 2 ? [current[0], ...settings.spacing] : settings.spacing) as unknown as PerAxis;
+    const target = (settings.spacing.length === 2
+      ? [current[0], ...settings.spacing]
+      : settings.spacing) as unknown as PerAxis;
     const cropped = axes.map(({ size }) => size) as unknown as PerAxis;
     const shape = newShape(cropped, current, target);
-    const normalized = own(await normalize(image, own(rangeMask({ x: segmentation }, { low: 0, high: null })), settings));
+    const normalized = own(
+      await normalize(image, own(rangeMask({ x: segmentation }, { low: 0, high: null })), settings),
+    );
     if (normalized !== image) image.dispose();
     const data = resampleData(normalized, shape, current, target, resampling.data ?? CUBIC);
     const seg = resampleLabels(segmentation, shape, current, target, resampling.labels ?? LINEAR);
@@ -77,8 +121,18 @@ export async function preprocess(subject: Case | Case<Tensor>, settings: Preproc
         images: { grid, kind: 'intensity', channels: images.channels, voxels: data },
         labels: { grid, kind: 'labels', channels: labels?.channels ?? ['labels'], voxels: seg },
       },
-      properties: { spacing, transposeForward: order, shapeBeforeCropping: order.map((axis) => whole[axis]!) as unknown as PerAxis, box: { start, end }, shapeAfterCropping: cropped, shape, targetSpacing: target },
-      ...(labels && settings.foreground ? { classLocations: sampleClassLocations(await seg.read(), settings.foreground, settings.annotated) } : {}),
+      properties: {
+        spacing,
+        transposeForward: order,
+        shapeBeforeCropping: order.map((axis) => whole[axis]!) as unknown as PerAxis,
+        box: { start, end },
+        shapeAfterCropping: cropped,
+        shape,
+        targetSpacing: target,
+      },
+      ...(labels && settings.foreground
+        ? { classLocations: sampleClassLocations(await seg.read(), settings.foreground, settings.annotated) }
+        : {}),
     };
     const kept = new Set([data, seg]);
     for (const made of owned) if (!kept.has(made)) made.dispose();
@@ -89,12 +143,20 @@ export async function preprocess(subject: Case | Case<Tensor>, settings: Preproc
   }
 }
 
-function upload(volume: Volume<VoxelArray> | Volume<Tensor>, device: Device, dtype: 'f32' | 'i32', own: (made: Tensor) => Tensor): Tensor {
+function upload(
+  volume: Volume<VoxelArray> | Volume<Tensor>,
+  device: Device,
+  dtype: 'f32' | 'i32',
+  own: (made: Tensor) => Tensor,
+): Tensor {
   const { voxels } = volume;
   if (voxels instanceof Tensor) return voxels;
   const shape = [volume.channels.length, ...volume.grid.shape];
   if (voxels.length !== shape.reduce((a, b) => a * b, 1))
-    throw new TransformError(`preprocess: ${voxels.length} voxels do not fill [${shape.join(', ')}]; channels and voxels must agree.`, { voxels: voxels.length, shape });
+    throw new TransformError(
+      `preprocess: ${voxels.length} voxels do not fill [${shape.join(', ')}]; channels and voxels must agree.`,
+      { voxels: voxels.length, shape },
+    );
   return own(tensor(device, dtype === 'f32' ? Float32Array.from(voxels) : Int32Array.from(voxels), shape));
 }
 

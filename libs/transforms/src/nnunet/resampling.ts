@@ -10,7 +10,10 @@ const ANISOTROPY = 3;
 /** Size after resampling, half to even. Throws: TransformError for a spacing that is not positive. */
 export function newShape(shape: PerAxis, current: PerAxis, target: PerAxis): PerAxis {
   if (![...current, ...target].every((mm) => Number.isFinite(mm) && mm > 0))
-    throw new TransformError(`resample: spacings are positive millimetres, came [${current.join(', ')}] and [${target.join(', ')}]; check the geometry of the file.`, { current, target });
+    throw new TransformError(
+      `resample: spacings are positive millimetres, came [${current.join(', ')}] and [${target.join(', ')}]; check the geometry of the file.`,
+      { current, target },
+    );
   return shape.map((n, axis) => Math.max(1, roundHalfEven((current[axis]! / target[axis]!) * n))) as unknown as PerAxis;
 }
 
@@ -22,16 +25,31 @@ export function separateAxis(current: PerAxis, target: PerAxis, force: boolean |
 }
 
 /** Intensities or logits [C, z, y, x] to `shape`; the same tensor if nothing changes. */
-export function resampleData(x: Tensor, shape: PerAxis, current: PerAxis, target: PerAxis, { order, forceSeparateZ }: ResamplingSettings): Tensor {
+export function resampleData(
+  x: Tensor,
+  shape: PerAxis,
+  current: PerAxis,
+  target: PerAxis,
+  { order, forceSeparateZ }: ResamplingSettings,
+): Tensor {
   if (shape.every((n, axis) => n === x.shape[axis + 1])) return x;
   return resizeSpline({ x }, { shape, order, separateAxis: separateAxis(current, target, forceSeparateZ) });
 }
 
 /** Labels [C, z, y, x] to `shape`; the same tensor if nothing changes. */
-export function resampleLabels(x: Tensor, shape: PerAxis, current: PerAxis, target: PerAxis, { order, forceSeparateZ }: ResamplingSettings): Tensor {
+export function resampleLabels(
+  x: Tensor,
+  shape: PerAxis,
+  current: PerAxis,
+  target: PerAxis,
+  { order, forceSeparateZ }: ResamplingSettings,
+): Tensor {
   if (shape.every((n, axis) => n === x.shape[axis + 1])) return x;
   if (order !== 1)
-    throw new TransformError(`resampleLabels: labels are resampled by linear indicators (order 1), came order ${order}.`, { order });
+    throw new TransformError(
+      `resampleLabels: labels are resampled by linear indicators (order 1), came order ${order}.`,
+      { order },
+    );
   return resizeLabels({ x }, { shape, separateAxis: separateAxis(current, target, forceSeparateZ) });
 }
 

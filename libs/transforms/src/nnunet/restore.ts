@@ -16,23 +16,46 @@ export interface Decision {
 }
 
 /** Logits [K, z, y, x] of the preprocessed image -> labels i32 [1, z, y, x] on the file's grid; 0 outside the box. */
-export function restoreSegmentation(logits: Tensor, properties: PreprocessProperties, settings: Pick<PreprocessSettings, 'resampling'>, decision: Decision = { regions: null }): Tensor {
+export function restoreSegmentation(
+  logits: Tensor,
+  properties: PreprocessProperties,
+  settings: Pick<PreprocessSettings, 'resampling'>,
+  decision: Decision = { regions: null },
+): Tensor {
   checkShape(logits, properties);
   const { shapeAfterCropping: shape, targetSpacing } = properties;
   const { order, forceSeparateZ } = settings.resampling?.probabilities ?? LINEAR;
   const unchanged = shape.every((n, axis) => n === logits.shape[axis + 1]);
   const decided = unchanged
     ? decideLabels({ logits }, decision)
-    : resizeDecide({ logits }, { shape, order, separateAxis: separateAxis(targetSpacing, transposed(properties), forceSeparateZ), ...decision });
+    : resizeDecide(
+        { logits },
+        {
+          shape,
+          order,
+          separateAxis: separateAxis(targetSpacing, transposed(properties), forceSeparateZ),
+          ...decision,
+        },
+      );
   const restored = restoreVoxels(decided, properties);
   decided.dispose();
   return restored;
 }
 
 /** Logits [K, z, y, x] of the preprocessed image -> logits on the crop's grid (transposed order). */
-export function restoreLogits(logits: Tensor, properties: PreprocessProperties, settings: Pick<PreprocessSettings, 'resampling'>): Tensor {
+export function restoreLogits(
+  logits: Tensor,
+  properties: PreprocessProperties,
+  settings: Pick<PreprocessSettings, 'resampling'>,
+): Tensor {
   checkShape(logits, properties);
-  return resampleData(logits, properties.shapeAfterCropping, properties.targetSpacing, transposed(properties), settings.resampling?.probabilities ?? LINEAR);
+  return resampleData(
+    logits,
+    properties.shapeAfterCropping,
+    properties.targetSpacing,
+    transposed(properties),
+    settings.resampling?.probabilities ?? LINEAR,
+  );
 }
 
 /** Voxels on the crop's grid -> the file's grid: `fill` outside the box, axes back in the file's order. */
@@ -51,5 +74,8 @@ function transposed({ spacing, transposeForward }: PreprocessProperties): PerAxi
 
 function checkShape(logits: Tensor, { shape }: PreprocessProperties): void {
   if (logits.shape.length !== 4 || shape.some((n, axis) => n !== logits.shape[axis + 1]))
-    throw new TransformError(`restore: logits are [K, ${shape.join(', ')}] as the preprocessed image, came [${logits.shape.join(', ')}].`, { shape, came: logits.shape });
+    throw new TransformError(
+      `restore: logits are [K, ${shape.join(', ')}] as the preprocessed image, came [${logits.shape.join(', ')}].`,
+      { shape, came: logits.shape },
+    );
 }

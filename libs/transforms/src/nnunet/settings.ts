@@ -2,7 +2,8 @@
 import type { PerAxis } from '@voxelwise/volume';
 
 /** As named in the plans. */
-export type NormalizationScheme = 'ZScoreNormalization' | 'CTNormalization' | 'RescaleTo01Normalization' | 'RGBTo01Normalization' | 'NoNormalization';
+export type NormalizationScheme =
+  'ZScoreNormalization' | 'CTNormalization' | 'RescaleTo01Normalization' | 'RGBTo01Normalization' | 'NoNormalization';
 
 /** Foreground intensities of one channel over the whole data set. */
 export interface ForegroundIntensities {
@@ -30,7 +31,11 @@ export interface PreprocessSettings {
   /** One per channel; needed by CTNormalization. */
   readonly foregroundIntensities?: readonly ForegroundIntensities[];
   /** Default: data order 3, probabilities order 1, separation decided by the spacing. */
-  readonly resampling?: { readonly data?: ResamplingSettings; readonly labels?: ResamplingSettings; readonly probabilities?: ResamplingSettings };
+  readonly resampling?: {
+    readonly data?: ResamplingSettings;
+    readonly labels?: ResamplingSettings;
+    readonly probabilities?: ResamplingSettings;
+  };
   /** Foreground labels or regions whose voxels are sampled; absent: no class locations. */
   readonly foreground?: readonly (number | readonly number[])[];
   /** With an ignore label: all other labels, background included; their voxels are sampled under the key `(-1, …)`. */

@@ -2,7 +2,18 @@
 import { spacing as spacingOf, type Grid, type PerAxis } from '@voxelwise/volume';
 import { draw, type Placement, type Range, type Sampling, type Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
-import { applyTo, compose, diagonal, invert, linear, product, regrid, rotationAbout, translation, type Matrix34 } from './matrix.ts';
+import {
+  applyTo,
+  compose,
+  diagonal,
+  invert,
+  linear,
+  product,
+  regrid,
+  rotationAbout,
+  translation,
+  type Matrix34,
+} from './matrix.ts';
 import { placedApplication, placedTransform, type Placed } from './placed.ts';
 import { cornerAligned } from './spacing.ts';
 
@@ -19,20 +30,38 @@ export interface AffineSettings {
 }
 
 /** The placement of a map about the centers: the grid says honestly where the voxels now are. */
-export function affinePlacement(grid: Grid, { matrix, voxelSpace, shape, alignCorners = false }: AffineSettings): Placement {
+export function affinePlacement(
+  grid: Grid,
+  { matrix, voxelSpace, shape, alignCorners = false }: AffineSettings,
+): Placement {
   const mm = spacingOf(grid);
   // Three singular numbers in a row are easier to explain here than as NaN in an image.
   invert(matrix);
   const inVoxels = voxelSpace ? matrix : compose(diagonal(mm.map((s) => 1 / s)), compose(matrix, diagonal(mm)));
   const after = shape === 'fit' ? fitted(grid.shape, inVoxels) : ((shape ?? grid.shape) as PerAxis);
-  const centers = compose(translation(grid.shape.map((n) => (n - 1) / 2)), compose(inVoxels, translation(after.map((n) => -(n - 1) / 2))));
-  return { grid: regrid(grid, centers, after), matrix: alignCorners ? cornerAligned(centers, grid.shape, after) : centers };
+  const centers = compose(
+    translation(grid.shape.map((n) => (n - 1) / 2)),
+    compose(inVoxels, translation(after.map((n) => -(n - 1) / 2))),
+  );
+  return {
+    grid: regrid(grid, centers, after),
+    matrix: alignCorners ? cornerAligned(centers, grid.shape, after) : centers,
+  };
 }
 
 /** Size of the box around the turned image: extent of the corners, half up. */
 function fitted(shape: PerAxis, matrix: Matrix34): PerAxis {
-  const corners = Array.from({ length: 8 }, (_, k) => applyTo(matrix, shape.map((n, axis) => ((k >> axis) & 1 ? n : 0))));
-  return shape.map((n, axis) => (n === 1 ? 1 : Math.floor(Math.max(...corners.map((c) => c[axis]!)) - Math.min(...corners.map((c) => c[axis]!)) + 0.5))) as unknown as PerAxis;
+  const corners = Array.from({ length: 8 }, (_, k) =>
+    applyTo(
+      matrix,
+      shape.map((n, axis) => ((k >> axis) & 1 ? n : 0)),
+    ),
+  );
+  return shape.map((n, axis) =>
+    n === 1
+      ? 1
+      : Math.floor(Math.max(...corners.map((c) => c[axis]!)) - Math.min(...corners.map((c) => c[axis]!)) + 0.5),
+  ) as unknown as PerAxis;
 }
 
 export const affineApplication = placedApplication('affine', affinePlacement);
@@ -50,7 +79,13 @@ export interface AffineRanges {
 }
 
 /** Turns, scales, shears and moves what is seen, in millimetres, whatever the voxel size. */
-export function affine({ degrees = [0, 0, 0], scale = 1, shear = [0, 0, 0, 0, 0, 0], translateMm = [0, 0, 0], sampling }: AffineRanges): Transform<Placed<AffineSettings>> {
+export function affine({
+  degrees = [0, 0, 0],
+  scale = 1,
+  shear = [0, 0, 0, 0, 0, 0],
+  translateMm = [0, 0, 0],
+  sampling,
+}: AffineRanges): Transform<Placed<AffineSettings>> {
   return placedTransform(
     affineApplication,
     (rng, { images }) => {
@@ -58,11 +93,17 @@ export function affine({ degrees = [0, 0, 0], scale = 1, shear = [0, 0, 0, 0, 0,
       const angles = degrees.map((range, axis) => (flat && axis > 0 ? 0 : (draw(range, rng) / 180) * Math.PI));
       const perAxis = Array.isArray(scale) && scale.length === 3;
       const single = perAxis ? 1 : draw(scale as Range, rng);
-      const factors = [0, 1, 2].map((axis) => (flat && axis === 0 ? 1 : perAxis ? draw((scale as readonly Range[])[axis]!, rng) : single));
-      if (factors.some((factor) => !(factor > 0))) throw new TransformError(`affine: scales are positive, came [${factors.join(', ')}].`, { scale: factors });
+      const factors = [0, 1, 2].map((axis) =>
+        flat && axis === 0 ? 1 : perAxis ? draw((scale as readonly Range[])[axis]!, rng) : single,
+      );
+      if (factors.some((factor) => !(factor > 0)))
+        throw new TransformError(`affine: scales are positive, came [${factors.join(', ')}].`, { scale: factors });
       const sheared = shear.map((range) => draw(range, rng));
       const move = translateMm.map((range) => draw(range, rng));
-      const forward = compose(translation(move), compose(linear(eulerMatrix(angles)), compose(shearMatrix(sheared), diagonal(factors))));
+      const forward = compose(
+        translation(move),
+        compose(linear(eulerMatrix(angles)), compose(shearMatrix(sheared), diagonal(factors))),
+      );
       return { matrix: invert(forward), voxelSpace: false };
     },
     sampling,
@@ -70,12 +111,27 @@ export function affine({ degrees = [0, 0, 0], scale = 1, shear = [0, 0, 0, 0, 0,
 }
 
 /** Turns what is seen about its center by degrees about z, y, x, in millimetres. */
-export const rotate = ({ degrees, sampling }: { readonly degrees: Range | readonly [Range, Range, Range]; readonly sampling?: Partial<Sampling> }): Transform<Placed<AffineSettings>> =>
-  affine({ degrees: typeof degrees === 'number' || degrees.length === 2 ? [degrees as Range, degrees as Range, degrees as Range] : degrees, ...(sampling ? { sampling } : {}) });
+export const rotate = ({
+  degrees,
+  sampling,
+}: {
+  readonly degrees: Range | readonly [Range, Range, Range];
+  readonly sampling?: Partial<Sampling>;
+}): Transform<Placed<AffineSettings>> =>
+  affine({
+    degrees:
+      typeof degrees === 'number' || degrees.length === 2
+        ? [degrees as Range, degrees as Range, degrees as Range]
+        : degrees,
+    ...(sampling ? { sampling } : {}),
+  });
 
 /** Rotation about axis 0, then 1, then 2: R0 · R1 · R2. Angles in radians. */
 export function eulerMatrix(angles: readonly number[]): number[] {
-  return product(rotationAbout(0, angles[0]!), product(rotationAbout(1, angles[1] ?? 0), rotationAbout(2, angles[2] ?? 0)));
+  return product(
+    rotationAbout(0, angles[0]!),
+    product(rotationAbout(1, angles[1] ?? 0), rotationAbout(2, angles[2] ?? 0)),
+  );
 }
 
 /** Ones on the diagonal, six numbers off it, row by row. */
@@ -85,13 +141,40 @@ export function shearMatrix(s: readonly number[]): number[] {
 }
 
 /** MONAI's `Affine`: rotation · shear · translation · scale in voxels, from the result to the image (so scale 1.2 shrinks). */
-export function monaiAffineMatrix({ radians = [0, 0, 0], shear = [], translateVoxels = [0, 0, 0], scale = [1, 1, 1] }: { readonly radians?: readonly number[]; readonly shear?: readonly number[]; readonly translateVoxels?: readonly number[]; readonly scale?: readonly number[] }): number[] {
-  return compose(linear(eulerMatrix(radians)), compose(shearMatrix(shear), compose(translation(translateVoxels), diagonal(scale))));
+export function monaiAffineMatrix({
+  radians = [0, 0, 0],
+  shear = [],
+  translateVoxels = [0, 0, 0],
+  scale = [1, 1, 1],
+}: {
+  readonly radians?: readonly number[];
+  readonly shear?: readonly number[];
+  readonly translateVoxels?: readonly number[];
+  readonly scale?: readonly number[];
+}): number[] {
+  return compose(
+    linear(eulerMatrix(radians)),
+    compose(shearMatrix(shear), compose(translation(translateVoxels), diagonal(scale))),
+  );
 }
 
 /** MONAI's voxel-space affine as a transform, for the same values as there. */
-export const monaiAffine = ({ matrix, shape, alignCorners, sampling }: { readonly matrix: readonly number[]; readonly shape?: readonly number[] | 'fit'; readonly alignCorners?: boolean; readonly sampling?: Partial<Sampling> }): Transform<Placed<AffineSettings>> =>
-  placedTransform(affineApplication, () => ({ matrix, voxelSpace: true, ...(shape ? { shape } : {}), ...(alignCorners ? { alignCorners } : {}) }), sampling);
+export const monaiAffine = ({
+  matrix,
+  shape,
+  alignCorners,
+  sampling,
+}: {
+  readonly matrix: readonly number[];
+  readonly shape?: readonly number[] | 'fit';
+  readonly alignCorners?: boolean;
+  readonly sampling?: Partial<Sampling>;
+}): Transform<Placed<AffineSettings>> =>
+  placedTransform(
+    affineApplication,
+    () => ({ matrix, voxelSpace: true, ...(shape ? { shape } : {}), ...(alignCorners ? { alignCorners } : {}) }),
+    sampling,
+  );
 
 export interface TorchioAffineSettings {
   /** Row-major 3x4 in RAS+ millimetres: where each point of the result is read in the image. The grid stays. */
@@ -101,18 +184,34 @@ export interface TorchioAffineSettings {
 }
 
 /** Content moves in the patient, the grid stays (TorchIO's semantics; points of the case move along). */
-export const torchioAffineApplication = placedApplication('torchioAffine', (grid: Grid, { world, aboutCenter }: TorchioAffineSettings): Placement => {
-  const own = Array.from(grid.affine.subarray(0, 12));
-  const center = aboutCenter ? applyTo(own, grid.shape.map((n) => (n - 1) / 2)) : [0, 0, 0];
-  const map = compose(translation(center), compose(world, translation(center.map((c) => -c))));
-  return { grid, matrix: compose(invert(own), compose(map, own)) };
-});
+export const torchioAffineApplication = placedApplication(
+  'torchioAffine',
+  (grid: Grid, { world, aboutCenter }: TorchioAffineSettings): Placement => {
+    const own = Array.from(grid.affine.subarray(0, 12));
+    const center = aboutCenter
+      ? applyTo(
+          own,
+          grid.shape.map((n) => (n - 1) / 2),
+        )
+      : [0, 0, 0];
+    const map = compose(translation(center), compose(world, translation(center.map((c) => -c))));
+    return { grid, matrix: compose(invert(own), compose(map, own)) };
+  },
+);
 
 /**
  * TorchIO's matrix: Euler angles (Z · X · Y), then the translation, then scales, in LPS, as ITK composes them; from the result to the image.
  * `scales`, `degrees`, `translationMm` along R, A, S.
  */
-export function torchioAffineMatrix({ scales, degrees, translationMm }: { readonly scales: readonly number[]; readonly degrees: readonly number[]; readonly translationMm: readonly number[] }): number[] {
+export function torchioAffineMatrix({
+  scales,
+  degrees,
+  translationMm,
+}: {
+  readonly scales: readonly number[];
+  readonly degrees: readonly number[];
+  readonly translationMm: readonly number[];
+}): number[] {
   const lps = diagonal([-1, -1, 1]);
   const [a, b, c] = degrees.map((d, axis) => ((axis < 2 ? -d : d) / 180) * Math.PI) as [number, number, number];
   const turn = product(rotationAbout(2, c), product(rotationAbout(0, a), rotationAbout(1, b)));
@@ -121,5 +220,15 @@ export function torchioAffineMatrix({ scales, degrees, translationMm }: { readon
   return compose(lps, compose(invert(forward), lps));
 }
 
-export const torchioAffine = ({ sampling, aboutCenter = true, ...drawn }: { readonly scales: readonly number[]; readonly degrees: readonly number[]; readonly translationMm: readonly number[]; readonly aboutCenter?: boolean; readonly sampling?: Partial<Sampling> }): Transform<Placed<TorchioAffineSettings>> =>
+export const torchioAffine = ({
+  sampling,
+  aboutCenter = true,
+  ...drawn
+}: {
+  readonly scales: readonly number[];
+  readonly degrees: readonly number[];
+  readonly translationMm: readonly number[];
+  readonly aboutCenter?: boolean;
+  readonly sampling?: Partial<Sampling>;
+}): Transform<Placed<TorchioAffineSettings>> =>
   placedTransform(torchioAffineApplication, () => ({ world: torchioAffineMatrix(drawn), aboutCenter }), sampling);

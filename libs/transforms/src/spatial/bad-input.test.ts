@@ -12,7 +12,15 @@ import { orientation, resample, spacing } from './spacing.ts';
 import { resize, zoom } from './resize.ts';
 
 const device = createReferenceDevice();
-const on = (grid: Grid, value = 0): Scene => ({ id: 'case 7', images: { grid, kind: 'intensity', channels: ['0'], voxels: tensor(device, new Float32Array(24).fill(value), [1, 2, 3, 4]) } });
+const on = (grid: Grid, value = 0): Scene => ({
+  id: 'case 7',
+  images: {
+    grid,
+    kind: 'intensity',
+    channels: ['0'],
+    voxels: tensor(device, new Float32Array(24).fill(value), [1, 2, 3, 4]),
+  },
+});
 const good = alignedGrid([2, 3, 4]);
 const flat: Grid = { shape: [2, 3, 4], affine: Float64Array.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]) };
 const rng = (): Philox => new Philox(1);

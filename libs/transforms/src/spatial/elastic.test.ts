@@ -34,34 +34,75 @@ for (const kind of ['reference', 'wasm']) {
     it.each(rows.map((row) => [row.id, row] as const))('%s', async (_id, row) => {
       const device = devices[kind]!;
       const mode = row.params as unknown as { mode: string | number; padding_mode: string };
-      const sampling: Sampling = { ...LINEAR, interpolation: mode.mode === 3 ? 'cubic' : 'linear', padding: mode.padding_mode === 'zeros' ? 'zeros' : mode.padding_mode === 'reflection' ? 'reflect' : 'border' };
+      const sampling: Sampling = {
+        ...LINEAR,
+        interpolation: mode.mode === 3 ? 'cubic' : 'linear',
+        padding: mode.padding_mode === 'zeros' ? 'zeros' : mode.padding_mode === 'reflection' ? 'reflect' : 'border',
+      };
       const field = tensor(device, fieldOf(file.array(row.outputs['grid_input']!.array!).data), [3, ...shape]);
       const moved = displaced(inputVolume(file, 'img', 'intensity', device), field, sampling);
-      expect(excess(await moved.voxels.read(), file.array(row.outputs['image']!.array!).data, row).worst).toBeLessThanOrEqual(0);
+      expect(
+        excess(await moved.voxels.read(), file.array(row.outputs['image']!.array!).data, row).worst,
+      ).toBeLessThanOrEqual(0);
     });
 
     it("gives MONAI's elastic deformation for its offsets", async () => {
       const device = devices[kind]!;
       const row = file.cases.cases.find(({ id }) => id === 'rand3delastic_fixed')!;
-      const p = row.params as unknown as { sigma: number; magnitude: number; rotate: number[]; shear: number[]; translate: number[]; scale: number[] };
-      const offsets = tensor(device, Float32Array.from(file.array(row.outputs['rand_offset_input']!.array!).data), [3, ...shape]);
+      const p = row.params as unknown as {
+        sigma: number;
+        magnitude: number;
+        rotate: number[];
+        shear: number[];
+        translate: number[];
+        scale: number[];
+      };
+      const offsets = tensor(device, Float32Array.from(file.array(row.outputs['rand_offset_input']!.array!).data), [
+        3,
+        ...shape,
+      ]);
       const taps = [0, 1, 2].map(() => erfTaps(p.sigma, 3));
-      const smooth = (await blur({ x: offsets }, { boundary: 'zeros', channels: [taps, taps, taps] }).read()).map((value) => value * p.magnitude);
-      const matrix = compose(translation(centers), compose(monaiAffineMatrix({ radians: p.rotate, shear: p.shear, translateVoxels: p.translate, scale: p.scale }), translation(centers.map((c) => -c))));
-      const moved = displaced(inputVolume(file, 'img', 'intensity', device), tensor(device, smooth, [3, ...shape]), { ...LINEAR, padding: 'border' }, matrix);
-      expect(excess(await moved.voxels.read(), file.array(row.outputs['image']!.array!).data, row).worst).toBeLessThanOrEqual(0);
+      const smooth = (await blur({ x: offsets }, { boundary: 'zeros', channels: [taps, taps, taps] }).read()).map(
+        (value) => value * p.magnitude,
+      );
+      const matrix = compose(
+        translation(centers),
+        compose(
+          monaiAffineMatrix({ radians: p.rotate, shear: p.shear, translateVoxels: p.translate, scale: p.scale }),
+          translation(centers.map((c) => -c)),
+        ),
+      );
+      const moved = displaced(
+        inputVolume(file, 'img', 'intensity', device),
+        tensor(device, smooth, [3, ...shape]),
+        { ...LINEAR, padding: 'border' },
+        matrix,
+      );
+      expect(
+        excess(await moved.voxels.read(), file.array(row.outputs['image']!.array!).data, row).worst,
+      ).toBeLessThanOrEqual(0);
     });
 
     it('keeps what was drawn, moves labels along, and leaves the grid', async () => {
       const device = devices[kind]!;
-      const scene: Scene = { id: 's', images: inputVolume(file, 'img', 'intensity', device), labels: inputVolume(file, 'lab', 'labels', device) };
-      for (const step of [elastic({ displacementMm: 2, smoothnessMm: 3 }), controlGrid({ maxMm: 4 }), gridDistortion()]) {
+      const scene: Scene = {
+        id: 's',
+        images: inputVolume(file, 'img', 'intensity', device),
+        labels: inputVolume(file, 'lab', 'labels', device),
+      };
+      for (const step of [
+        elastic({ displacementMm: 2, smoothnessMm: 3 }),
+        controlGrid({ maxMm: 4 }),
+        gridDistortion(),
+      ]) {
         const parameters = JSON.parse(JSON.stringify(await step.sample(scene, new Philox(4)))) as never;
         const [a, b] = [await step.apply(scene, parameters), await step.apply(scene, parameters)];
         expect(await a.images.voxels.read()).toEqual(await b.images.voxels.read());
         expect(distance(await a.images.voxels.read(), await scene.images.voxels.read())).toBeGreaterThan(1);
         expect(a.images.grid).toEqual(scene.images.grid);
-        expect(new Set(await a.labels!.voxels.read()).size).toBeLessThanOrEqual(new Set(await scene.labels!.voxels.read()).size + 1);
+        expect(new Set(await a.labels!.voxels.read()).size).toBeLessThanOrEqual(
+          new Set(await scene.labels!.voxels.read()).size + 1,
+        );
       }
     });
   });

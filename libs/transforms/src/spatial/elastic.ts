@@ -1,7 +1,15 @@
 /** Dense deformations: random smooth fields, control grids, grid distortion. Fields are in output voxels, [3, z, y, x]. */
 import { blur, gaussianNoise, rescaleIntensity, tensor, zeros, type Device, type Tensor } from '@voxelwise/compute';
 import { spacing as spacingOf, type PerAxis, type Volume } from '@voxelwise/volume';
-import { draw, mapVolumes, type Application, type Range, type Sampling, type Scene, type Transform } from '../contract/transform.ts';
+import {
+  draw,
+  mapVolumes,
+  type Application,
+  type Range,
+  type Sampling,
+  type Scene,
+  type Transform,
+} from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { sampledTaps } from '../intensity/gaussian-taps.ts';
 import { IDENTITY } from './matrix.ts';
@@ -17,20 +25,39 @@ export interface ElasticParameters {
 }
 
 /** A smooth random field with the given deviation, the same on every grid of the same size and spacing. */
-function randomField(device: Device, shape: PerAxis, mm: PerAxis, { key, displacementMm, smoothnessMm }: ElasticParameters): Tensor {
+function randomField(
+  device: Device,
+  shape: PerAxis,
+  mm: PerAxis,
+  { key, displacementMm, smoothnessMm }: ElasticParameters,
+): Tensor {
   const flat = shape[0] === 1;
   const noise = gaussianNoise({ x: zeros(device, [3, ...shape]) }, { key, deviations: [flat ? 0 : 1, 1, 1] });
   const taps = mm.map((s, axis) => (shape[axis] === 1 ? [1] : sampledTaps(smoothnessMm / s, 3)));
   const smooth = blur({ x: noise }, { boundary: 'symmetric', channels: [taps, taps, taps] });
   // Smoothing white noise shrinks it by the root of the sum of the squared taps, axis by axis.
   const shrunk = taps.reduce((product, t) => product * Math.sqrt(t.reduce((sum, tap) => sum + tap * tap, 0)), 1);
-  const field = rescaleIntensity({ x: smooth }, { channels: mm.map((s) => ({ low: null, high: null, subtract: 0, divide: 1, multiply: displacementMm / s / shrunk, add: 0 })) });
+  const field = rescaleIntensity(
+    { x: smooth },
+    {
+      channels: mm.map((s) => ({
+        low: null,
+        high: null,
+        subtract: 0,
+        divide: 1,
+        multiply: displacementMm / s / shrunk,
+        add: 0,
+      })),
+    },
+  );
   noise.dispose();
   smooth.dispose();
   return field;
 }
 
-export const elasticApplication: Application<ElasticParameters> & { apply(to: Scene, parameters: ElasticParameters): Scene } = {
+export const elasticApplication: Application<ElasticParameters> & {
+  apply(to: Scene, parameters: ElasticParameters): Scene;
+} = {
   name: 'elastic',
   moves: 'positions',
   apply: (scene, parameters) =>
@@ -43,19 +70,37 @@ export const elasticApplication: Application<ElasticParameters> & { apply(to: Sc
 };
 
 /** The volume read at o + field(o). */
-export function displaced(volume: Volume<Tensor>, field: Tensor, sampling: Sampling, matrix: readonly number[] = IDENTITY): Volume<Tensor> {
+export function displaced(
+  volume: Volume<Tensor>,
+  field: Tensor,
+  sampling: Sampling,
+  matrix: readonly number[] = IDENTITY,
+): Volume<Tensor> {
   return moveVolume(volume, { grid: volume.grid, matrix }, sampling, field);
 }
 
 /** Physical elastic deformation: a smooth random field in millimetres, whatever the voxel size. */
-export function elastic({ displacementMm, smoothnessMm, sampling }: { readonly displacementMm: Range; readonly smoothnessMm: Range; readonly sampling?: Partial<Sampling> }): Transform<ElasticParameters> {
+export function elastic({
+  displacementMm,
+  smoothnessMm,
+  sampling,
+}: {
+  readonly displacementMm: Range;
+  readonly smoothnessMm: Range;
+  readonly sampling?: Partial<Sampling>;
+}): Transform<ElasticParameters> {
   return {
     ...elasticApplication,
     measures: false,
     sample: (_scene, rng) => {
       const parameters = { displacementMm: draw(displacementMm, rng), smoothnessMm: draw(smoothnessMm, rng) };
-      if (!(parameters.smoothnessMm > 0)) throw new TransformError(`elastic: smoothnessMm is positive, came ${parameters.smoothnessMm}.`, parameters);
-      return { ...parameters, key: [rng.integer(0, 2 ** 32), rng.integer(0, 2 ** 32)], sampling: { ...LINEAR, ...sampling } };
+      if (!(parameters.smoothnessMm > 0))
+        throw new TransformError(`elastic: smoothnessMm is positive, came ${parameters.smoothnessMm}.`, parameters);
+      return {
+        ...parameters,
+        key: [rng.integer(0, 2 ** 32), rng.integer(0, 2 ** 32)],
+        sampling: { ...LINEAR, ...sampling },
+      };
     },
   };
 }
@@ -68,13 +113,18 @@ export interface ControlGridParameters {
 }
 
 /** Free-form deformation by a control grid: cubic B-splines over a mesh of n - 3 cells across the image. Source: Rueckert 1999; ITK. */
-export const controlGridApplication: Application<ControlGridParameters> & { apply(to: Scene, parameters: ControlGridParameters): Scene } = {
+export const controlGridApplication: Application<ControlGridParameters> & {
+  apply(to: Scene, parameters: ControlGridParameters): Scene;
+} = {
   name: 'controlGrid',
   moves: 'positions',
   apply: (scene, { controlPoints, controlShape, sampling }) =>
     mapVolumes(scene, (volume) => {
       const { shape, affine } = volume.grid;
-      const field = tensor(volume.voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine), [3, ...shape]);
+      const field = tensor(volume.voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine), [
+        3,
+        ...shape,
+      ]);
       const moved = displaced(volume, field, sampling);
       field.dispose();
       return moved;
@@ -89,7 +139,10 @@ function bsplineField(points: readonly number[], control: readonly number[], sha
   for (let axis = 0; axis < 3; axis++) {
     const n = shape[axis]!;
     const cells = control[axis]! - 3;
-    if (cells < 1) throw new TransformError(`controlGrid: at least four control points per axis, came [${control.join(', ')}].`, { control });
+    if (cells < 1)
+      throw new TransformError(`controlGrid: at least four control points per axis, came [${control.join(', ')}].`, {
+        control,
+      });
     const inner = sizes.slice(axis + 1).reduce((a, b) => a * b, 1);
     const outer = sizes.slice(0, axis).reduce((a, b) => a * b, 1);
     const next = new Float64Array(outer * n * inner);
@@ -98,9 +151,18 @@ function bsplineField(points: readonly number[], control: readonly number[], sha
       const low = Math.min(cells - 1, Math.floor(t));
       const u = t - low;
       const v = 1 - u;
-      const weights = [(v * v * v) / 6, (4 - 6 * u * u + 3 * u * u * u) / 6, (4 - 6 * v * v + 3 * v * v * v) / 6, (u * u * u) / 6];
+      const weights = [
+        (v * v * v) / 6,
+        (4 - 6 * u * u + 3 * u * u * u) / 6,
+        (4 - 6 * v * v + 3 * v * v * v) / 6,
+        (u * u * u) / 6,
+      ];
       for (let o = 0; o < outer; o++)
-        for (let k = 0; k < inner; k++) next[(o * n + i) * inner + k] = weights.reduce((sum, w, j) => sum + w * data[(o * sizes[axis]! + low + j) * inner + k]!, 0);
+        for (let k = 0; k < inner; k++)
+          next[(o * n + i) * inner + k] = weights.reduce(
+            (sum, w, j) => sum + w * data[(o * sizes[axis]! + low + j) * inner + k]!,
+            0,
+          );
     }
     data = next;
     sizes = sizes.map((size, a) => (a === axis ? n : size));
@@ -115,7 +177,9 @@ function toVoxels(lps: Float64Array, affine: Float64Array): Float32Array {
   const field = new Float32Array(lps.length);
   for (let v = 0; v < voxels; v++) {
     const ras = [-lps[v * 3]!, -lps[v * 3 + 1]!, lps[v * 3 + 2]!];
-    for (let row = 0; row < 3; row++) field[row * voxels + v] = inverse[row * 3]! * ras[0]! + inverse[row * 3 + 1]! * ras[1]! + inverse[row * 3 + 2]! * ras[2]!;
+    for (let row = 0; row < 3; row++)
+      field[row * voxels + v] =
+        inverse[row * 3]! * ras[0]! + inverse[row * 3 + 1]! * ras[1]! + inverse[row * 3 + 2]! * ras[2]!;
   }
   return field;
 }
@@ -123,12 +187,35 @@ function toVoxels(lps: Float64Array, affine: Float64Array): Float32Array {
 function invertLinear(a: Float64Array): number[] {
   const [m, n, o, p, q, r, s, t, u] = [a[0]!, a[1]!, a[2]!, a[4]!, a[5]!, a[6]!, a[8]!, a[9]!, a[10]!];
   const det = m * (q * u - r * t) - n * (p * u - r * s) + o * (p * t - q * s);
-  if (!(Math.abs(det) > 1e-12)) throw new TransformError('controlGrid: the affine of the image is singular; its geometry is broken.', { affine: [...a] });
-  return [q * u - r * t, o * t - n * u, n * r - o * q, r * s - p * u, m * u - o * s, o * p - m * r, p * t - q * s, n * s - m * t, m * q - n * p].map((value) => value / det);
+  if (!(Math.abs(det) > 1e-12))
+    throw new TransformError('controlGrid: the affine of the image is singular; its geometry is broken.', {
+      affine: [...a],
+    });
+  return [
+    q * u - r * t,
+    o * t - n * u,
+    n * r - o * q,
+    r * s - p * u,
+    m * u - o * s,
+    o * p - m * r,
+    p * t - q * s,
+    n * s - m * t,
+    m * q - n * p,
+  ].map((value) => value / det);
 }
 
 /** A random control grid as TorchIO draws it: uniform within ± `maxMm`, the outer `lockedBorders` layers still. */
-export function controlGrid({ points = [7, 7, 7], maxMm = 7.5, lockedBorders = 2, sampling }: { readonly points?: readonly number[]; readonly maxMm?: number; readonly lockedBorders?: number; readonly sampling?: Partial<Sampling> } = {}): Transform<ControlGridParameters> {
+export function controlGrid({
+  points = [7, 7, 7],
+  maxMm = 7.5,
+  lockedBorders = 2,
+  sampling,
+}: {
+  readonly points?: readonly number[];
+  readonly maxMm?: number;
+  readonly lockedBorders?: number;
+  readonly sampling?: Partial<Sampling>;
+} = {}): Transform<ControlGridParameters> {
   return {
     ...controlGridApplication,
     measures: false,
@@ -156,7 +243,9 @@ export interface GridDistortionParameters {
 }
 
 /** Cells of a regular grid stretch and shrink, axis by axis. */
-export const gridDistortionApplication: Application<GridDistortionParameters> & { apply(to: Scene, parameters: GridDistortionParameters): Scene } = {
+export const gridDistortionApplication: Application<GridDistortionParameters> & {
+  apply(to: Scene, parameters: GridDistortionParameters): Scene;
+} = {
   name: 'gridDistortion',
   moves: 'positions',
   apply: (scene, { steps, cells, sampling, monaiRemainder = false }) =>
@@ -168,7 +257,8 @@ export const gridDistortionApplication: Application<GridDistortionParameters> & 
       let v = 0;
       for (let z = 0; z < shape[0]; z++)
         for (let y = 0; y < shape[1]; y++)
-          for (let x = 0; x < shape[2]; x++, v++) [z, y, x].forEach((o, axis) => (field[axis * voxels + v] = lines[axis]![o]! - o));
+          for (let x = 0; x < shape[2]; x++, v++)
+            [z, y, x].forEach((o, axis) => (field[axis * voxels + v] = lines[axis]![o]! - o));
       const uploaded = tensor(volume.voxels.device, field, [3, ...shape]);
       const moved = displaced(volume, uploaded, sampling);
       uploaded.dispose();
@@ -192,10 +282,22 @@ function distortedLine(n: number, cells: number, steps: readonly number[], monai
   return line;
 }
 
-export function gridDistortion({ cells = 5, distort = 0.3, sampling }: { readonly cells?: number; readonly distort?: number; readonly sampling?: Partial<Sampling> } = {}): Transform<GridDistortionParameters> {
+export function gridDistortion({
+  cells = 5,
+  distort = 0.3,
+  sampling,
+}: {
+  readonly cells?: number;
+  readonly distort?: number;
+  readonly sampling?: Partial<Sampling>;
+} = {}): Transform<GridDistortionParameters> {
   return {
     ...gridDistortionApplication,
     measures: false,
-    sample: (_scene, rng) => ({ cells: [cells, cells, cells], steps: [0, 1, 2].map(() => Array.from({ length: cells + 1 }, () => 1 + rng.uniform(-distort, distort))), sampling: { ...LINEAR, ...sampling } }),
+    sample: (_scene, rng) => ({
+      cells: [cells, cells, cells],
+      steps: [0, 1, 2].map(() => Array.from({ length: cells + 1 }, () => 1 + rng.uniform(-distort, distort))),
+      sampling: { ...LINEAR, ...sampling },
+    }),
   };
 }

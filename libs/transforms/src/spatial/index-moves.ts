@@ -10,49 +10,63 @@ export interface FlipSettings {
   readonly axes: readonly number[];
 }
 const flipPlacement = (grid: Grid, { axes }: FlipSettings): Placement => {
-  const matrix = [0, 1, 2].flatMap((row) => [0, 1, 2].map((k): number => (k === row ? (axes.includes(row) ? -1 : 1) : 0)).concat(axes.includes(row) ? grid.shape[row]! - 1 : 0));
+  const matrix = [0, 1, 2].flatMap((row) =>
+    [0, 1, 2]
+      .map((k): number => (k === row ? (axes.includes(row) ? -1 : 1) : 0))
+      .concat(axes.includes(row) ? grid.shape[row]! - 1 : 0),
+  );
   return { grid: regrid(grid, matrix, grid.shape), matrix };
 };
 export const flipApplication = placedApplication('flip', flipPlacement);
 /** Mirrors array axes. */
-export const flip = (axes: readonly number[]): Transform<Placed<FlipSettings>> => placedTransform(flipApplication, () => ({ axes }));
+export const flip = (axes: readonly number[]): Transform<Placed<FlipSettings>> =>
+  placedTransform(flipApplication, () => ({ axes }));
 
 export interface TransposeSettings {
   /** Input axis of every output axis. */
   readonly order: readonly number[];
 }
-export const transposeApplication = placedApplication('transpose', (grid: Grid, { order }: TransposeSettings): Placement => {
-  if ([...order].sort().join() !== '0,1,2') throw new TransformError(`transpose: order is a permutation of 0, 1, 2, came [${order.join(', ')}].`, { order });
-  const matrix = [0, 1, 2].flatMap((row) => order.map((axis) => (axis === row ? 1 : 0)).concat(0));
-  return { grid: regrid(grid, matrix, order.map((axis) => grid.shape[axis]!) as unknown as PerAxis), matrix };
-});
-export const transpose = (order: readonly number[]): Transform<Placed<TransposeSettings>> => placedTransform(transposeApplication, () => ({ order }));
+export const transposeApplication = placedApplication(
+  'transpose',
+  (grid: Grid, { order }: TransposeSettings): Placement => {
+    if ([...order].sort().join() !== '0,1,2')
+      throw new TransformError(`transpose: order is a permutation of 0, 1, 2, came [${order.join(', ')}].`, { order });
+    const matrix = [0, 1, 2].flatMap((row) => order.map((axis) => (axis === row ? 1 : 0)).concat(0));
+    return { grid: regrid(grid, matrix, order.map((axis) => grid.shape[axis]!) as unknown as PerAxis), matrix };
+  },
+);
+export const transpose = (order: readonly number[]): Transform<Placed<TransposeSettings>> =>
+  placedTransform(transposeApplication, () => ({ order }));
 
 export interface Rotate90Settings {
   readonly turns: number;
   /** From the first axis toward the second, as NumPy's rot90. */
   readonly axes: readonly [number, number];
 }
-export const rotate90Application = placedApplication('rotate90', (grid: Grid, { turns, axes: [p, q] }: Rotate90Settings): Placement => {
-  const k = ((turns % 4) + 4) % 4;
-  const shape = [...grid.shape];
-  if (k % 2 === 1) [shape[p], shape[q]] = [shape[q]!, shape[p]!];
-  const matrix = new Array<number>(12).fill(0);
-  const rest = 3 - p - q;
-  matrix[rest * 4 + rest] = 1;
-  const last = (axis: number): number => grid.shape[axis]! - 1;
-  const set = (row: number, column: number, value: number): void => {
-    matrix[row * 4 + column] = value;
-    if (value < 0) matrix[row * 4 + 3] = last(row);
-  };
-  if (k === 0 || k === 2) [p, q].forEach((axis) => set(axis, axis, k === 0 ? 1 : -1));
-  else {
-    set(p, q, k === 1 ? 1 : -1);
-    set(q, p, k === 1 ? -1 : 1);
-  }
-  return { grid: regrid(grid, matrix, shape as unknown as PerAxis), matrix };
-});
-export const rotate90 = (settings: Rotate90Settings): Transform<Placed<Rotate90Settings>> => placedTransform(rotate90Application, () => settings);
+export const rotate90Application = placedApplication(
+  'rotate90',
+  (grid: Grid, { turns, axes: [p, q] }: Rotate90Settings): Placement => {
+    const k = ((turns % 4) + 4) % 4;
+    const shape = [...grid.shape];
+    if (k % 2 === 1) [shape[p], shape[q]] = [shape[q]!, shape[p]!];
+    const matrix = new Array<number>(12).fill(0);
+    const rest = 3 - p - q;
+    matrix[rest * 4 + rest] = 1;
+    const last = (axis: number): number => grid.shape[axis]! - 1;
+    const set = (row: number, column: number, value: number): void => {
+      matrix[row * 4 + column] = value;
+      if (value < 0) matrix[row * 4 + 3] = last(row);
+    };
+    if (k === 0 || k === 2) [p, q].forEach((axis) => set(axis, axis, k === 0 ? 1 : -1));
+    else {
+      set(p, q, k === 1 ? 1 : -1);
+      set(q, p, k === 1 ? -1 : 1);
+    }
+    return { grid: regrid(grid, matrix, shape as unknown as PerAxis), matrix };
+  },
+);
+export const rotate90 = (settings: Rotate90Settings): Transform<Placed<Rotate90Settings>> =>
+  placedTransform(rotate90Application, () => settings);
 
 /** A box of the grid, which may reach outside it; `boundary` says what is there. */
 export interface BoxParameters {
@@ -66,7 +80,10 @@ export interface BoxParameters {
 }
 
 export interface BoxApplication extends Application<BoxParameters> {
-  apply(to: Parameters<Application<BoxParameters>['apply']>[0], parameters: BoxParameters): Parameters<Application<BoxParameters>['apply']>[0];
+  apply(
+    to: Parameters<Application<BoxParameters>['apply']>[0],
+    parameters: BoxParameters,
+  ): Parameters<Application<BoxParameters>['apply']>[0];
   invert(volume: Volume<Tensor>, parameters: BoxParameters): Volume<Tensor>;
 }
 
@@ -74,14 +91,20 @@ export interface BoxApplication extends Application<BoxParameters> {
 export const boxApplication: BoxApplication = {
   name: 'box',
   apply: (scene, parameters) => mapVolumes(scene, (volume) => cut(volume, parameters)),
-  invert: (volume, { start, before }) => cut(volume, { start: start.map((s) => 0 - s), shape: before, boundary: 'constant', fill: 0, labelFill: 0, before }),
+  invert: (volume, { start, before }) =>
+    cut(volume, { start: start.map((s) => 0 - s), shape: before, boundary: 'constant', fill: 0, labelFill: 0, before }),
 };
 
 function cut(volume: Volume<Tensor>, { start, shape, boundary, fill, labelFill }: BoxParameters): Volume<Tensor> {
-  if (shape.some((n) => !(n > 0))) throw new TransformError(`crop: the box [${start.join(', ')}] + [${shape.join(', ')}] is empty.`, { start, shape });
+  if (shape.some((n) => !(n > 0)))
+    throw new TransformError(`crop: the box [${start.join(', ')}] + [${shape.join(', ')}] is empty.`, { start, shape });
   const { grid } = volume;
   if (start.every((s) => s === 0) && shape.every((n, axis) => n === grid.shape[axis])) return volume;
-  const axes = shape.map((size, axis) => ({ axis, size, rule: 'move', start: start[axis]!, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap];
+  const axes = shape.map((size, axis) => ({ axis, size, rule: 'move', start: start[axis]!, step: 1 })) as unknown as [
+    AxisMap,
+    AxisMap,
+    AxisMap,
+  ];
   return {
     ...volume,
     grid: regrid(grid, translation(start), shape as unknown as PerAxis),

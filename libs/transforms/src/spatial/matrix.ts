@@ -27,7 +27,11 @@ export function invert(m: Matrix34): number[] {
   try {
     return fromAffine(invertAffine(toAffine(m)));
   } catch (cause) {
-    throw new TransformError(`affine: the matrix [${m.map((value) => +value.toPrecision(4)).join(', ')}] is singular: it flattens the volume and cannot be undone.`, { matrix: [...m] }, { cause });
+    throw new TransformError(
+      `affine: the matrix [${m.map((value) => +value.toPrecision(4)).join(', ')}] is singular: it flattens the volume and cannot be undone.`,
+      { matrix: [...m] },
+      { cause },
+    );
   }
 }
 
@@ -45,7 +49,9 @@ export function diagonal(d: readonly number[]): number[] {
 }
 
 export function applyTo(m: Matrix34, p: readonly number[]): PerAxis {
-  return [0, 1, 2].map((row) => m[row * 4]! * p[0]! + m[row * 4 + 1]! * p[1]! + m[row * 4 + 2]! * p[2]! + m[row * 4 + 3]!) as unknown as PerAxis;
+  return [0, 1, 2].map(
+    (row) => m[row * 4]! * p[0]! + m[row * 4 + 1]! * p[1]! + m[row * 4 + 2]! * p[2]! + m[row * 4 + 3]!,
+  ) as unknown as PerAxis;
 }
 
 /** The grid of `shape` whose voxel o lies where voxel m(o) of `grid` lies. */
@@ -67,5 +73,7 @@ export function rotationAbout(k: number, angle: number): number[] {
 
 /** Product of two 3x3. */
 export function product(a: readonly number[], b: readonly number[]): number[] {
-  return Array.from({ length: 9 }, (_, k) => [0, 1, 2].reduce((sum, j) => sum + a[Math.floor(k / 3) * 3 + j]! * b[j * 3 + (k % 3)]!, 0));
+  return Array.from({ length: 9 }, (_, k) =>
+    [0, 1, 2].reduce((sum, j) => sum + a[Math.floor(k / 3) * 3 + j]! * b[j * 3 + (k % 3)]!, 0),
+  );
 }

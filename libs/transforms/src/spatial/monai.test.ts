@@ -5,7 +5,16 @@ import type { PerAxis } from '@voxelwise/volume';
 import { excess, inputVolume, sceneFile, type GoldenCase } from '../../fixtures/scenes.ts';
 import type { Sampling, Scene, Transform } from '../contract/transform.ts';
 import { affineApplication, monaiAffine, monaiAffineMatrix } from './affine.ts';
-import { borderPad, centerCrop, cropForeground, pad, padOrCrop, padToMultiple, scaleCrop, spatialCrop } from './crop-pad.ts';
+import {
+  borderPad,
+  centerCrop,
+  cropForeground,
+  pad,
+  padOrCrop,
+  padToMultiple,
+  scaleCrop,
+  spatialCrop,
+} from './crop-pad.ts';
 import { flip, rotate90, transpose } from './index-moves.ts';
 import { coveringShape, orientation, resample, spacing } from './spacing.ts';
 import { resize, zoom } from './resize.ts';
@@ -22,25 +31,91 @@ beforeAll(async () => {
 afterAll(() => devices['wasm']?.dispose());
 
 const sampling = (p: Any, padding = 'border'): Partial<Sampling> => {
-  const modes: Record<string, Sampling['interpolation']> = { bilinear: 'linear', trilinear: 'linear', nearest: 'nearest', 3: 'cubic' };
-  const paddings: Record<string, Sampling['padding']> = { border: 'border', zeros: 'zeros', reflection: 'reflect', nearest: 'border', constant: 'zeros' };
+  const modes: Record<string, Sampling['interpolation']> = {
+    bilinear: 'linear',
+    trilinear: 'linear',
+    nearest: 'nearest',
+    3: 'cubic',
+  };
+  const paddings: Record<string, Sampling['padding']> = {
+    border: 'border',
+    zeros: 'zeros',
+    reflection: 'reflect',
+    nearest: 'border',
+    constant: 'zeros',
+  };
   return { interpolation: modes[p.mode ?? 'bilinear']!, padding: paddings[p.padding_mode ?? padding]! };
 };
 const sizes = (list: Any): (number | null)[] => [...list].map((n) => (n > 0 ? n : null));
-const outside = (p: Any): Any => ({ boundary: p.mode === undefined ? 'constant' : p.mode, fill: p.value ?? 0, ...(p.method ? { side: p.method === 'end' ? 'end' : 'symmetric' } : {}) });
+const outside = (p: Any): Any => ({
+  boundary: p.mode === undefined ? 'constant' : p.mode,
+  fill: p.value ?? 0,
+  ...(p.method ? { side: p.method === 'end' ? 'end' : 'symmetric' } : {}),
+});
 const angles = (angle: Any): number[] => (typeof angle === 'number' ? [angle, 0, 0] : angle);
-const monai = (p: Any): number[] => monaiAffineMatrix({ radians: p.rotate_params ?? p.rotate, shear: p.shear_params ?? p.shear, translateVoxels: p.translate_params ?? p.translate, scale: p.scale_params ?? p.scale });
+const monai = (p: Any): number[] =>
+  monaiAffineMatrix({
+    radians: p.rotate_params ?? p.rotate,
+    shear: p.shear_params ?? p.shear,
+    translateVoxels: p.translate_params ?? p.translate,
+    scale: p.scale_params ?? p.scale,
+  });
 
 const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | undefined> = {
-  Spacing: (p) => (p.recompute_affine ? undefined : spacing({ spacingMm: p.pixdim, extent: p.scale_extent ? 'edges' : 'corners', diagonal: p.diagonal ?? false, minMm: p.min_pixdim, maxMm: p.max_pixdim, alignCorners: p.align_corners ?? false, sampling: sampling(p) })),
+  Spacing: (p) =>
+    p.recompute_affine
+      ? undefined
+      : spacing({
+          spacingMm: p.pixdim,
+          extent: p.scale_extent ? 'edges' : 'corners',
+          diagonal: p.diagonal ?? false,
+          minMm: p.min_pixdim,
+          maxMm: p.max_pixdim,
+          alignCorners: p.align_corners ?? false,
+          sampling: sampling(p),
+        }),
   Orientation: (p) => orientation(p.axcodes ?? 'RAS'),
-  SpatialResample: (p, { images }) => resample({ onto: { affine: Float64Array.from(p.dst_affine.flat()), shape: p.spatial_size ?? coveringShape(images.grid, p.dst_affine.flat()) }, alignCorners: p.align_corners, sampling: sampling(p) }),
-  ResampleToMatch: (p) => resample({ onto: { affine: Float64Array.from(p.dst_affine.flat()), shape: p.dst_shape }, sampling: sampling(p) }),
-  Rotate: (p) => monaiAffine({ matrix: monaiAffineMatrix({ radians: angles(p.angle) }), ...(p.keep_size ? {} : { shape: 'fit' }), alignCorners: p.align_corners ?? false, sampling: sampling(p) }),
-  Affine: (p) => monaiAffine({ matrix: monai(p), shape: p.spatial_size, alignCorners: p.align_corners ?? false, sampling: sampling(p, 'reflection') }),
+  SpatialResample: (p, { images }) =>
+    resample({
+      onto: {
+        affine: Float64Array.from(p.dst_affine.flat()),
+        shape: p.spatial_size ?? coveringShape(images.grid, p.dst_affine.flat()),
+      },
+      alignCorners: p.align_corners,
+      sampling: sampling(p),
+    }),
+  ResampleToMatch: (p) =>
+    resample({ onto: { affine: Float64Array.from(p.dst_affine.flat()), shape: p.dst_shape }, sampling: sampling(p) }),
+  Rotate: (p) =>
+    monaiAffine({
+      matrix: monaiAffineMatrix({ radians: angles(p.angle) }),
+      ...(p.keep_size ? {} : { shape: 'fit' }),
+      alignCorners: p.align_corners ?? false,
+      sampling: sampling(p),
+    }),
+  Affine: (p) =>
+    monaiAffine({
+      matrix: monai(p),
+      shape: p.spatial_size,
+      alignCorners: p.align_corners ?? false,
+      sampling: sampling(p, 'reflection'),
+    }),
   RandAffine: (p) => monaiAffine({ matrix: monai(p), sampling: sampling(p) }),
-  Zoom: (p) => zoom({ factor: p.zoom, keepSize: p.keep_size ?? true, boundary: p.padding_mode ?? 'edge', mode: ({ trilinear: 'linear' } as Any)[p.mode] ?? p.mode ?? 'area', alignCorners: p.align_corners ?? false }),
-  Resize: (p) => resize({ shape: p.size_mode === 'longest' ? { longest: p.spatial_size } : p.spatial_size, mode: ({ trilinear: 'linear' } as Any)[p.mode] ?? p.mode ?? 'area', alignCorners: p.align_corners ?? false, antiAliasing: p.anti_aliasing ?? false }),
+  Zoom: (p) =>
+    zoom({
+      factor: p.zoom,
+      keepSize: p.keep_size ?? true,
+      boundary: p.padding_mode ?? 'edge',
+      mode: ({ trilinear: 'linear' } as Any)[p.mode] ?? p.mode ?? 'area',
+      alignCorners: p.align_corners ?? false,
+    }),
+  Resize: (p) =>
+    resize({
+      shape: p.size_mode === 'longest' ? { longest: p.spatial_size } : p.spatial_size,
+      mode: ({ trilinear: 'linear' } as Any)[p.mode] ?? p.mode ?? 'area',
+      alignCorners: p.align_corners ?? false,
+      antiAliasing: p.anti_aliasing ?? false,
+    }),
   Flip: (p) => flip(p.spatial_axis ?? [0, 1, 2]),
   Rotate90: (p) => rotate90({ turns: p.k ?? 1, axes: p.spatial_axes ?? [0, 1] }),
   Transpose: (p) => transpose(p.indices.slice(1).map((axis: number) => axis - 1)),
@@ -49,16 +124,34 @@ const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | unde
   DivisiblePad: (p) => padToMultiple(p.k, outside(p)),
   CenterSpatialCrop: (p) => centerCrop(sizes(p.roi_size)),
   CenterScaleCrop: (p) => scaleCrop(p.roi_scale),
-  SpatialCrop: (p) => spatialCrop(p.roi_start ? { start: p.roi_start, end: p.roi_end } : { center: p.roi_center, size: p.roi_size }),
+  SpatialCrop: (p) =>
+    spatialCrop(p.roi_start ? { start: p.roi_start, end: p.roi_end } : { center: p.roi_center, size: p.roi_size }),
   ResizeWithPadOrCrop: (p) => padOrCrop(p.spatial_size, outside(p)),
-  CropForeground: (p) => cropForeground({ margin: p.margin, multiple: p.k_divisible, insideOnly: p.allow_smaller ?? false }),
-  GridDistortion: (p) => ({ ...gridDistortionApplication, sample: () => ({ cells: [p.num_cells, p.num_cells, p.num_cells], steps: p.distort_steps, monaiRemainder: true, sampling: { ...LINEAR, padding: 'border' } }) }),
+  CropForeground: (p) =>
+    cropForeground({ margin: p.margin, multiple: p.k_divisible, insideOnly: p.allow_smaller ?? false }),
+  GridDistortion: (p) => ({
+    ...gridDistortionApplication,
+    sample: () => ({
+      cells: [p.num_cells, p.num_cells, p.num_cells],
+      steps: p.distort_steps,
+      monaiRemainder: true,
+      sampling: { ...LINEAR, padding: 'border' },
+    }),
+  }),
 };
 
 const rows = file.cases.cases.filter((row) => row.op in transforms && !(row.params as Any).recompute_affine);
 
 function checkAffine(affine: Float64Array, expected: number[][]): void {
-  const rows = expected.length === 3 ? [[1, 0, 0, 0], [0, ...expected[0]!], [0, ...expected[1]!], [0, 0, 0, 1]] : expected;
+  const rows =
+    expected.length === 3
+      ? [
+          [1, 0, 0, 0],
+          [0, ...expected[0]!],
+          [0, ...expected[1]!],
+          [0, 0, 0, 1],
+        ]
+      : expected;
   const { worst } = excess(affine, rows.flat(), { atol: 2e-4, rtol: 1e-5 });
   expect(worst).toBeLessThanOrEqual(0);
 }
@@ -66,7 +159,10 @@ function checkAffine(affine: Float64Array, expected: number[][]): void {
 for (const kind of ['reference', 'wasm']) {
   describe(`MONAI's spatial transforms on ${kind}`, () => {
     it.each(rows.map((row) => [row.id, row] as const))('%s', async (_id, row: GoldenCase) => {
-      const scene: Scene = { id: row.id, images: inputVolume(file, row.inputs['image'] as string, 'intensity', devices[kind]!) };
+      const scene: Scene = {
+        id: row.id,
+        images: inputVolume(file, row.inputs['image'] as string, 'intensity', devices[kind]!),
+      };
       const transform = transforms[row.op]!(row.params, scene)!;
       const parameters = JSON.parse(JSON.stringify(await transform.sample(scene, new Philox(1)))) as Any;
       const result = await transform.apply(scene, parameters);
@@ -78,7 +174,8 @@ for (const kind of ['reference', 'wasm']) {
       if ((row.params as Any).mode === 'nearest') expect(share).toBeLessThanOrEqual(0.005);
       else expect(worst).toBeLessThanOrEqual(0);
       // The reference leaves the affine behind when it transposes; ours stays true.
-      if (row.outputs['affine'] && row.op !== 'Transpose') checkAffine(result.images.grid.affine, row.outputs['affine'].value as number[][]);
+      if (row.outputs['affine'] && row.op !== 'Transpose')
+        checkAffine(result.images.grid.affine, row.outputs['affine'].value as number[][]);
       if (row.outputs['inverse_image'] && transform.invert) {
         const back = transform.invert(result.images, parameters);
         const before = file.array(row.outputs['inverse_image'].array!);
@@ -99,7 +196,16 @@ describe('a grid of another image', () => {
     }
   });
   it('says what is wrong with a singular affine', () => {
-    const grid = { shape: [2, 2, 2] as PerAxis, affine: Float64Array.from([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]) };
-    expect(() => affineApplication.place(grid, { settings: { matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], voxelSpace: true }, sampling: LINEAR, before: { shape: [2, 2, 2], affine: [] } })).toThrow(/singular/);
+    const grid = {
+      shape: [2, 2, 2] as PerAxis,
+      affine: Float64Array.from([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]),
+    };
+    expect(() =>
+      affineApplication.place(grid, {
+        settings: { matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], voxelSpace: true },
+        sampling: LINEAR,
+        before: { shape: [2, 2, 2], affine: [] },
+      }),
+    ).toThrow(/singular/);
   });
 });

@@ -1,5 +1,12 @@
 /** Carries out a placement on a volume: index moves where they are exact, else one sampling. */
-import { reindex, sampleAffine, splineCoefficients, type AxisMap, type Boundary, type Tensor } from '@voxelwise/compute';
+import {
+  reindex,
+  sampleAffine,
+  splineCoefficients,
+  type AxisMap,
+  type Boundary,
+  type Tensor,
+} from '@voxelwise/compute';
 import type { Grid, PerAxis, Volume } from '@voxelwise/volume';
 import type { Placement, Sampling } from '../contract/transform.ts';
 import type { Matrix34 } from './matrix.ts';
@@ -20,23 +27,54 @@ export function indexMove(matrix: Matrix34, shape: PerAxis): [AxisMap, AxisMap, 
     if (axis < 0 || column.some((value, row) => row !== axis && Math.abs(value) > EXACT)) return undefined;
     const start = matrix[axis * 4 + 3]!;
     if (Math.abs(start - Math.round(start)) > EXACT) return undefined;
-    maps.push({ axis: axis as 0 | 1 | 2, size: shape[k]!, rule: 'move', start: Math.round(start) + 0, step: Math.sign(column[axis]!) });
+    maps.push({
+      axis: axis as 0 | 1 | 2,
+      size: shape[k]!,
+      rule: 'move',
+      start: Math.round(start) + 0,
+      step: Math.sign(column[axis]!),
+    });
   }
   return new Set(maps.map(({ axis }) => axis)).size === 3 ? (maps as [AxisMap, AxisMap, AxisMap]) : undefined;
 }
 
-const BOUNDARY: Record<Sampling['padding'], Boundary> = { zeros: 'constant', border: 'edge', reflect: 'symmetric', halfVoxel: 'constant' };
+const BOUNDARY: Record<Sampling['padding'], Boundary> = {
+  zeros: 'constant',
+  border: 'edge',
+  reflect: 'symmetric',
+  halfVoxel: 'constant',
+};
 
-export function moveVolume(volume: Volume<Tensor>, { grid, matrix }: Placement, sampling: Sampling, displacement?: Tensor): Volume<Tensor> {
-  return { ...volume, grid, voxels: moveVoxels(volume.voxels, volume.kind, volume.grid, grid.shape, matrix, sampling, displacement) };
+export function moveVolume(
+  volume: Volume<Tensor>,
+  { grid, matrix }: Placement,
+  sampling: Sampling,
+  displacement?: Tensor,
+): Volume<Tensor> {
+  return {
+    ...volume,
+    grid,
+    voxels: moveVoxels(volume.voxels, volume.kind, volume.grid, grid.shape, matrix, sampling, displacement),
+  };
 }
 
-function moveVoxels(x: Tensor, kind: Volume['kind'], from: Grid, shape: PerAxis, matrix: Matrix34, sampling: Sampling, displacement?: Tensor): Tensor {
+function moveVoxels(
+  x: Tensor,
+  kind: Volume['kind'],
+  from: Grid,
+  shape: PerAxis,
+  matrix: Matrix34,
+  sampling: Sampling,
+  displacement?: Tensor,
+): Tensor {
   const labels = kind === 'labels';
   const fill = labels ? sampling.labelFill : sampling.fill;
   const maps = displacement ? undefined : indexMove(matrix, shape);
   if (maps) {
-    if (maps.every(({ axis, size, start, step }, k) => axis === k && size === from.shape[k] && start === 0 && step === 1)) return x;
+    if (
+      maps.every(({ axis, size, start, step }, k) => axis === k && size === from.shape[k] && start === 0 && step === 1)
+    )
+      return x;
     return reindex({ x }, { axes: maps, boundary: BOUNDARY[sampling.padding], fill });
   }
   const interpolation = labels ? sampling.labels : sampling.interpolation;
@@ -44,12 +82,32 @@ function moveVoxels(x: Tensor, kind: Volume['kind'], from: Grid, shape: PerAxis,
   if (interpolation !== 'cubic') return sampleAffine({ x, displacement }, { ...options, interpolation });
   // A single slice has nothing to interpolate across.
   const margin = from.shape.map((n) => (n === 1 ? 0 : SPLINE_MARGIN));
-  const padded = reindex({ x }, { boundary: 'edge', axes: from.shape.map((n, axis) => ({ axis, size: n + 2 * margin[axis]!, rule: 'move', start: -margin[axis]!, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap] });
+  const padded = reindex(
+    { x },
+    {
+      boundary: 'edge',
+      axes: from.shape.map((n, axis) => ({
+        axis,
+        size: n + 2 * margin[axis]!,
+        rule: 'move',
+        start: -margin[axis]!,
+        step: 1,
+      })) as unknown as [AxisMap, AxisMap, AxisMap],
+    },
+  );
   const coefficients = splineCoefficients({ x: padded });
   padded.dispose();
   const shifted = [...matrix];
   margin.forEach((m, axis) => (shifted[axis * 4 + 3]! += m));
-  const result = sampleAffine({ x: coefficients, displacement }, { ...options, matrix: shifted, interpolation: 'cubic', padding: sampling.padding === 'zeros' || sampling.padding === 'halfVoxel' ? 'zeros' : 'border' });
+  const result = sampleAffine(
+    { x: coefficients, displacement },
+    {
+      ...options,
+      matrix: shifted,
+      interpolation: 'cubic',
+      padding: sampling.padding === 'zeros' || sampling.padding === 'halfVoxel' ? 'zeros' : 'border',
+    },
+  );
   coefficients.dispose();
   return result;
 }

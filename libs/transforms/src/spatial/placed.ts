@@ -1,7 +1,14 @@
 /** Spatial transforms that are affine: each says where voxels go; applying, inverting and fusing follow from that. */
 import type { Rng, Tensor } from '@voxelwise/compute';
 import type { Grid, Volume } from '@voxelwise/volume';
-import { mapVolumes, type Application, type Placement, type Sampling, type Scene, type Transform } from '../contract/transform.ts';
+import {
+  mapVolumes,
+  type Application,
+  type Placement,
+  type Sampling,
+  type Scene,
+  type Transform,
+} from '../contract/transform.ts';
 import { invert } from './matrix.ts';
 import { LINEAR, moveVolume } from './move.ts';
 
@@ -12,7 +19,10 @@ export interface GridRecord {
 }
 
 export const recordGrid = ({ shape, affine }: Grid): GridRecord => ({ shape: [...shape], affine: [...affine] });
-export const readGrid = ({ shape, affine }: GridRecord): Grid => ({ shape: shape as unknown as Grid['shape'], affine: Float64Array.from(affine) });
+export const readGrid = ({ shape, affine }: GridRecord): Grid => ({
+  shape: shape as unknown as Grid['shape'],
+  affine: Float64Array.from(affine),
+});
 
 /** What a placed transform records: its settings, how it read between voxels, and the grid that the images had before. */
 export interface Placed<S> {
@@ -29,10 +39,14 @@ export interface PlacedApplication<S> extends Application<Placed<S>> {
 }
 
 /** `place`: pure geometry. Volumes of the scene are placed each from its own grid. */
-export function placedApplication<S>(name: string, place: (grid: Grid, settings: S) => Placement): PlacedApplication<S> {
+export function placedApplication<S>(
+  name: string,
+  place: (grid: Grid, settings: S) => Placement,
+): PlacedApplication<S> {
   return {
     name,
-    apply: (scene, { settings, sampling }) => mapVolumes(scene, (volume) => moveVolume(volume, place(volume.grid, settings), sampling)),
+    apply: (scene, { settings, sampling }) =>
+      mapVolumes(scene, (volume) => moveVolume(volume, place(volume.grid, settings), sampling)),
     invert: (volume, { settings, sampling, before }) => {
       const grid = readGrid(before);
       return moveVolume(volume, { grid, matrix: invert(place(grid, settings).matrix) }, sampling);
@@ -43,10 +57,18 @@ export function placedApplication<S>(name: string, place: (grid: Grid, settings:
 }
 
 /** The transform whose settings are drawn by `draw`. */
-export function placedTransform<S>(application: PlacedApplication<S>, draw: (rng: Rng, scene: Scene) => S, sampling: Partial<Sampling> = {}): Transform<Placed<S>> & PlacedApplication<S> {
+export function placedTransform<S>(
+  application: PlacedApplication<S>,
+  draw: (rng: Rng, scene: Scene) => S,
+  sampling: Partial<Sampling> = {},
+): Transform<Placed<S>> & PlacedApplication<S> {
   return {
     ...application,
     measures: false,
-    sample: (scene, rng) => ({ settings: draw(rng, scene), sampling: { ...LINEAR, ...sampling }, before: recordGrid(scene.images.grid) }),
+    sample: (scene, rng) => ({
+      settings: draw(rng, scene),
+      sampling: { ...LINEAR, ...sampling },
+      before: recordGrid(scene.images.grid),
+    }),
   };
 }

@@ -4,13 +4,27 @@ import { createReferenceDevice, NumpyRandomState, Philox } from '@voxelwise/comp
 import type { PerAxis } from '@voxelwise/volume';
 import { inputVolume, sceneFile } from '../../fixtures/scenes.ts';
 import type { Scene } from '../contract/transform.ts';
-import { balancedCenters, balancedCrop, balancedCrops, boxAround, classCenters, classIndices, foregroundIndices, randomCrop, weightedCenters } from './random-crops.ts';
+import {
+  balancedCenters,
+  balancedCrop,
+  balancedCrops,
+  boxAround,
+  classCenters,
+  classIndices,
+  foregroundIndices,
+  randomCrop,
+  weightedCenters,
+} from './random-crops.ts';
 import { boxApplication } from './index-moves.ts';
 import { run } from '../compose/sequence.ts';
 
 const file = sceneFile('monai-transforms');
 const device = createReferenceDevice();
-const scene = (): Scene => ({ id: 's', images: inputVolume(file, 'img', 'intensity', device), labels: inputVolume(file, 'lab', 'labels', device) });
+const scene = (): Scene => ({
+  id: 's',
+  images: inputVolume(file, 'img', 'intensity', device),
+  labels: inputVolume(file, 'lab', 'labels', device),
+});
 const row = (id: string) => file.cases.cases.find((c) => c.id === id)!;
 const shape: PerAxis = [16, 14, 11];
 const size = [8, 7, 6];
@@ -23,26 +37,41 @@ describe("MONAI's crops", () => {
     const lists = foregroundIndices(await labels!.voxels.read());
     expect([...lists.foreground]).toEqual([...file.array(row('fgbg').outputs['fg']!.array!).data]);
     expect([...lists.background]).toEqual([...file.array(row('fgbg').outputs['bg']!.array!).data]);
-    classIndices(await labels!.voxels.read(), 4).forEach((list, k) => expect([...list]).toEqual([...file.array(row('classidx').outputs[`c${k}`]!.array!).data]));
+    classIndices(await labels!.voxels.read(), 4).forEach((list, k) =>
+      expect([...list]).toEqual([...file.array(row('classidx').outputs[`c${k}`]!.array!).data]),
+    );
     expect(images.grid.shape).toEqual(shape);
   });
   it('balances foreground and background', async () => {
     const { images, labels } = scene();
     const lists = foregroundIndices(await labels!.voxels.read(), await images.voxels.read(), 0);
-    const centers = balancedCenters(new NumpyRandomState(42), { shape, size, count: 6, positive: 2, negative: 1, ...lists });
+    const centers = balancedCenters(new NumpyRandomState(42), {
+      shape,
+      size,
+      count: 6,
+      positive: 2,
+      negative: 1,
+      ...lists,
+    });
     expect(centers).toEqual(value('randcropposneg', 'centers'));
     for (const [k, center] of centers.entries()) {
       const crop = boxApplication.apply({ id: 's', images }, boxAround(center, size, shape));
-      expect([...(await crop.images.voxels.read())]).toEqual([...file.array(row('randcropposneg').outputs[`crop${k}`]!.array!).data]);
+      expect([...(await crop.images.voxels.read())]).toEqual([
+        ...file.array(row('randcropposneg').outputs[`crop${k}`]!.array!).data,
+      ]);
     }
   });
   it('draws classes by ratio', async () => {
     const classes = classIndices(await scene().labels!.voxels.read(), 4);
-    expect(classCenters(new NumpyRandomState(7), { shape, size, count: 6, classes, ratios: [1, 3, 2, 1] })).toEqual(value('randcropclasses', 'centers'));
+    expect(classCenters(new NumpyRandomState(7), { shape, size, count: 6, classes, ratios: [1, 3, 2, 1] })).toEqual(
+      value('randcropclasses', 'centers'),
+    );
   });
   it('draws by weight', async () => {
     const weights = (await scene().images.voxels.read()).map(Math.abs);
-    expect(weightedCenters(new NumpyRandomState(4), { shape, size, count: 4, weights })).toEqual(value('randweightedcrop', 'centers'));
+    expect(weightedCenters(new NumpyRandomState(4), { shape, size, count: 4, weights })).toEqual(
+      value('randweightedcrop', 'centers'),
+    );
   });
 });
 
@@ -58,10 +87,22 @@ describe('our crops', () => {
   });
   it('say what does not fit', async () => {
     const none = { foreground: new Uint32Array(), background: new Uint32Array() };
-    expect(() => balancedCenters(new NumpyRandomState(1), { shape, size: [17, 2, 2], count: 1, ...none })).toThrow(/does not fit/);
+    expect(() => balancedCenters(new NumpyRandomState(1), { shape, size: [17, 2, 2], count: 1, ...none })).toThrow(
+      /does not fit/,
+    );
     expect(() => balancedCenters(new NumpyRandomState(1), { shape, size, count: 1, ...none })).toThrow(/neither/);
-    expect(() => classCenters(new NumpyRandomState(1), { shape, size, count: 1, classes: [new Uint32Array(), new Uint32Array(3)], ratios: [1, 0] })).toThrow(/none of the classes/);
+    expect(() =>
+      classCenters(new NumpyRandomState(1), {
+        shape,
+        size,
+        count: 1,
+        classes: [new Uint32Array(), new Uint32Array(3)],
+        ratios: [1, 0],
+      }),
+    ).toThrow(/none of the classes/);
     await expect(run(randomCrop([20, 1, 1]), scene(), new Philox(1))).rejects.toThrow(/does not fit/);
-    await expect(balancedCrops({ id: 'x', images: scene().images }, { size, count: 1 }, new Philox(1))).rejects.toThrow(/no labels/);
+    await expect(balancedCrops({ id: 'x', images: scene().images }, { size, count: 1 }, new Philox(1))).rejects.toThrow(
+      /no labels/,
+    );
   });
 });

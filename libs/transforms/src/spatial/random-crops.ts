@@ -12,10 +12,17 @@ export interface CropDraw {
   randint(low: number, high: number): number;
 }
 
-export const cropDraw = (rng: Rng): CropDraw => ({ randomSample: () => rng.uniform(), randint: (low, high) => rng.integer(low, high) });
+export const cropDraw = (rng: Rng): CropDraw => ({
+  randomSample: () => rng.uniform(),
+  randint: (low, high) => rng.integer(low, high),
+});
 
 /** Voxels of the foreground (label above 0) and of the background (the others, where the image is above a threshold if one is given). */
-export function foregroundIndices(labels: ArrayLike<number>, image?: ArrayLike<number>, threshold = 0): { readonly foreground: Uint32Array; readonly background: Uint32Array } {
+export function foregroundIndices(
+  labels: ArrayLike<number>,
+  image?: ArrayLike<number>,
+  threshold = 0,
+): { readonly foreground: Uint32Array; readonly background: Uint32Array } {
   const foreground: number[] = [];
   const background: number[] = [];
   for (let v = 0; v < labels.length; v++) {
@@ -41,20 +48,47 @@ export function fitCenter(center: readonly number[], size: readonly number[], sh
   });
 }
 
-const placeOf = (v: number, shape: PerAxis): number[] => [Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]];
+const placeOf = (v: number, shape: PerAxis): number[] => [
+  Math.floor(v / (shape[1] * shape[2])),
+  Math.floor(v / shape[2]) % shape[1],
+  v % shape[2],
+];
 
 function checkSize(name: string, size: readonly number[], shape: PerAxis): void {
   if (size.some((n, axis) => !(n > 0) || n > shape[axis]!))
-    throw new TransformError(`${name}: a crop of [${size.join(', ')}] does not fit an image of [${shape.join(', ')}] voxels; pad the image first or take smaller crops.`, { size, shape });
+    throw new TransformError(
+      `${name}: a crop of [${size.join(', ')}] does not fit an image of [${shape.join(', ')}] voxels; pad the image first or take smaller crops.`,
+      { size, shape },
+    );
 }
 
 /**
  * Centers of `count` crops: foreground with probability positive / (positive + negative), else background. If there is
  * only one of the two, all come from it. Throws: TransformError if there is neither, or the crop is larger than the image.
  */
-export function balancedCenters(random: CropDraw, { shape, size, count, positive = 1, negative = 1, foreground, background }: { readonly shape: PerAxis; readonly size: readonly number[]; readonly count: number; readonly positive?: number; readonly negative?: number; readonly foreground: Uint32Array; readonly background: Uint32Array }): number[][] {
+export function balancedCenters(
+  random: CropDraw,
+  {
+    shape,
+    size,
+    count,
+    positive = 1,
+    negative = 1,
+    foreground,
+    background,
+  }: {
+    readonly shape: PerAxis;
+    readonly size: readonly number[];
+    readonly count: number;
+    readonly positive?: number;
+    readonly negative?: number;
+    readonly foreground: Uint32Array;
+    readonly background: Uint32Array;
+  },
+): number[][] {
   checkSize('balancedCrops', size, shape);
-  if (foreground.length === 0 && background.length === 0) throw new TransformError('balancedCrops: the case has neither foreground nor background to crop from.', { shape });
+  if (foreground.length === 0 && background.length === 0)
+    throw new TransformError('balancedCrops: the case has neither foreground nor background to crop from.', { shape });
   const share = foreground.length === 0 ? 0 : background.length === 0 ? 1 : positive / (positive + negative);
   return Array.from({ length: count }, () => {
     const list = random.randomSample() < share ? foreground : background;
@@ -63,11 +97,30 @@ export function balancedCenters(random: CropDraw, { shape, size, count, positive
 }
 
 /** Centers drawn by class ratios; classes that the case lacks are left out. Throws: TransformError if no class is there. */
-export function classCenters(random: CropDraw, { shape, size, count, classes, ratios = classes.map(() => 1) }: { readonly shape: PerAxis; readonly size: readonly number[]; readonly count: number; readonly classes: readonly Uint32Array[]; readonly ratios?: readonly number[] }): number[][] {
+export function classCenters(
+  random: CropDraw,
+  {
+    shape,
+    size,
+    count,
+    classes,
+    ratios = classes.map(() => 1),
+  }: {
+    readonly shape: PerAxis;
+    readonly size: readonly number[];
+    readonly count: number;
+    readonly classes: readonly Uint32Array[];
+    readonly ratios?: readonly number[];
+  },
+): number[][] {
   checkSize('classCrops', size, shape);
   const weights = classes.map((list, k) => (list.length > 0 ? ratios[k]! : 0));
   const total = weights.reduce((a, b) => a + b, 0);
-  if (!(total > 0)) throw new TransformError('classCrops: none of the classes with a ratio above 0 is in the case.', { ratios, voxels: classes.map((list) => list.length) });
+  if (!(total > 0))
+    throw new TransformError('classCrops: none of the classes with a ratio above 0 is in the case.', {
+      ratios,
+      voxels: classes.map((list) => list.length),
+    });
   let sum = 0;
   const cumulative = weights.map((weight) => (sum += weight / total));
   const last = cumulative.at(-1)!;
@@ -79,9 +132,24 @@ export function classCenters(random: CropDraw, { shape, size, count, classes, ra
 }
 
 /** Centers drawn in proportion to a map of weights (below 0 counts as 0; all 0: anywhere). */
-export function weightedCenters(random: CropDraw, { shape, size, count, weights }: { readonly shape: PerAxis; readonly size: readonly number[]; readonly count: number; readonly weights: ArrayLike<number> }): number[][] {
+export function weightedCenters(
+  random: CropDraw,
+  {
+    shape,
+    size,
+    count,
+    weights,
+  }: {
+    readonly shape: PerAxis;
+    readonly size: readonly number[];
+    readonly count: number;
+    readonly weights: ArrayLike<number>;
+  },
+): number[][] {
   const start = shape.map((n, axis) => (n > size[axis]! ? Math.floor(size[axis]! / 2) : Math.floor(n / 2)));
-  const end = shape.map((n, axis) => (n > size[axis]! ? n - size[axis]! + Math.floor(size[axis]! / 2) : Math.floor(n / 2) + 1));
+  const end = shape.map((n, axis) =>
+    n > size[axis]! ? n - size[axis]! + Math.floor(size[axis]! / 2) : Math.floor(n / 2) + 1,
+  );
   const inner = end.map((e, axis) => e - start[axis]!) as unknown as PerAxis;
   const cumulative = new Float64Array(inner[0] * inner[1] * inner[2]);
   let sum = 0;
@@ -90,7 +158,9 @@ export function weightedCenters(random: CropDraw, { shape, size, count, weights 
     sum += Math.max(0, weights[(p[0]! * shape[1] + p[1]!) * shape[2] + p[2]!]!);
     cumulative[v] = sum;
   }
-  const drawn = Array.from({ length: count }, () => (sum > 0 ? random.randomSample() * sum : random.randint(0, cumulative.length)));
+  const drawn = Array.from({ length: count }, () =>
+    sum > 0 ? random.randomSample() * sum : random.randint(0, cumulative.length),
+  );
   return drawn.map((value) => {
     let v = sum > 0 ? 0 : value;
     if (sum > 0) {
@@ -123,7 +193,10 @@ export const randomCrop = (size: readonly number[]): Transform<BoxParameters> =>
   sample: ({ images }: Scene, rng: Rng) => {
     const { shape } = images.grid;
     checkSize('randomCrop', size, shape);
-    return { ...boxAround([0, 0, 0], size, shape), start: shape.map((n, axis) => (n > size[axis]! ? rng.integer(0, n - size[axis]! + 1) : 0)) };
+    return {
+      ...boxAround([0, 0, 0], size, shape),
+      start: shape.map((n, axis) => (n > size[axis]! ? rng.integer(0, n - size[axis]! + 1) : 0)),
+    };
   },
 });
 
@@ -136,15 +209,28 @@ export interface BalancedCropSettings {
 }
 
 /** Several balanced crops of a scene; the voxels are looked through once. */
-export async function balancedCrops(scene: Scene, { count, imageAbove, ...settings }: BalancedCropSettings & { readonly count: number }, rng: Rng): Promise<Scene[]> {
-  if (!scene.labels) throw new TransformError(`balancedCrops: case ${scene.id} has no labels to balance by.`, { case: scene.id });
+export async function balancedCrops(
+  scene: Scene,
+  { count, imageAbove, ...settings }: BalancedCropSettings & { readonly count: number },
+  rng: Rng,
+): Promise<Scene[]> {
+  if (!scene.labels)
+    throw new TransformError(`balancedCrops: case ${scene.id} has no labels to balance by.`, { case: scene.id });
   const { shape } = scene.images.grid;
   const labels = await scene.labels.voxels.read();
   const image = imageAbove === undefined ? undefined : await scene.images.voxels.read();
-  const centers = balancedCenters(cropDraw(rng), { ...settings, shape, count, ...foregroundIndices(labels.subarray(0, shape[0] * shape[1] * shape[2]), image, imageAbove) });
+  const centers = balancedCenters(cropDraw(rng), {
+    ...settings,
+    shape,
+    count,
+    ...foregroundIndices(labels.subarray(0, shape[0] * shape[1] * shape[2]), image, imageAbove),
+  });
   return centers.map((center) => {
     const parameters = boxAround(center, settings.size, shape);
-    return { ...boxApplication.apply(scene, parameters), history: [...(scene.history ?? []), { name: 'box', parameters }] };
+    return {
+      ...boxApplication.apply(scene, parameters),
+      history: [...(scene.history ?? []), { name: 'box', parameters }],
+    };
   });
 }
 

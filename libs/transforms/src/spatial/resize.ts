@@ -30,19 +30,31 @@ export const resizeApplication: Application<ResizeParameters> = {
     const one = (volume: Volume<Tensor>): Promise<Volume<Tensor>> => resized(volume, parameters);
     const volumes: Record<string, Volume<Tensor>> = {};
     for (const [name, volume] of Object.entries(scene.volumes ?? {})) volumes[name] = await one(volume);
-    return { ...scene, images: await one(scene.images), ...(scene.labels ? { labels: await one(scene.labels) } : {}), ...(scene.volumes ? { volumes } : {}) };
+    return {
+      ...scene,
+      images: await one(scene.images),
+      ...(scene.labels ? { labels: await one(scene.labels) } : {}),
+      ...(scene.volumes ? { volumes } : {}),
+    };
   },
   invert: (volume, { before, alignCorners }) => {
     const grid = readGrid(before);
-    const voxels = volume.kind === 'labels' ? byIndex(volume.voxels, grid.shape, 'nearest') : linearly(volume.voxels, grid.shape, alignCorners);
+    const voxels =
+      volume.kind === 'labels'
+        ? byIndex(volume.voxels, grid.shape, 'nearest')
+        : linearly(volume.voxels, grid.shape, alignCorners);
     return { ...volume, grid, voxels };
   },
 };
 
-async function resized(volume: Volume<Tensor>, { shape, mode, labelMode, alignCorners, antiAliasing }: ResizeParameters): Promise<Volume<Tensor>> {
+async function resized(
+  volume: Volume<Tensor>,
+  { shape, mode, labelMode, alignCorners, antiAliasing }: ResizeParameters,
+): Promise<Volume<Tensor>> {
   const from = volume.grid.shape;
   const to = shape as PerAxis;
-  if (!to.every((n) => Number.isInteger(n) && n > 0)) throw new TransformError(`resize: sizes are positive whole numbers, came [${to.join(', ')}].`, { shape });
+  if (!to.every((n) => Number.isInteger(n) && n > 0))
+    throw new TransformError(`resize: sizes are positive whole numbers, came [${to.join(', ')}].`, { shape });
   const scale = from.map((n, axis) => n / to[axis]!);
   const matrix = scale.flatMap((s, row) => [0, 1, 2].map((k): number => (k === row ? s : 0)).concat((s - 1) / 2));
   const grid = regrid(volume.grid, matrix, to);
@@ -68,10 +80,20 @@ function linearly(x: Tensor, to: PerAxis, alignCorners: boolean): Tensor {
   return sampleAffine({ x }, { shape: to, matrix, interpolation: 'linear', padding: 'border' });
 }
 
-const byIndex = (x: Tensor, to: PerAxis, rule: 'nearest' | 'floor'): Tensor => reindex({ x }, { axes: to.map((size, axis) => ({ axis, size, rule, start: 0, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap] });
+const byIndex = (x: Tensor, to: PerAxis, rule: 'nearest' | 'floor'): Tensor =>
+  reindex(
+    { x },
+    {
+      axes: to.map((size, axis) => ({ axis, size, rule, start: 0, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap],
+    },
+  );
 
 /** Adaptive averages: output i is the mean of floor(i·n/m) … ceil((i+1)·n/m). */
-function averaged(data: Float64Array, shape: readonly number[], to: readonly number[]): { data: Float64Array; shape: number[] } {
+function averaged(
+  data: Float64Array,
+  shape: readonly number[],
+  to: readonly number[],
+): { data: Float64Array; shape: number[] } {
   let current = data;
   const sizes = [...shape];
   for (let axis = 1; axis < 4; axis++) {
@@ -104,11 +126,24 @@ export interface ResizeSettings {
   readonly antiAliasing?: boolean;
 }
 
-export function resize({ shape, mode = 'linear', labelMode = 'nearest-exact', alignCorners = false, antiAliasing = false }: ResizeSettings): Transform<ResizeParameters> {
+export function resize({
+  shape,
+  mode = 'linear',
+  labelMode = 'nearest-exact',
+  alignCorners = false,
+  antiAliasing = false,
+}: ResizeSettings): Transform<ResizeParameters> {
   return {
     ...resizeApplication,
     measures: false,
-    sample: ({ images }) => ({ shape: 'longest' in shape ? longestSide(images.grid.shape, shape.longest) : shape, mode, labelMode, alignCorners, antiAliasing, before: recordGrid(images.grid) }),
+    sample: ({ images }) => ({
+      shape: 'longest' in shape ? longestSide(images.grid.shape, shape.longest) : shape,
+      mode,
+      labelMode,
+      alignCorners,
+      antiAliasing,
+      before: recordGrid(images.grid),
+    }),
   };
 }
 
@@ -128,27 +163,57 @@ export const zoomApplication: Application<ZoomParameters> = {
     const zoomed = await resizeApplication.apply(scene, parameters);
     return parameters.keep ? boxApplication.apply(zoomed, keepBox(parameters)) : zoomed;
   },
-  invert: (volume, parameters) => resizeApplication.invert!(parameters.keep ? boxApplication.invert(volume, keepBox(parameters)) : volume, parameters),
+  invert: (volume, parameters) =>
+    resizeApplication.invert!(
+      parameters.keep ? boxApplication.invert(volume, keepBox(parameters)) : volume,
+      parameters,
+    ),
 };
 
 function keepBox({ shape, keep }: ZoomParameters): Parameters<typeof boxApplication.apply>[1] {
   const padded = padBox(shape as PerAxis, keep!.shape);
   const cropped = centerCropBox(padded.shape as unknown as PerAxis, keep!.shape);
-  return { start: padded.start.map((s, axis) => s + cropped.start[axis]!), shape: cropped.shape, boundary: keep!.boundary, fill: 0, labelFill: 0, before: shape };
+  return {
+    start: padded.start.map((s, axis) => s + cropped.start[axis]!),
+    shape: cropped.shape,
+    boundary: keep!.boundary,
+    fill: 0,
+    labelFill: 0,
+    before: shape,
+  };
 }
 
 /** Magnifies (above 1) or shrinks what is seen; the size stays unless `keepSize` is false. */
-export function zoom({ factor, keepSize = true, boundary = 'edge', mode = 'area', labelMode = 'nearest-exact', alignCorners = false }: { readonly factor: number | readonly number[]; readonly keepSize?: boolean; readonly boundary?: 'edge' | 'constant' } & Omit<ResizeSettings, 'shape' | 'antiAliasing'>): Transform<ZoomParameters> {
+export function zoom({
+  factor,
+  keepSize = true,
+  boundary = 'edge',
+  mode = 'area',
+  labelMode = 'nearest-exact',
+  alignCorners = false,
+}: {
+  readonly factor: number | readonly number[];
+  readonly keepSize?: boolean;
+  readonly boundary?: 'edge' | 'constant';
+} & Omit<ResizeSettings, 'shape' | 'antiAliasing'>): Transform<ZoomParameters> {
   return {
     ...zoomApplication,
     measures: false,
     sample: ({ images }: Scene) => {
       const { shape } = images.grid;
       const factors = shape.map((_, axis) => (typeof factor === 'number' ? factor : factor[axis]!));
-      if (!factors.every((f) => f > 0)) throw new TransformError(`zoom: factors are positive, came [${factors.join(', ')}].`, { factor });
+      if (!factors.every((f) => f > 0))
+        throw new TransformError(`zoom: factors are positive, came [${factors.join(', ')}].`, { factor });
       const target = shape.map((n, axis) => (n === 1 ? 1 : Math.max(1, Math.floor(n * factors[axis]!))));
-      return { shape: target, mode, labelMode, alignCorners, antiAliasing: false, before: recordGrid(images.grid), keep: keepSize ? { shape, boundary } : null };
+      return {
+        shape: target,
+        mode,
+        labelMode,
+        alignCorners,
+        antiAliasing: false,
+        before: recordGrid(images.grid),
+        keep: keepSize ? { shape, boundary } : null,
+      };
     },
   };
 }
-

@@ -3,7 +3,20 @@ import { orientation as orientationOf, spacing as spacingOf, type Grid, type Per
 import type { Placement, Sampling, Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { roundHalfEven } from '../nnunet/resampling.ts';
-import { applyTo, between, compose, diagonal, fromAffine, invert, linear, product, regrid, toAffine, translation, type Matrix34 } from './matrix.ts';
+import {
+  applyTo,
+  between,
+  compose,
+  diagonal,
+  fromAffine,
+  invert,
+  linear,
+  product,
+  regrid,
+  toAffine,
+  translation,
+  type Matrix34,
+} from './matrix.ts';
 import { placedApplication, placedTransform, readGrid, recordGrid, type GridRecord, type Placed } from './placed.ts';
 
 export interface SpacingSettings {
@@ -27,9 +40,24 @@ export interface SpacingSettings {
 
 const NEAR = 1e-3;
 
-export function spacingPlacement(grid: Grid, { spacingMm, extent = 'center', rounding = 'nearest', diagonal: straight = false, minMm, maxMm, alignCorners = false }: SpacingSettings): Placement {
+export function spacingPlacement(
+  grid: Grid,
+  {
+    spacingMm,
+    extent = 'center',
+    rounding = 'nearest',
+    diagonal: straight = false,
+    minMm,
+    maxMm,
+    alignCorners = false,
+  }: SpacingSettings,
+): Placement {
   const current = spacingOf(grid);
-  if (!current.every((mm) => mm > 0)) throw new TransformError(`spacing: the image has a voxel size of 0 mm ([${current.join(', ')}]); its geometry is broken.`, { current });
+  if (!current.every((mm) => mm > 0))
+    throw new TransformError(
+      `spacing: the image has a voxel size of 0 mm ([${current.join(', ')}]); its geometry is broken.`,
+      { current },
+    );
   const target = current.map((mm, axis) => {
     const wanted = spacingMm[Math.min(axis, spacingMm.length - 1)];
     if (wanted === null || wanted === undefined || !(wanted > 0)) return mm;
@@ -40,34 +68,78 @@ export function spacingPlacement(grid: Grid, { spacingMm, extent = 'center', rou
   const turned = straight ? linear(diagonalBlock(target)) : linear(product(rotationOf(grid), diagonalBlock(target)));
   const inverse = invert(turned);
   const edge = extent === 'corners' ? 0 : 0.5;
-  const corners = Array.from({ length: 8 }, (_, k) => applyTo(compose(inverse, fromAffine(grid.affine)), [0, 1, 2].map((axis) => ((k >> axis) & 1 ? grid.shape[axis]! - 1 + edge : -edge))));
+  const corners = Array.from({ length: 8 }, (_, k) =>
+    applyTo(
+      compose(inverse, fromAffine(grid.affine)),
+      [0, 1, 2].map((axis) => ((k >> axis) & 1 ? grid.shape[axis]! - 1 + edge : -edge)),
+    ),
+  );
   const low = [0, 1, 2].map((axis) => Math.min(...corners.map((corner) => corner[axis]!)));
   const reach = [0, 1, 2].map((axis) => Math.max(...corners.map((corner) => corner[axis]!)) - low[axis]!);
-  const shape = reach.map((e) => Math.max(1, extent === 'corners' ? roundHalfEven(e + 1) : rounding === 'down' ? Math.floor(e + 1e-9) : roundHalfEven(e))) as unknown as PerAxis;
-  const origin = extent === 'center' ? centerOrigin(grid, shape, turned) : extent === 'edges' ? edgeOrigin(grid, shape, straight, turned, low) : cornerOrigin(grid, shape, turned, corners, low);
-  const after: Grid = { shape, affine: toAffine(turned.map((value, k) => (k % 4 === 3 ? origin[Math.floor(k / 4)]! : value))) };
+  const shape = reach.map((e) =>
+    Math.max(
+      1,
+      extent === 'corners' ? roundHalfEven(e + 1) : rounding === 'down' ? Math.floor(e + 1e-9) : roundHalfEven(e),
+    ),
+  ) as unknown as PerAxis;
+  const origin =
+    extent === 'center'
+      ? centerOrigin(grid, shape, turned)
+      : extent === 'edges'
+        ? edgeOrigin(grid, shape, straight, turned, low)
+        : cornerOrigin(grid, shape, turned, corners, low);
+  const after: Grid = {
+    shape,
+    affine: toAffine(turned.map((value, k) => (k % 4 === 3 ? origin[Math.floor(k / 4)]! : value))),
+  };
   const matrix = between(grid, after);
   return { grid: after, matrix: alignCorners ? cornerAligned(matrix, grid.shape, shape) : matrix };
 }
 
 /** The middle of the new grid is the middle of the old one. */
 function centerOrigin(grid: Grid, shape: PerAxis, turned: Matrix34): PerAxis {
-  const center = applyTo(fromAffine(grid.affine), grid.shape.map((n) => (n - 1) / 2));
-  const half = applyTo(turned, shape.map((m) => (m - 1) / 2));
+  const center = applyTo(
+    fromAffine(grid.affine),
+    grid.shape.map((n) => (n - 1) / 2),
+  );
+  const half = applyTo(
+    turned,
+    shape.map((m) => (m - 1) / 2),
+  );
   return center.map((c, axis) => c - half[axis]!) as unknown as PerAxis;
 }
 
 /** MONAI's scale_extent: the first voxel moves as if the extents were equal. */
 function edgeOrigin(grid: Grid, shape: PerAxis, straight: boolean, turned: Matrix34, low: readonly number[]): PerAxis {
-  if (straight) return applyTo(turned, low.map((value) => value + 0.5));
-  return applyTo(fromAffine(grid.affine), grid.shape.map((n, axis) => (n / shape[axis]! - 1) / 2));
+  if (straight)
+    return applyTo(
+      turned,
+      low.map((value) => value + 0.5),
+    );
+  return applyTo(
+    fromAffine(grid.affine),
+    grid.shape.map((n, axis) => (n / shape[axis]! - 1) / 2),
+  );
 }
 
 /** MONAI's origin: the corner that is least along every axis; where there is none, half sizes are laid on each other. */
-function cornerOrigin(grid: Grid, shape: PerAxis, turned: Matrix34, corners: readonly PerAxis[], low: readonly number[]): PerAxis {
-  if (corners.some((corner) => corner.every((value, axis) => Math.abs(value - low[axis]!) < 1e-6))) return applyTo(turned, low);
-  const center = applyTo(fromAffine(grid.affine), grid.shape.map((n) => n / 2));
-  const half = applyTo(turned, shape.map((m) => m / 2));
+function cornerOrigin(
+  grid: Grid,
+  shape: PerAxis,
+  turned: Matrix34,
+  corners: readonly PerAxis[],
+  low: readonly number[],
+): PerAxis {
+  if (corners.some((corner) => corner.every((value, axis) => Math.abs(value - low[axis]!) < 1e-6)))
+    return applyTo(turned, low);
+  const center = applyTo(
+    fromAffine(grid.affine),
+    grid.shape.map((n) => n / 2),
+  );
+  const half = applyTo(
+    turned,
+    shape.map((m) => m / 2),
+  );
   return center.map((c, axis) => c - half[axis]!) as unknown as PerAxis;
 }
 
@@ -83,7 +155,10 @@ function rotationOf(grid: Grid): number[] {
       rest.forEach((_, i) => (rest[i]! -= shared * other[i]!));
     }
     const length = Math.hypot(...rest);
-    if (!(length > 1e-12)) throw new TransformError('spacing: the affine is singular: two axes of the image run along one direction.', { affine: [...a] });
+    if (!(length > 1e-12))
+      throw new TransformError('spacing: the affine is singular: two axes of the image run along one direction.', {
+        affine: [...a],
+      });
     done.push(rest.map((value) => value / length));
   }
   return [0, 1, 2].flatMap((i) => done.map((column) => column[i]!));
@@ -100,13 +175,20 @@ export function cornerAligned(matrix: Matrix34, from: readonly number[], to: rea
 
 export const spacingApplication = placedApplication('spacing', spacingPlacement);
 /** Resamples to a voxel size; reads beyond the image continue its border. */
-export const spacing = ({ sampling, ...settings }: SpacingSettings & { readonly sampling?: Partial<Sampling> }): Transform<Placed<SpacingSettings>> => placedTransform(spacingApplication, () => settings, { padding: 'border', ...sampling });
+export const spacing = ({
+  sampling,
+  ...settings
+}: SpacingSettings & { readonly sampling?: Partial<Sampling> }): Transform<Placed<SpacingSettings>> =>
+  placedTransform(spacingApplication, () => settings, { padding: 'border', ...sampling });
 
 /** The image turned and mirrored, exactly, so that its array axes point as the three letters say, slowest first: 'SAR'. */
 export function orientationPlacement(grid: Grid, codes: string): Placement {
-  const axesOf = (letters: string): number[] => [...letters].map((letter) => ['RL', 'AP', 'SI'].findIndex((pair) => pair.includes(letter)));
+  const axesOf = (letters: string): number[] =>
+    [...letters].map((letter) => ['RL', 'AP', 'SI'].findIndex((pair) => pair.includes(letter)));
   if (codes.length !== 3 || [...axesOf(codes)].sort().join() !== '0,1,2')
-    throw new TransformError(`orientation: expects three letters, one each of R/L, A/P and S/I, came '${codes}'.`, { codes });
+    throw new TransformError(`orientation: expects three letters, one each of R/L, A/P and S/I, came '${codes}'.`, {
+      codes,
+    });
   const own = orientationOf(grid);
   const matrix = new Array<number>(12).fill(0);
   const shape = [...codes].map((letter, k) => {
@@ -119,25 +201,50 @@ export function orientationPlacement(grid: Grid, codes: string): Placement {
   return { grid: regrid(grid, matrix, shape), matrix };
 }
 
-export const orientationApplication = placedApplication('orientation', (grid: Grid, { codes }: { readonly codes: string }) => orientationPlacement(grid, codes));
-export const orientation = (codes: string): Transform<Placed<{ readonly codes: string }>> => placedTransform(orientationApplication, () => ({ codes }));
+export const orientationApplication = placedApplication(
+  'orientation',
+  (grid: Grid, { codes }: { readonly codes: string }) => orientationPlacement(grid, codes),
+);
+export const orientation = (codes: string): Transform<Placed<{ readonly codes: string }>> =>
+  placedTransform(orientationApplication, () => ({ codes }));
 
 export interface ResampleSettings {
   readonly onto: GridRecord;
   readonly alignCorners?: boolean;
 }
-export const resampleApplication = placedApplication('resample', (grid: Grid, { onto, alignCorners = false }: ResampleSettings): Placement => {
-  const after = readGrid(onto);
-  const matrix = between(grid, after);
-  return { grid: after, matrix: alignCorners ? cornerAligned(matrix, grid.shape, after.shape) : matrix };
-});
+export const resampleApplication = placedApplication(
+  'resample',
+  (grid: Grid, { onto, alignCorners = false }: ResampleSettings): Placement => {
+    const after = readGrid(onto);
+    const matrix = between(grid, after);
+    return { grid: after, matrix: alignCorners ? cornerAligned(matrix, grid.shape, after.shape) : matrix };
+  },
+);
 /** Resamples onto another image's grid. */
-export const resample = ({ onto, sampling, alignCorners }: { readonly onto: Grid; readonly alignCorners?: boolean; readonly sampling?: Partial<Sampling> }): Transform<Placed<ResampleSettings>> =>
-  placedTransform(resampleApplication, () => ({ onto: recordGrid(onto), ...(alignCorners ? { alignCorners } : {}) }), { padding: 'border', ...sampling });
+export const resample = ({
+  onto,
+  sampling,
+  alignCorners,
+}: {
+  readonly onto: Grid;
+  readonly alignCorners?: boolean;
+  readonly sampling?: Partial<Sampling>;
+}): Transform<Placed<ResampleSettings>> =>
+  placedTransform(resampleApplication, () => ({ onto: recordGrid(onto), ...(alignCorners ? { alignCorners } : {}) }), {
+    padding: 'border',
+    ...sampling,
+  });
 
 /** The size that covers an image on axes of another affine: MONAI's rule for a destination without a size. */
 export function coveringShape(grid: Grid, affine: ArrayLike<number>): PerAxis {
   const map = compose(invert(fromAffine(affine)), fromAffine(grid.affine));
-  const corners = Array.from({ length: 8 }, (_, k) => applyTo(map, [0, 1, 2].map((axis) => ((k >> axis) & 1 ? grid.shape[axis]! - 1 : 0))));
-  return [0, 1, 2].map((axis) => roundHalfEven(Math.max(...corners.map((c) => c[axis]!)) - Math.min(...corners.map((c) => c[axis]!)) + 1)) as unknown as PerAxis;
+  const corners = Array.from({ length: 8 }, (_, k) =>
+    applyTo(
+      map,
+      [0, 1, 2].map((axis) => ((k >> axis) & 1 ? grid.shape[axis]! - 1 : 0)),
+    ),
+  );
+  return [0, 1, 2].map((axis) =>
+    roundHalfEven(Math.max(...corners.map((c) => c[axis]!)) - Math.min(...corners.map((c) => c[axis]!)) + 1),
+  ) as unknown as PerAxis;
 }

@@ -21,29 +21,50 @@ beforeAll(async () => {
 });
 afterAll(() => devices['wasm']?.dispose());
 
-const multiples = (shape: readonly number[], k: number, up: boolean): number[] => shape.map((n) => (up ? Math.ceil(n / k) : Math.floor(n / k)) * k);
-const outside = (p: Any): Any => (typeof p.padding_mode === 'string' ? { boundary: p.padding_mode } : { fill: p.padding_mode ?? 0 });
+const multiples = (shape: readonly number[], k: number, up: boolean): number[] =>
+  shape.map((n) => (up ? Math.ceil(n / k) : Math.floor(n / k)) * k);
+const outside = (p: Any): Any =>
+  typeof p.padding_mode === 'string' ? { boundary: p.padding_mode } : { fill: p.padding_mode ?? 0 };
 
-const transforms: Record<string, (p: Any, scene: Scene, row: GoldenCase) => Transform<Any> | Promise<Transform<Any>>> = {
-  CropOrPad: (p) => torchioCropOrPad(p.target_shape),
-  EnsureShapeMultiple: (p, { images }) => torchioCropOrPad(multiples(images.grid.shape, p.target_multiple, p.method === 'pad')),
-  Pad: (p) => borderPad(p.padding, outside(p)),
-  Crop: (p) => borderPad(p.cropping.map((n: number) => -n)),
-  Flip: (p) => flip(p.axes),
-  Resample: (p) => spacing({ spacingMm: [p.target].flat(), rounding: 'down', sampling: { padding: 'halfVoxel' } }),
-  RandomAnisotropy: (p) => anisotropy({ axis: p.axes, factor: p.downsampling }),
-  Affine: async (p, { images }) => {
-    const voxels = await images.voxels.read();
-    const pad = p.default_pad_value ?? 'minimum';
-    const fill = pad === 'minimum' ? voxels.reduce((a, b) => Math.min(a, b)) : pad === 'mean' ? borderMean(voxels, images.grid.shape) : pad;
-    return torchioAffine({ scales: p.scales, degrees: p.degrees, translationMm: p.translation, sampling: { padding: 'halfVoxel', fill } });
-  },
-  ElasticDeformation: (p, _scene, row) => {
-    const points = file.array((row.inputs['control_points'] as Any).array);
-    return { ...controlGridApplication, sample: () => ({ controlPoints: [...points.data], controlShape: p.control_points_shape, sampling: { ...LINEAR, padding: 'halfVoxel' } }) };
-  },
-  ZNormalization: (p) => zScore({ sample: true, aboveMean: p.masking !== undefined }),
-};
+const transforms: Record<string, (p: Any, scene: Scene, row: GoldenCase) => Transform<Any> | Promise<Transform<Any>>> =
+  {
+    CropOrPad: (p) => torchioCropOrPad(p.target_shape),
+    EnsureShapeMultiple: (p, { images }) =>
+      torchioCropOrPad(multiples(images.grid.shape, p.target_multiple, p.method === 'pad')),
+    Pad: (p) => borderPad(p.padding, outside(p)),
+    Crop: (p) => borderPad(p.cropping.map((n: number) => -n)),
+    Flip: (p) => flip(p.axes),
+    Resample: (p) => spacing({ spacingMm: [p.target].flat(), rounding: 'down', sampling: { padding: 'halfVoxel' } }),
+    RandomAnisotropy: (p) => anisotropy({ axis: p.axes, factor: p.downsampling }),
+    Affine: async (p, { images }) => {
+      const voxels = await images.voxels.read();
+      const pad = p.default_pad_value ?? 'minimum';
+      const fill =
+        pad === 'minimum'
+          ? voxels.reduce((a, b) => Math.min(a, b))
+          : pad === 'mean'
+            ? borderMean(voxels, images.grid.shape)
+            : pad;
+      return torchioAffine({
+        scales: p.scales,
+        degrees: p.degrees,
+        translationMm: p.translation,
+        sampling: { padding: 'halfVoxel', fill },
+      });
+    },
+    ElasticDeformation: (p, _scene, row) => {
+      const points = file.array((row.inputs['control_points'] as Any).array);
+      return {
+        ...controlGridApplication,
+        sample: () => ({
+          controlPoints: [...points.data],
+          controlShape: p.control_points_shape,
+          sampling: { ...LINEAR, padding: 'halfVoxel' },
+        }),
+      };
+    },
+    ZNormalization: (p) => zScore({ sample: true, aboveMean: p.masking !== undefined }),
+  };
 
 // Every plane of `anisotropy0` lies on a tie, which the reference decides by rounding errors of its own.
 const rows = file.cases.cases.filter(({ op, id }) => op in transforms && id !== 'anisotropy0');
@@ -63,7 +84,9 @@ function borderMean(voxels: ArrayLike<number>, [nz, ny, nx]: readonly number[]):
 for (const kind of ['reference', 'wasm']) {
   describe(`TorchIO's spatial transforms on ${kind}`, () => {
     it.each(rows.map((row) => [row.id, row] as const))('%s', async (_id, row) => {
-      const labels = row.inputs['label'] ? { labels: inputVolume(file, row.inputs['label'] as string, 'labels', devices[kind]!) } : {};
+      const labels = row.inputs['label']
+        ? { labels: inputVolume(file, row.inputs['label'] as string, 'labels', devices[kind]!) }
+        : {};
       const images = inputVolume(file, row.inputs['image'] as string, 'intensity', devices[kind]!);
       const scene: Scene = { id: row.id, images, ...labels };
       const transform = await transforms[row.op]!(row.params, scene, row);
@@ -76,11 +99,16 @@ for (const kind of ['reference', 'wasm']) {
       expect(share).toBeLessThanOrEqual(row.op === 'ElasticDeformation' ? 0.3 : row.status === 'native' ? 0 : 0.005);
       if (row.outputs['label'] && row.inputs['label'] === row.inputs['image']?.toString().replace('img', 'lab')) {
         const truth = file.array(row.outputs['label'].array!);
-        expect(excess(await result.labels!.voxels.read(), truth.data, { atol: 0, rtol: 0 }).share).toBeLessThanOrEqual(0.01);
+        expect(excess(await result.labels!.voxels.read(), truth.data, { atol: 0, rtol: 0 }).share).toBeLessThanOrEqual(
+          0.01,
+        );
       }
       const affine = row.outputs['affine']?.value as number[][] | undefined;
       // TorchIO mirrors content on a grid that stays; ours says where the voxels now are.
-      if (affine && row.op !== 'Flip') expect(excess(result.images.grid.affine, affine.flat(), { atol: 2e-4, rtol: 1e-5 }).worst).toBeLessThanOrEqual(0);
+      if (affine && row.op !== 'Flip')
+        expect(excess(result.images.grid.affine, affine.flat(), { atol: 2e-4, rtol: 1e-5 }).worst).toBeLessThanOrEqual(
+          0,
+        );
     });
   });
 }

@@ -16,7 +16,7 @@ import { expectVolume } from '../voxel-shape.ts';
 
 export interface BlurOptions {
   /** Per channel: taps along z, y and x; null: leave the channel. */
-  readonly channels: readonly ((readonly (readonly number[])[]) | null)[];
+  readonly channels: readonly (readonly (readonly number[])[] | null)[];
   readonly boundary: 'reflect' | 'symmetric' | 'edge' | 'zeros';
 }
 
@@ -60,13 +60,38 @@ const wasm: WasmKernel<BlurOptions> = {
     const perPart = ny * nx * 4 + lineBytes;
     const work = scratch(perPart * threads);
     return channels.flatMap((perAxis, c) => {
-      if (perAxis === null || perAxis.every(isIdentity)) return [{ kernel: 'blur_copy', args: [pointer(x!, c * bytes), pointer(y!, c * bytes), int(nz * ny * nx)] }];
+      if (perAxis === null || perAxis.every(isIdentity))
+        return [{ kernel: 'blur_copy', args: [pointer(x!, c * bytes), pointer(y!, c * bytes), int(nz * ny * nx)] }];
       const [tz, ty, tx] = perAxis as [number[], number[], number[]];
-      const axis = (n: number, taps: readonly number[]) => [int(taps.length), { words: taps.map(float) }, { words: [...sources(n, taps.length >> 1, boundary)].map(int) }];
+      const axis = (n: number, taps: readonly number[]) => [
+        int(taps.length),
+        { words: taps.map(float) },
+        { words: [...sources(n, taps.length >> 1, boundary)].map(int) },
+      ];
       const deep = !isIdentity(tz);
       return [
-        { kernel: 'blur_planes', args: [pointer(x!, c * bytes), deep ? scratchPointer(between) : pointer(y!, c * bytes), scratchPointer(work), int(perPart), int(nz), int(ny), int(nx), ...axis(ny, ty), ...axis(nx, tx)] },
-        ...(deep ? [{ kernel: 'blur_depth', args: [scratchPointer(between), pointer(y!, c * bytes), int(nz), int(ny), int(nx), ...axis(nz, tz)] }] : []),
+        {
+          kernel: 'blur_planes',
+          args: [
+            pointer(x!, c * bytes),
+            deep ? scratchPointer(between) : pointer(y!, c * bytes),
+            scratchPointer(work),
+            int(perPart),
+            int(nz),
+            int(ny),
+            int(nx),
+            ...axis(ny, ty),
+            ...axis(nx, tx),
+          ],
+        },
+        ...(deep
+          ? [
+              {
+                kernel: 'blur_depth',
+                args: [scratchPointer(between), pointer(y!, c * bytes), int(nz), int(ny), int(nx), ...axis(nz, tz)],
+              },
+            ]
+          : []),
       ];
     });
   },
@@ -77,8 +102,16 @@ export const blur = defineOp<{ x: Tensor }, BlurOptions>({
   defaults: { channels: [], boundary: 'reflect' },
   shape: ({ x }, { channels }) => {
     expectVolume('blur', 'x', x, 'f32');
-    if (channels.length !== x.shape[0] || channels.some((perAxis) => perAxis !== null && (perAxis.length !== 3 || perAxis.some((taps) => taps.length === 0))))
-      throw new ShapeError(`blur: expects for each of ${x.shape[0]} channels null or taps along three axes, came ${JSON.stringify(channels)}.`, { channels });
+    if (
+      channels.length !== x.shape[0] ||
+      channels.some(
+        (perAxis) => perAxis !== null && (perAxis.length !== 3 || perAxis.some((taps) => taps.length === 0)),
+      )
+    )
+      throw new ShapeError(
+        `blur: expects for each of ${x.shape[0]} channels null or taps along three axes, came ${JSON.stringify(channels)}.`,
+        { channels },
+      );
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm },
@@ -86,11 +119,39 @@ export const blur = defineOp<{ x: Tensor }, BlurOptions>({
     ...(['reflect', 'symmetric', 'edge', 'zeros'] as const).map((boundary) => ({
       name: boundary,
       inputs: { x: { shape: [2, 5, 6, 7] } },
-      options: { channels: [[[0.25, 0.5, 0.25], [0.1, 0.2, 0.4, 0.2, 0.1], [0.2, 0.3, 0.5]], null], boundary },
+      options: {
+        channels: [
+          [
+            [0.25, 0.5, 0.25],
+            [0.1, 0.2, 0.4, 0.2, 0.1],
+            [0.2, 0.3, 0.5],
+          ],
+          null,
+        ],
+        boundary,
+      },
       gradient: false,
     })),
-    { name: 'in plane', inputs: { x: { shape: [1, 3, 9, 21] } }, options: { channels: [[[1], [0.25, 0.5, 0.25], [0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05]]] }, gradient: false },
-    { name: 'longer than the image', inputs: { x: { shape: [1, 1, 2, 3] } }, options: { channels: [[[0.25, 0.5, 0.25], [0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05], [0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05]]] }, gradient: false },
+    {
+      name: 'in plane',
+      inputs: { x: { shape: [1, 3, 9, 21] } },
+      options: { channels: [[[1], [0.25, 0.5, 0.25], [0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05]]] },
+      gradient: false,
+    },
+    {
+      name: 'longer than the image',
+      inputs: { x: { shape: [1, 1, 2, 3] } },
+      options: {
+        channels: [
+          [
+            [0.25, 0.5, 0.25],
+            [0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05],
+            [0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05],
+          ],
+        ],
+      },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 2e-6 },
 });

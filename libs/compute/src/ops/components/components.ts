@@ -19,7 +19,12 @@ export interface ComponentsOptions {
 const wasm: WasmKernel<ComponentsOptions> = {
   lower: ({ inputs, outputs: [y], options: { connectivity } }) => {
     const x = inputs['x']!;
-    return [{ kernel: x.dtype === 'u8' ? 'components_u8' : 'components_i32', args: [pointer(x), pointer(y!), ...x.shape.slice(1).map(int), int(connectivity)] }];
+    return [
+      {
+        kernel: x.dtype === 'u8' ? 'components_u8' : 'components_i32',
+        args: [pointer(x), pointer(y!), ...x.shape.slice(1).map(int), int(connectivity)],
+      },
+    ];
   },
 };
 
@@ -28,15 +33,32 @@ export const components = defineOp<{ x: Tensor }, ComponentsOptions>({
   defaults: { connectivity: 6 },
   shape: ({ x }, { connectivity }) => {
     expectVolume('components', 'x', x, 'i32', 'u8');
-    if (x.shape[0] !== 1) throw new ShapeError(`components: expects one channel, came ${x.shape[0]}.`, { shape: x.shape });
-    if (![6, 18, 26].includes(connectivity)) throw new ShapeError(`components: connectivity is 6, 18 or 26, came ${connectivity}.`, { connectivity });
+    if (x.shape[0] !== 1)
+      throw new ShapeError(`components: expects one channel, came ${x.shape[0]}.`, { shape: x.shape });
+    if (![6, 18, 26].includes(connectivity))
+      throw new ShapeError(`components: connectivity is 6, 18 or 26, came ${connectivity}.`, { connectivity });
     return { shape: x.shape, dtype: 'i32' };
   },
   kernels: { reference, wasm },
   cases: ([6, 18, 26] as const).flatMap((connectivity) => [
-    { name: `${connectivity}, sparse`, inputs: { x: { shape: [1, 9, 10, 11], dtype: 'i32', fill: { integersBelow: 2 } } }, options: { connectivity }, gradient: false } as const,
-    { name: `${connectivity}, labels`, inputs: { x: { shape: [1, 7, 10, 9], dtype: 'i32', fill: { integersBelow: 3 } } }, options: { connectivity }, gradient: false } as const,
-    { name: `${connectivity}, mask`, inputs: { x: { shape: [1, 1, 20, 19], dtype: 'u8', fill: { integersBelow: 2 } } }, options: { connectivity }, gradient: false } as const,
+    {
+      name: `${connectivity}, sparse`,
+      inputs: { x: { shape: [1, 9, 10, 11], dtype: 'i32', fill: { integersBelow: 2 } } },
+      options: { connectivity },
+      gradient: false,
+    } as const,
+    {
+      name: `${connectivity}, labels`,
+      inputs: { x: { shape: [1, 7, 10, 9], dtype: 'i32', fill: { integersBelow: 3 } } },
+      options: { connectivity },
+      gradient: false,
+    } as const,
+    {
+      name: `${connectivity}, mask`,
+      inputs: { x: { shape: [1, 1, 20, 19], dtype: 'u8', fill: { integersBelow: 2 } } },
+      options: { connectivity },
+      gradient: false,
+    } as const,
   ]),
   tolerance: { f32: 0 },
 });

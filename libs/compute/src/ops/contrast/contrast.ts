@@ -41,7 +41,18 @@ const wasm: WasmKernel<ContrastOptions> = {
     const voxels = x!.shape[1]! * x!.shape[2]! * x!.shape[3]!;
     return [
       ...statisticsCalls(pointer(x!), table, x!.shape[0]!, voxels, scratch),
-      { kernel: 'contrast', args: [pointer(x!), pointer(y!), table, int(factors.length), int(voxels), int(preserveRange ? 1 : 0), { words: factors.flatMap((factor) => [int(factor === null ? 0 : 1), float(factor ?? 1)]) }] },
+      {
+        kernel: 'contrast',
+        args: [
+          pointer(x!),
+          pointer(y!),
+          table,
+          int(factors.length),
+          int(voxels),
+          int(preserveRange ? 1 : 0),
+          { words: factors.flatMap((factor) => [int(factor === null ? 0 : 1), float(factor ?? 1)]) },
+        ],
+      },
     ];
   },
 };
@@ -51,13 +62,27 @@ export const contrast = defineOp<{ x: Tensor }, ContrastOptions>({
   defaults: { factors: [], preserveRange: true },
   shape: ({ x }, { factors }) => {
     expectVolume('contrast', 'x', x, 'f32');
-    if (factors.length !== x.shape[0]) throw new ShapeError(`contrast: expects one factor or null per channel, ${x.shape[0]} channels, came ${factors.length}.`, { factors });
+    if (factors.length !== x.shape[0])
+      throw new ShapeError(
+        `contrast: expects one factor or null per channel, ${x.shape[0]} channels, came ${factors.length}.`,
+        { factors },
+      );
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'one channel of two', inputs: { x: { shape: [2, 5, 6, 7] } }, options: { factors: [1.2, null] }, gradient: false },
-    { name: 'without range', inputs: { x: { shape: [1, 5, 6, 7] } }, options: { factors: [1.4], preserveRange: false }, gradient: false },
+    {
+      name: 'one channel of two',
+      inputs: { x: { shape: [2, 5, 6, 7] } },
+      options: { factors: [1.2, null] },
+      gradient: false,
+    },
+    {
+      name: 'without range',
+      inputs: { x: { shape: [1, 5, 6, 7] } },
+      options: { factors: [1.4], preserveRange: false },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 2e-6 },
 });

@@ -32,7 +32,19 @@ const reference: ReferenceKernel<{ logits: Tensor }, DecideLabelsOptions> = ({ l
 const wasm: WasmKernel<DecideLabelsOptions> = {
   lower: ({ inputs: { logits }, outputs: [y], options: { regions } }) => {
     const [channels, z, y_, x] = logits!.shape as [number, number, number, number];
-    return [{ kernel: 'decide_labels', args: [pointer(logits!), pointer(y!), int(channels), int(z * y_ * x), int(regions ? 1 : 0), { words: (regions ?? Array.from({ length: channels }, (_, k) => k)).map(int) }] }];
+    return [
+      {
+        kernel: 'decide_labels',
+        args: [
+          pointer(logits!),
+          pointer(y!),
+          int(channels),
+          int(z * y_ * x),
+          int(regions ? 1 : 0),
+          { words: (regions ?? Array.from({ length: channels }, (_, k) => k)).map(int) },
+        ],
+      },
+    ];
   },
 };
 
@@ -42,7 +54,10 @@ export const decideLabels = defineOp<{ logits: Tensor }, DecideLabelsOptions>({
   shape: ({ logits }, { regions }) => {
     const space = expectVolume('decideLabels', 'logits', logits, 'f32');
     if (regions && regions.length !== logits.shape[0])
-      throw new ShapeError(`decideLabels: expects one region label per channel, ${logits.shape[0]} channels, came ${regions.length}.`, { regions });
+      throw new ShapeError(
+        `decideLabels: expects one region label per channel, ${logits.shape[0]} channels, came ${regions.length}.`,
+        { regions },
+      );
     return { shape: [1, ...space], dtype: 'i32' };
   },
   kernels: { reference, wasm },

@@ -25,7 +25,11 @@ const reference: ReferenceKernel<{ mask: Tensor }, DistanceOptions> = ({ mask },
     if (value === 0) return;
     const p = place(v);
     let least = Infinity;
-    for (const q of outside) least = Math.min(least, q.reduce((sum, k, axis) => sum + ((k - p[axis]!) * spacing[axis]!) ** 2, 0));
+    for (const q of outside)
+      least = Math.min(
+        least,
+        q.reduce((sum, k, axis) => sum + ((k - p[axis]!) * spacing[axis]!) ** 2, 0),
+      );
     y!.data[v] = Math.sqrt(least);
   });
   void nz;
@@ -41,9 +45,21 @@ const wasm: WasmKernel<DistanceOptions> = {
     const sizes = [nz, ny, nx].map(int);
     const columns = (axis: 0 | 1, last: boolean) => ({
       kernel: 'distance_columns',
-      args: [pointer(y!), scratchPointer(work), int(perPart), ...sizes, int(axis), float(spacing[axis]!), int(last ? 1 : 0)],
+      args: [
+        pointer(y!),
+        scratchPointer(work),
+        int(perPart),
+        ...sizes,
+        int(axis),
+        float(spacing[axis]!),
+        int(last ? 1 : 0),
+      ],
     });
-    return [{ kernel: 'distance_rows', args: [pointer(mask!), pointer(y!), ...sizes, float(spacing[2]!)] }, columns(1, false), columns(0, true)];
+    return [
+      { kernel: 'distance_rows', args: [pointer(mask!), pointer(y!), ...sizes, float(spacing[2]!)] },
+      columns(1, false),
+      columns(0, true),
+    ];
   },
 };
 
@@ -58,10 +74,28 @@ export const distance = defineOp<{ mask: Tensor }, DistanceOptions>({
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'isotropic', inputs: { mask: { shape: [1, 7, 9, 10], dtype: 'u8', fill: { integersBelow: 9 } } }, gradient: false },
-    { name: 'spacing', inputs: { mask: { shape: [1, 5, 17, 21], dtype: 'u8', fill: { integersBelow: 40 } } }, options: { spacing: [2.5, 0.8, 0.7] }, gradient: false },
-    { name: 'one slice', inputs: { mask: { shape: [1, 1, 12, 9], dtype: 'u8', fill: { integersBelow: 12 } } }, options: { spacing: [1, 0.5, 2] }, gradient: false },
-    { name: 'all inside', inputs: { mask: { shape: [1, 2, 2, 2], dtype: 'u8', fill: [1, 1, 1, 1, 1, 1, 1, 1] } }, gradient: false },
+    {
+      name: 'isotropic',
+      inputs: { mask: { shape: [1, 7, 9, 10], dtype: 'u8', fill: { integersBelow: 9 } } },
+      gradient: false,
+    },
+    {
+      name: 'spacing',
+      inputs: { mask: { shape: [1, 5, 17, 21], dtype: 'u8', fill: { integersBelow: 40 } } },
+      options: { spacing: [2.5, 0.8, 0.7] },
+      gradient: false,
+    },
+    {
+      name: 'one slice',
+      inputs: { mask: { shape: [1, 1, 12, 9], dtype: 'u8', fill: { integersBelow: 12 } } },
+      options: { spacing: [1, 0.5, 2] },
+      gradient: false,
+    },
+    {
+      name: 'all inside',
+      inputs: { mask: { shape: [1, 2, 2, 2], dtype: 'u8', fill: [1, 1, 1, 1, 1, 1, 1, 1] } },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 1e-6 },
 });

@@ -25,22 +25,38 @@ const reference: ReferenceKernel<{ x: Tensor }, GammaOptions> = ({ x }, { expone
   const sign = invert ? -1 : 1;
   exponents.forEach((exponent, c) => {
     const values = Float64Array.from(x.data.subarray(c * voxels, (c + 1) * voxels), (value) => sign * value);
-    if (exponent === null) return y!.data.set(values.map((value) => sign * value), c * voxels);
+    if (exponent === null)
+      return y!.data.set(
+        values.map((value) => sign * value),
+        c * voxels,
+      );
     const before = measure(values);
     const range = before.high - before.low;
-    let changed = values.map((value) => ((value - before.low) / Math.max(range, floor)) ** exponent * range + before.low);
+    let changed = values.map(
+      (value) => ((value - before.low) / Math.max(range, floor)) ** exponent * range + before.low,
+    );
     if (retain) {
       const after = measure(changed);
-      changed = changed.map((value) => ((value - after.mean) * before.deviation) / Math.max(after.deviation, floor) + before.mean);
+      changed = changed.map(
+        (value) => ((value - after.mean) * before.deviation) / Math.max(after.deviation, floor) + before.mean,
+      );
     }
-    y!.data.set(changed.map((value) => sign * value), c * voxels);
+    y!.data.set(
+      changed.map((value) => sign * value),
+      c * voxels,
+    );
   });
 };
 
 function measure(values: Float64Array): { low: number; high: number; mean: number; deviation: number } {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const squares = values.reduce((a, b) => a + (b - mean) ** 2, 0);
-  return { low: values.reduce((a, b) => Math.min(a, b), Infinity), high: values.reduce((a, b) => Math.max(a, b), -Infinity), mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+  return {
+    low: values.reduce((a, b) => Math.min(a, b), Infinity),
+    high: values.reduce((a, b) => Math.max(a, b), -Infinity),
+    mean,
+    deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0,
+  };
 }
 
 const wasm: WasmKernel<GammaOptions> = {
@@ -53,7 +69,12 @@ const wasm: WasmKernel<GammaOptions> = {
     return [
       ...statisticsCalls(pointer(x!), before, x!.shape[0]!, voxels, scratch),
       { kernel: 'gamma_power', args: [pointer(x!), pointer(y!), before, ...sizes, int(invert ? 1 : 0)] },
-      ...(retain ? [...statisticsCalls(pointer(y!), after, x!.shape[0]!, voxels, scratch), { kernel: 'gamma_retain', args: [pointer(y!), before, after, ...sizes] }] : []),
+      ...(retain
+        ? [
+            ...statisticsCalls(pointer(y!), after, x!.shape[0]!, voxels, scratch),
+            { kernel: 'gamma_retain', args: [pointer(y!), before, after, ...sizes] },
+          ]
+        : []),
     ];
   },
 };
@@ -63,15 +84,34 @@ export const gamma = defineOp<{ x: Tensor }, GammaOptions>({
   defaults: { exponents: [], invert: false, retain: true, floor: 1e-7 },
   shape: ({ x }, { exponents }) => {
     expectVolume('gamma', 'x', x, 'f32');
-    if (exponents.length !== x.shape[0]) throw new ShapeError(`gamma: expects one exponent or null per channel, ${x.shape[0]} channels, came ${exponents.length}.`, { exponents });
+    if (exponents.length !== x.shape[0])
+      throw new ShapeError(
+        `gamma: expects one exponent or null per channel, ${x.shape[0]} channels, came ${exponents.length}.`,
+        { exponents },
+      );
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm },
   cases: [
     { name: 'plain', inputs: { x: { shape: [1, 5, 6, 7] } }, options: { exponents: [0.7] }, gradient: false },
-    { name: 'inverted, one of two', inputs: { x: { shape: [2, 5, 6, 7] } }, options: { exponents: [null, 1.5], invert: true }, gradient: false },
-    { name: 'statistics change', inputs: { x: { shape: [1, 5, 6, 7] } }, options: { exponents: [2.2], retain: false }, gradient: false },
-    { name: 'constant', inputs: { x: { shape: [1, 1, 2, 2], fill: [3, 3, 3, 3] } }, options: { exponents: [1.3] }, gradient: false },
+    {
+      name: 'inverted, one of two',
+      inputs: { x: { shape: [2, 5, 6, 7] } },
+      options: { exponents: [null, 1.5], invert: true },
+      gradient: false,
+    },
+    {
+      name: 'statistics change',
+      inputs: { x: { shape: [1, 5, 6, 7] } },
+      options: { exponents: [2.2], retain: false },
+      gradient: false,
+    },
+    {
+      name: 'constant',
+      inputs: { x: { shape: [1, 1, 2, 2], fill: [3, 3, 3, 3] } },
+      options: { exponents: [1.3] },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 5e-6 },
 });

@@ -3,7 +3,11 @@ import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { GaussianNoiseOptions } from './gaussian-noise.ts';
 
-export const reference: ReferenceKernel<{ x: Tensor }, GaussianNoiseOptions> = ({ x }, { key, deviations, combine }, [y]) => {
+export const reference: ReferenceKernel<{ x: Tensor }, GaussianNoiseOptions> = (
+  { x },
+  { key, deviations, combine },
+  [y],
+) => {
   const voxels = x.data.length / deviations.length;
   const groups = Math.ceil(voxels / 16);
   deviations.forEach((deviation, c) => {
@@ -13,7 +17,11 @@ export const reference: ReferenceKernel<{ x: Tensor }, GaussianNoiseOptions> = (
       const value = x.data[at]!;
       if (deviation === 0) y!.data[at] = value;
       else if (combine === 'add') y!.data[at] = value + deviation * normalAt(group, v & 15, key, 0);
-      else y!.data[at] = Math.hypot(value + deviation * normalAt(group, v & 15, key, 0), deviation * normalAt(group, v & 15, key, 1));
+      else
+        y!.data[at] = Math.hypot(
+          value + deviation * normalAt(group, v & 15, key, 0),
+          deviation * normalAt(group, v & 15, key, 1),
+        );
     }
   });
 };
@@ -33,7 +41,12 @@ function philox(counter: number, stream: number, key: readonly [number, number])
   for (let round = 0; round < 10; round++) {
     const a = BigInt(c0) * 0xd2511f53n;
     const b = BigInt(c2) * 0xcd9e8d57n;
-    [c0, c1, c2, c3] = [(Number(b >> 32n) ^ c1 ^ k0) >>> 0, Number(b & 0xffffffffn), (Number(a >> 32n) ^ c3 ^ k1) >>> 0, Number(a & 0xffffffffn)];
+    [c0, c1, c2, c3] = [
+      (Number(b >> 32n) ^ c1 ^ k0) >>> 0,
+      Number(b & 0xffffffffn),
+      (Number(a >> 32n) ^ c3 ^ k1) >>> 0,
+      Number(a & 0xffffffffn),
+    ];
     k0 = (k0 + 0x9e3779b9) >>> 0;
     k1 = (k1 + 0xbb67ae85) >>> 0;
   }

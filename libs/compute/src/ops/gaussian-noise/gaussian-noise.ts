@@ -23,7 +23,17 @@ const wasm: WasmKernel<GaussianNoiseOptions> = {
   lower: ({ inputs: { x }, outputs: [y], options: { key, deviations, combine }, threads, scratch }) => [
     {
       kernel: 'gaussian_noise',
-      args: [pointer(x!), pointer(y!), int(x!.shape[0]!), int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!), int(key[0] | 0), int(key[1] | 0), int(combine === 'rician' ? 1 : 0), { words: deviations.map(float) }, scratchPointer(scratch(128 * threads))],
+      args: [
+        pointer(x!),
+        pointer(y!),
+        int(x!.shape[0]!),
+        int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!),
+        int(key[0] | 0),
+        int(key[1] | 0),
+        int(combine === 'rician' ? 1 : 0),
+        { words: deviations.map(float) },
+        scratchPointer(scratch(128 * threads)),
+      ],
     },
   ],
 };
@@ -34,14 +44,32 @@ export const gaussianNoise = defineOp<{ x: Tensor }, GaussianNoiseOptions>({
   shape: ({ x }, { deviations }) => {
     expectVolume('gaussianNoise', 'x', x, 'f32');
     if (deviations.length !== x.shape[0] || !deviations.every((d) => d >= 0))
-      throw new ShapeError(`gaussianNoise: expects one deviation of at least 0 per channel, ${x.shape[0]} channels, came [${deviations.join(', ')}].`, { deviations });
+      throw new ShapeError(
+        `gaussianNoise: expects one deviation of at least 0 per channel, ${x.shape[0]} channels, came [${deviations.join(', ')}].`,
+        { deviations },
+      );
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'two channels', inputs: { x: { shape: [2, 5, 6, 7] } }, options: { key: [123456789, 4000000000], deviations: [1, 0.25] }, gradient: false },
-    { name: 'one channel off', inputs: { x: { shape: [3, 5, 3, 11] } }, options: { key: [1, 2], deviations: [1, 0, 3] }, gradient: false },
-    { name: 'rician', inputs: { x: { shape: [1, 5, 3, 11] } }, options: { key: [1, 2], deviations: [0.5], combine: 'rician' }, gradient: false },
+    {
+      name: 'two channels',
+      inputs: { x: { shape: [2, 5, 6, 7] } },
+      options: { key: [123456789, 4000000000], deviations: [1, 0.25] },
+      gradient: false,
+    },
+    {
+      name: 'one channel off',
+      inputs: { x: { shape: [3, 5, 3, 11] } },
+      options: { key: [1, 2], deviations: [1, 0, 3] },
+      gradient: false,
+    },
+    {
+      name: 'rician',
+      inputs: { x: { shape: [1, 5, 3, 11] } },
+      options: { key: [1, 2], deviations: [0.5], combine: 'rician' },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 2e-6 },
 });

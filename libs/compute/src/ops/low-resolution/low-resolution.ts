@@ -21,7 +21,8 @@ export interface LowResolutionOptions {
   readonly rule: 'nearest' | 'floor';
 }
 
-const nearestMaps = (shape: Space, rule: 'nearest' | 'floor'): [AxisMap, AxisMap, AxisMap] => shape.map((size, axis) => ({ axis, size, rule, start: 0, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap];
+const nearestMaps = (shape: Space, rule: 'nearest' | 'floor'): [AxisMap, AxisMap, AxisMap] =>
+  shape.map((size, axis) => ({ axis, size, rule, start: 0, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap];
 
 const reference: ReferenceKernel<{ x: Tensor }, LowResolutionOptions> = ({ x }, { shapes, rule }, [y]) => {
   const space = x.shape.slice(1) as [number, number, number];
@@ -55,17 +56,41 @@ const wasm: WasmKernel<LowResolutionOptions> = {
     const voxels = space[0] * space[1] * space[2];
     const most = Math.max(1, ...shapes.map((shape) => (shape ? shape[0] * shape[1] * shape[2] : 1)));
     const coarse = scratch(most * 4 + 16);
-    const perPart = Math.max(1, ...shapes.map((shape) => (shape ? shape[1] * shape[2] * 4 + shape[1] * (space[2] + 4) * 4 + 32 : 1)));
+    const perPart = Math.max(
+      1,
+      ...shapes.map((shape) => (shape ? shape[1] * shape[2] * 4 + shape[1] * (space[2] + 4) * 4 + 32 : 1)),
+    );
     const work = scratch(perPart * threads);
     return shapes.flatMap((shape, c) => {
-      if (shape === null) return [{ kernel: 'blur_copy', args: [pointer(x!, c * voxels * 4), pointer(y!, c * voxels * 4), int(voxels)] }];
+      if (shape === null)
+        return [{ kernel: 'blur_copy', args: [pointer(x!, c * voxels * 4), pointer(y!, c * voxels * 4), int(voxels)] }];
       const tables = shape.flatMap((m, axis) => {
         const { low, weight } = axisWeights(m, space[axis]!, false);
         return [{ words: [...low].map(int) }, { words: [...weight].map(float) }];
       });
       return [
-        reindexCall(4, pointer(x!, c * voxels * 4), scratchPointer(coarse), 1, space, nearestMaps(shape, rule), 'edge', float(0)),
-        { kernel: 'expand_linear', args: [scratchPointer(coarse), pointer(y!, c * voxels * 4), scratchPointer(work), int(perPart), ...shape.map(int), ...space.map(int), ...tables] },
+        reindexCall(
+          4,
+          pointer(x!, c * voxels * 4),
+          scratchPointer(coarse),
+          1,
+          space,
+          nearestMaps(shape, rule),
+          'edge',
+          float(0),
+        ),
+        {
+          kernel: 'expand_linear',
+          args: [
+            scratchPointer(coarse),
+            pointer(y!, c * voxels * 4),
+            scratchPointer(work),
+            int(perPart),
+            ...shape.map(int),
+            ...space.map(int),
+            ...tables,
+          ],
+        },
       ];
     });
   },
@@ -76,13 +101,22 @@ export const lowResolution = defineOp<{ x: Tensor }, LowResolutionOptions>({
   defaults: { shapes: [], rule: 'nearest' },
   shape: ({ x }, { shapes }) => {
     expectVolume('lowResolution', 'x', x, 'f32');
-    if (shapes.length !== x.shape[0]) throw new ShapeError(`lowResolution: expects one shape or null per channel, ${x.shape[0]} channels, came ${shapes.length}.`, { shapes });
+    if (shapes.length !== x.shape[0])
+      throw new ShapeError(
+        `lowResolution: expects one shape or null per channel, ${x.shape[0]} channels, came ${shapes.length}.`,
+        { shapes },
+      );
     for (const shape of shapes) if (shape) expectSpace('lowResolution', 'shape', shape);
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'one of two', inputs: { x: { shape: [2, 9, 10, 13] } }, options: { shapes: [[5, 5, 7], null] }, gradient: false },
+    {
+      name: 'one of two',
+      inputs: { x: { shape: [2, 9, 10, 13] } },
+      options: { shapes: [[5, 5, 7], null] },
+      gradient: false,
+    },
     { name: 'in plane', inputs: { x: { shape: [1, 4, 10, 13] } }, options: { shapes: [[4, 6, 8]] }, gradient: false },
     { name: 'to one voxel', inputs: { x: { shape: [1, 4, 5, 6] } }, options: { shapes: [[1, 1, 1]] }, gradient: false },
   ],

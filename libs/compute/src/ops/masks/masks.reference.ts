@@ -9,7 +9,10 @@ export const nonzeroMaskReference: ReferenceKernel<{ x: Tensor }, object> = ({ x
   });
 };
 
-export const fillHolesReference: ReferenceKernel<{ mask: Tensor }, { readonly connectivity: 6 | 18 | 26; readonly planar: boolean }> = ({ mask }, { connectivity, planar }, [y]) => {
+export const fillHolesReference: ReferenceKernel<
+  { mask: Tensor },
+  { readonly connectivity: 6 | 18 | 26; readonly planar: boolean }
+> = ({ mask }, { connectivity, planar }, [y]) => {
   const [, nz, ny, nx] = mask.shape as [number, number, number, number];
   const offsets = neighbors(connectivity).filter(([dz]) => !planar || dz === 0);
   y!.data.fill(1);
@@ -24,11 +27,13 @@ export const fillHolesReference: ReferenceKernel<{ mask: Tensor }, { readonly co
   for (let z = 0; z < nz; z++)
     for (let row = 0; row < ny; row++)
       for (let column = 0; column < nx; column++) {
-        const rim = row === 0 || column === 0 || row === ny - 1 || column === nx - 1 || (!planar && (z === 0 || z === nz - 1));
+        const rim =
+          row === 0 || column === 0 || row === ny - 1 || column === nx - 1 || (!planar && (z === 0 || z === nz - 1));
         if (rim) reach(z, row, column);
       }
   for (let v = front.pop(); v !== undefined; v = front.pop())
-    for (const [dz, dy, dx] of offsets) reach(Math.floor(v / (ny * nx)) + dz, (Math.floor(v / nx) % ny) + dy, (v % nx) + dx);
+    for (const [dz, dy, dx] of offsets)
+      reach(Math.floor(v / (ny * nx)) + dz, (Math.floor(v / nx) % ny) + dy, (v % nx) + dx);
 };
 
 export const boundingBoxReference: ReferenceKernel<{ mask: Tensor }, object> = ({ mask }, _options, [y]) => {
@@ -44,12 +49,21 @@ export const boundingBoxReference: ReferenceKernel<{ mask: Tensor }, object> = (
   if (box[3] !== 0) y!.data.set(box);
 };
 
-export const rangeMaskReference: ReferenceKernel<{ x: Tensor }, { readonly low: number | null; readonly high: number | null }> = ({ x }, { low, high }, [y]) => {
+export const rangeMaskReference: ReferenceKernel<
+  { x: Tensor },
+  { readonly low: number | null; readonly high: number | null }
+> = ({ x }, { low, high }, [y]) => {
   x.data.forEach((value, k) => {
     if (value >= (low ?? -Infinity) && value <= (high ?? Infinity)) y!.data[k % y!.data.length] = 1;
   });
 };
 
-export const labelOutsideReference: ReferenceKernel<{ labels: Tensor; mask: Tensor }, { readonly outside: number }> = ({ labels, mask }, { outside }, [y]) => {
-  labels.data.forEach((label, k) => (y!.data[k] = label === 0 && mask.data[k % mask.data.length] === 0 ? outside : label));
+export const labelOutsideReference: ReferenceKernel<{ labels: Tensor; mask: Tensor }, { readonly outside: number }> = (
+  { labels, mask },
+  { outside },
+  [y],
+) => {
+  labels.data.forEach(
+    (label, k) => (y!.data[k] = label === 0 && mask.data[k % mask.data.length] === 0 ? outside : label),
+  );
 };

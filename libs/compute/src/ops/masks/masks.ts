@@ -3,7 +3,13 @@ import { defineOp } from '../../op/op.ts';
 import { doubles, int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
-import { boundingBoxReference, fillHolesReference, labelOutsideReference, nonzeroMaskReference, rangeMaskReference } from './masks.reference.ts';
+import {
+  boundingBoxReference,
+  fillHolesReference,
+  labelOutsideReference,
+  nonzeroMaskReference,
+  rangeMaskReference,
+} from './masks.reference.ts';
 
 /** 1 where any channel of x is not 0. x f32 or i32 [C, z, y, x] -> u8 [1, z, y, x]. */
 export const nonzeroMask = defineOp<{ x: Tensor }>({
@@ -12,10 +18,27 @@ export const nonzeroMask = defineOp<{ x: Tensor }>({
   shape: ({ x }) => ({ shape: [1, ...expectVolume('nonzeroMask', 'x', x, 'f32', 'i32')], dtype: 'u8' }),
   kernels: {
     reference: nonzeroMaskReference,
-    wasm: { lower: ({ inputs: { x }, outputs: [y] }) => [{ kernel: 'nonzero_mask', args: [pointer(x!), pointer(y!), int(x!.shape[0]!), int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!), int(x!.dtype === 'f32' ? 1 : 0)] }] },
+    wasm: {
+      lower: ({ inputs: { x }, outputs: [y] }) => [
+        {
+          kernel: 'nonzero_mask',
+          args: [
+            pointer(x!),
+            pointer(y!),
+            int(x!.shape[0]!),
+            int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!),
+            int(x!.dtype === 'f32' ? 1 : 0),
+          ],
+        },
+      ],
+    },
   },
   cases: [
-    { name: 'two channels', inputs: { x: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 2 } } }, gradient: false },
+    {
+      name: 'two channels',
+      inputs: { x: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 2 } } },
+      gradient: false,
+    },
     { name: 'floats', inputs: { x: { shape: [1, 3, 4, 5] } }, gradient: false },
   ],
   tolerance: { f32: 0 },
@@ -36,14 +59,38 @@ export const fillHoles = defineOp<{ mask: Tensor }, { readonly connectivity: 6 |
     reference: fillHolesReference,
     wasm: {
       lower: ({ inputs: { mask }, outputs: [y], options: { connectivity, planar }, scratch }) => [
-        { kernel: 'fill_holes', args: [pointer(mask!), pointer(y!), scratchPointer(scratch(mask!.shape.reduce((a, b) => a * b, 4))), ...mask!.shape.slice(1).map(int), int(connectivity), int(planar ? 1 : 0)] },
+        {
+          kernel: 'fill_holes',
+          args: [
+            pointer(mask!),
+            pointer(y!),
+            scratchPointer(scratch(mask!.shape.reduce((a, b) => a * b, 4))),
+            ...mask!.shape.slice(1).map(int),
+            int(connectivity),
+            int(planar ? 1 : 0),
+          ],
+        },
       ],
     },
   },
   cases: [
-    { name: 'random', inputs: { mask: { shape: [1, 9, 10, 11], dtype: 'u8', fill: { integersBelow: 4 } } }, gradient: false },
-    { name: 'corners leak', inputs: { mask: { shape: [1, 9, 10, 11], dtype: 'u8', fill: { integersBelow: 6 } } }, options: { connectivity: 26 }, gradient: false },
-    { name: 'slices', inputs: { mask: { shape: [1, 3, 10, 11], dtype: 'u8', fill: { integersBelow: 3 } } }, options: { planar: true }, gradient: false },
+    {
+      name: 'random',
+      inputs: { mask: { shape: [1, 9, 10, 11], dtype: 'u8', fill: { integersBelow: 4 } } },
+      gradient: false,
+    },
+    {
+      name: 'corners leak',
+      inputs: { mask: { shape: [1, 9, 10, 11], dtype: 'u8', fill: { integersBelow: 6 } } },
+      options: { connectivity: 26 },
+      gradient: false,
+    },
+    {
+      name: 'slices',
+      inputs: { mask: { shape: [1, 3, 10, 11], dtype: 'u8', fill: { integersBelow: 3 } } },
+      options: { planar: true },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });
@@ -58,11 +105,23 @@ export const boundingBox = defineOp<{ mask: Tensor }>({
   },
   kernels: {
     reference: boundingBoxReference,
-    wasm: { lower: ({ inputs: { mask }, outputs: [y] }) => [{ kernel: 'bounding_box', args: [pointer(mask!), pointer(y!), ...mask!.shape.slice(1).map(int)] }] },
+    wasm: {
+      lower: ({ inputs: { mask }, outputs: [y] }) => [
+        { kernel: 'bounding_box', args: [pointer(mask!), pointer(y!), ...mask!.shape.slice(1).map(int)] },
+      ],
+    },
   },
   cases: [
-    { name: 'random', inputs: { mask: { shape: [1, 4, 5, 6], dtype: 'u8', fill: { integersBelow: 2 } } }, gradient: false },
-    { name: 'empty', inputs: { mask: { shape: [1, 4, 5, 6], dtype: 'u8', fill: { integersBelow: 1 } } }, gradient: false },
+    {
+      name: 'random',
+      inputs: { mask: { shape: [1, 4, 5, 6], dtype: 'u8', fill: { integersBelow: 2 } } },
+      gradient: false,
+    },
+    {
+      name: 'empty',
+      inputs: { mask: { shape: [1, 4, 5, 6], dtype: 'u8', fill: { integersBelow: 1 } } },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });
@@ -76,13 +135,28 @@ export const rangeMask = defineOp<{ x: Tensor }, { readonly low: number | null; 
     reference: rangeMaskReference,
     wasm: {
       lower: ({ inputs: { x }, outputs: [y], options: { low, high } }) => [
-        { kernel: 'range_mask', args: [pointer(x!), pointer(y!), int(x!.shape[0]!), int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!), int(x!.dtype === 'f32' ? 1 : 0), doubles([low ?? -Infinity, high ?? Infinity])] },
+        {
+          kernel: 'range_mask',
+          args: [
+            pointer(x!),
+            pointer(y!),
+            int(x!.shape[0]!),
+            int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!),
+            int(x!.dtype === 'f32' ? 1 : 0),
+            doubles([low ?? -Infinity, high ?? Infinity]),
+          ],
+        },
       ],
     },
   },
   cases: [
     { name: 'floats', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { low: 0.5, high: null }, gradient: false },
-    { name: 'labels', inputs: { x: { shape: [1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 5 } } }, options: { low: 2, high: 3 }, gradient: false },
+    {
+      name: 'labels',
+      inputs: { x: { shape: [1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 5 } } },
+      options: { low: 2, high: 3 },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });
@@ -99,10 +173,29 @@ export const labelOutside = defineOp<{ labels: Tensor; mask: Tensor }, { readonl
     reference: labelOutsideReference,
     wasm: {
       lower: ({ inputs: { labels, mask }, outputs: [y], options: { outside } }) => [
-        { kernel: 'label_outside', args: [pointer(labels!), pointer(mask!), pointer(y!), int(labels!.shape[0]!), int(labels!.shape[1]! * labels!.shape[2]! * labels!.shape[3]!), int(outside)] },
+        {
+          kernel: 'label_outside',
+          args: [
+            pointer(labels!),
+            pointer(mask!),
+            pointer(y!),
+            int(labels!.shape[0]!),
+            int(labels!.shape[1]! * labels!.shape[2]! * labels!.shape[3]!),
+            int(outside),
+          ],
+        },
       ],
     },
   },
-  cases: [{ name: 'random', inputs: { labels: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 2 } }, mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } } }, gradient: false }],
+  cases: [
+    {
+      name: 'random',
+      inputs: {
+        labels: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 2 } },
+        mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } },
+      },
+      gradient: false,
+    },
+  ],
   tolerance: { f32: 0 },
 });

@@ -21,7 +21,9 @@ type Input = { x: Tensor; mask?: Tensor | undefined };
 const reference: ReferenceKernel<Input, PercentilesOptions> = ({ x, mask }, { percentiles }, [y]) => {
   const voxels = x.data.length / x.shape[0]!;
   for (let c = 0; c < x.shape[0]!; c++) {
-    const sorted = Float32Array.from(x.data.subarray(c * voxels, (c + 1) * voxels).filter((_, v) => !mask || mask.data[v] !== 0)).sort();
+    const sorted = Float32Array.from(
+      x.data.subarray(c * voxels, (c + 1) * voxels).filter((_, v) => !mask || mask.data[v] !== 0),
+    ).sort();
     if (sorted.length === 0) continue;
     percentiles.forEach((p, k) => {
       const rank = (p / 100) * (sorted.length - 1);
@@ -36,7 +38,16 @@ const wasm: WasmKernel<PercentilesOptions> = {
   lower: ({ inputs: { x, mask }, outputs: [y], options: { percentiles }, scratch }) => [
     {
       kernel: 'percentiles',
-      args: [pointer(x!), mask ? pointer(mask) : int(0), pointer(y!), scratchPointer(scratch(65536 * 4 * 2)), int(x!.shape[0]!), int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!), int(percentiles.length), doubles(percentiles.map((p) => p / 100))],
+      args: [
+        pointer(x!),
+        mask ? pointer(mask) : int(0),
+        pointer(y!),
+        scratchPointer(scratch(65536 * 4 * 2)),
+        int(x!.shape[0]!),
+        int(x!.shape[1]! * x!.shape[2]! * x!.shape[3]!),
+        int(percentiles.length),
+        doubles(percentiles.map((p) => p / 100)),
+      ],
     },
   ],
 };
@@ -47,13 +58,26 @@ export const percentiles = defineOp<Input, PercentilesOptions>({
   shape: ({ x, mask }, { percentiles: wanted }) => {
     const space = expectVolume('percentiles', 'x', x, 'f32');
     if (mask) expectMask('percentiles', mask, space);
-    if (!wanted.every((p) => p >= 0 && p <= 100)) throw new ShapeError(`percentiles: each is between 0 and 100, came [${wanted.join(', ')}].`, { percentiles: wanted });
+    if (!wanted.every((p) => p >= 0 && p <= 100))
+      throw new ShapeError(`percentiles: each is between 0 and 100, came [${wanted.join(', ')}].`, {
+        percentiles: wanted,
+      });
     return { shape: [x.shape[0]!, wanted.length], dtype: 'f32' };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'two channels', inputs: { x: { shape: [2, 5, 6, 7] } }, options: { percentiles: [0, 0.5, 10, 50, 99.5, 100] }, gradient: false },
-    { name: 'masked', inputs: { x: { shape: [1, 5, 6, 7] }, mask: { shape: [1, 5, 6, 7], dtype: 'u8', fill: { integersBelow: 2 } } }, options: { percentiles: [5, 25, 95] }, gradient: false },
+    {
+      name: 'two channels',
+      inputs: { x: { shape: [2, 5, 6, 7] } },
+      options: { percentiles: [0, 0.5, 10, 50, 99.5, 100] },
+      gradient: false,
+    },
+    {
+      name: 'masked',
+      inputs: { x: { shape: [1, 5, 6, 7] }, mask: { shape: [1, 5, 6, 7], dtype: 'u8', fill: { integersBelow: 2 } } },
+      options: { percentiles: [5, 25, 95] },
+      gradient: false,
+    },
     { name: 'one voxel', inputs: { x: { shape: [1, 1, 1, 1] } }, options: { percentiles: [50] }, gradient: false },
   ],
   tolerance: { f32: 1e-6 },

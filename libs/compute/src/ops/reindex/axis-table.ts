@@ -23,7 +23,10 @@ function fold(index: number, n: number, boundary: Boundary): number {
     const k = modulo(index, 2 * n);
     return k < n ? k : 2 * n - 1 - k;
   }
-  if (n === 1) throw new ShapeError('reindex: an axis of one voxel cannot be padded by reflection; use edge or symmetric.', { boundary });
+  if (n === 1)
+    throw new ShapeError('reindex: an axis of one voxel cannot be padded by reflection; use edge or symmetric.', {
+      boundary,
+    });
   const k = modulo(index, 2 * n - 2);
   return k < n ? k : 2 * n - 2 - k;
 }

@@ -15,5 +15,9 @@ export const reference: ReferenceKernel<{ x: Tensor }, ReindexOptions> = ({ x },
       for (const j of tables[1]!)
         for (const k of tables[2]!)
           y!.data[at++] =
-            i < 0 || j < 0 || k < 0 ? fill : x.data[c * voxels + i * strides[axes[0].axis]! + j * strides[axes[1].axis]! + k * strides[axes[2].axis]!]!;
+            i < 0 || j < 0 || k < 0
+              ? fill
+              : x.data[
+                  c * voxels + i * strides[axes[0].axis]! + j * strides[axes[1].axis]! + k * strides[axes[2].axis]!
+                ]!;
 };

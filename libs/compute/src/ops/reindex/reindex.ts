@@ -42,20 +42,71 @@ export const reindex = defineOp<{ x: Tensor }, ReindexOptions>({
   shape: ({ x }, { axes, boundary }) => {
     const space = expectVolume('reindex', 'x', x, 'f32', 'i32', 'u8');
     if (new Set(axes.map((map) => map.axis)).size !== 3)
-      throw new ShapeError(`reindex: each input axis is used once, came [${axes.map((map) => map.axis).join(', ')}].`, { axes });
+      throw new ShapeError(`reindex: each input axis is used once, came [${axes.map((map) => map.axis).join(', ')}].`, {
+        axes,
+      });
     for (const map of axes) {
       if (!(Number.isInteger(map.size) && map.size > 0 && Number.isInteger(map.start) && Number.isInteger(map.step)))
-        throw new ShapeError(`reindex: size, start and step are whole numbers, size positive; came ${JSON.stringify(map)}.`, { map });
+        throw new ShapeError(
+          `reindex: size, start and step are whole numbers, size positive; came ${JSON.stringify(map)}.`,
+          { map },
+        );
       axisTable(map, space[map.axis], boundary);
     }
     return { shape: [x.shape[0]!, ...axes.map((map) => map.size)], dtype: x.dtype };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'permute and flip', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { axes: [{ axis: 2, size: 5, rule: 'move', start: 4, step: -1 }, { axis: 0, size: 3, rule: 'move', start: 0, step: 1 }, { axis: 1, size: 4, rule: 'move', start: 0, step: 1 }] }, gradient: false },
-    { name: 'crop and pad', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' } }, options: { fill: -1, axes: [{ axis: 0, size: 3, rule: 'move', start: 1, step: 1 }, { axis: 1, size: 9, rule: 'move', start: -2, step: 1 }, { axis: 2, size: 12, rule: 'move', start: -3, step: 1 }] }, gradient: false },
-    { name: 'reflect', inputs: { x: { shape: [1, 3, 4, 5], dtype: 'u8' } }, options: { boundary: 'reflect', axes: [{ axis: 0, size: 9, rule: 'move', start: -3, step: 1 }, { axis: 1, size: 4, rule: 'move', start: 0, step: 1 }, { axis: 2, size: 15, rule: 'move', start: -5, step: 1 }] }, gradient: false },
-    { name: 'nearest', inputs: { x: { shape: [1, 3, 4, 5] } }, options: { axes: [{ axis: 0, size: 7, rule: 'nearest', start: 0, step: 1 }, { axis: 1, size: 2, rule: 'nearest', start: 0, step: 1 }, { axis: 2, size: 5, rule: 'floor', start: 0, step: 1 }] }, gradient: false },
+    {
+      name: 'permute and flip',
+      inputs: { x: { shape: [2, 3, 4, 5] } },
+      options: {
+        axes: [
+          { axis: 2, size: 5, rule: 'move', start: 4, step: -1 },
+          { axis: 0, size: 3, rule: 'move', start: 0, step: 1 },
+          { axis: 1, size: 4, rule: 'move', start: 0, step: 1 },
+        ],
+      },
+      gradient: false,
+    },
+    {
+      name: 'crop and pad',
+      inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' } },
+      options: {
+        fill: -1,
+        axes: [
+          { axis: 0, size: 3, rule: 'move', start: 1, step: 1 },
+          { axis: 1, size: 9, rule: 'move', start: -2, step: 1 },
+          { axis: 2, size: 12, rule: 'move', start: -3, step: 1 },
+        ],
+      },
+      gradient: false,
+    },
+    {
+      name: 'reflect',
+      inputs: { x: { shape: [1, 3, 4, 5], dtype: 'u8' } },
+      options: {
+        boundary: 'reflect',
+        axes: [
+          { axis: 0, size: 9, rule: 'move', start: -3, step: 1 },
+          { axis: 1, size: 4, rule: 'move', start: 0, step: 1 },
+          { axis: 2, size: 15, rule: 'move', start: -5, step: 1 },
+        ],
+      },
+      gradient: false,
+    },
+    {
+      name: 'nearest',
+      inputs: { x: { shape: [1, 3, 4, 5] } },
+      options: {
+        axes: [
+          { axis: 0, size: 7, rule: 'nearest', start: 0, step: 1 },
+          { axis: 1, size: 2, rule: 'nearest', start: 0, step: 1 },
+          { axis: 2, size: 5, rule: 'floor', start: 0, step: 1 },
+        ],
+      },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });

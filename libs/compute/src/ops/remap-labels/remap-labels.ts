@@ -22,7 +22,16 @@ const wasm: WasmKernel<RemapLabelsOptions> = {
   lower: ({ inputs: { labels }, outputs: [y], options: { from, to, rest } }) => [
     {
       kernel: 'remap_labels',
-      args: [pointer(labels!), pointer(y!), int(labels!.shape.reduce((a, b) => a * b, 1)), int(from.length), { words: from.map(int) }, { words: to.map(int) }, int(rest === null ? 0 : 1), int(rest ?? 0)],
+      args: [
+        pointer(labels!),
+        pointer(y!),
+        int(labels!.shape.reduce((a, b) => a * b, 1)),
+        int(from.length),
+        { words: from.map(int) },
+        { words: to.map(int) },
+        int(rest === null ? 0 : 1),
+        int(rest ?? 0),
+      ],
     },
   ],
 };
@@ -32,13 +41,27 @@ export const remapLabels = defineOp<{ labels: Tensor }, RemapLabelsOptions>({
   defaults: { from: [], to: [], rest: null },
   shape: ({ labels }, { from, to }) => {
     expectVolume('remapLabels', 'labels', labels, 'i32');
-    if (from.length !== to.length) throw new ShapeError(`remapLabels: from and to are of one length, came ${from.length} and ${to.length}.`, { from, to });
+    if (from.length !== to.length)
+      throw new ShapeError(`remapLabels: from and to are of one length, came ${from.length} and ${to.length}.`, {
+        from,
+        to,
+      });
     return { shape: labels.shape, dtype: 'i32' };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'swap', inputs: { labels: { shape: [1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 4 } } }, options: { from: [1, 2], to: [2, 1] }, gradient: false },
-    { name: 'keep one', inputs: { labels: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 4 } } }, options: { from: [3], to: [7], rest: 0 }, gradient: false },
+    {
+      name: 'swap',
+      inputs: { labels: { shape: [1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 4 } } },
+      options: { from: [1, 2], to: [2, 1] },
+      gradient: false,
+    },
+    {
+      name: 'keep one',
+      inputs: { labels: { shape: [2, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 4 } } },
+      options: { from: [3], to: [7], rest: 0 },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });

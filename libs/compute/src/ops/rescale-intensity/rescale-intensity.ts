@@ -50,8 +50,22 @@ const wasm: WasmKernel<RescaleIntensityOptions> = {
   lower: ({ inputs, outputs: [y], options: { channels } }) => {
     const x = inputs['x']!;
     const mask = inputs['mask'];
-    const rows = channels.map((c) => [c.low ?? -Infinity, c.high ?? Infinity, c.subtract, c.divide, c.multiply, c.add].map(float));
-    return [{ kernel: 'rescale_intensity', args: [pointer(x), mask ? pointer(mask) : int(0), pointer(y!), int(channels.length), int(x.shape[1]! * x.shape[2]! * x.shape[3]!), { words: rows.flat() }] }];
+    const rows = channels.map((c) =>
+      [c.low ?? -Infinity, c.high ?? Infinity, c.subtract, c.divide, c.multiply, c.add].map(float),
+    );
+    return [
+      {
+        kernel: 'rescale_intensity',
+        args: [
+          pointer(x),
+          mask ? pointer(mask) : int(0),
+          pointer(y!),
+          int(channels.length),
+          int(x.shape[1]! * x.shape[2]! * x.shape[3]!),
+          { words: rows.flat() },
+        ],
+      },
+    ];
   },
 };
 
@@ -62,13 +76,31 @@ export const rescaleIntensity = defineOp<Input, RescaleIntensityOptions>({
     const space = expectVolume('rescaleIntensity', 'x', x, 'f32');
     if (mask) expectMask('rescaleIntensity', mask, space);
     if (channels.length !== x.shape[0])
-      throw new ShapeError(`rescaleIntensity: expects one entry per channel, x has ${x.shape[0]}, came ${channels.length}.`, { channels: x.shape[0], entries: channels.length });
+      throw new ShapeError(
+        `rescaleIntensity: expects one entry per channel, x has ${x.shape[0]}, came ${channels.length}.`,
+        { channels: x.shape[0], entries: channels.length },
+      );
     return { shape: x.shape, dtype: 'f32' };
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'two channels', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { channels: [{ low: -0.5, high: 1, subtract: 0.1, divide: 2, multiply: 1, add: 0 }, { low: null, high: null, subtract: 0, divide: 1, multiply: 3, add: -1 }] }, gradient: false },
-    { name: 'masked', inputs: { x: { shape: [1, 3, 4, 5] }, mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } } }, options: { channels: [{ low: null, high: null, subtract: 0.1, divide: 2, multiply: 1, add: 0 }] }, gradient: false },
+    {
+      name: 'two channels',
+      inputs: { x: { shape: [2, 3, 4, 5] } },
+      options: {
+        channels: [
+          { low: -0.5, high: 1, subtract: 0.1, divide: 2, multiply: 1, add: 0 },
+          { low: null, high: null, subtract: 0, divide: 1, multiply: 3, add: -1 },
+        ],
+      },
+      gradient: false,
+    },
+    {
+      name: 'masked',
+      inputs: { x: { shape: [1, 3, 4, 5] }, mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: { integersBelow: 2 } } },
+      options: { channels: [{ low: null, high: null, subtract: 0.1, divide: 2, multiply: 1, add: 0 }] },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });

@@ -25,7 +25,18 @@ const wasm: WasmKernel<ResizeDecideOptions> = {
     const bytes = from[0]! * from[1]! * from[2]! * 4;
     return Array.from({ length: channels }, (_, k) => [
       ...resizeCalls(work, pointer(logits!, k * bytes), scratchPointer(one), from, options),
-      { kernel: 'keep_greatest', args: [scratchPointer(one), scratchPointer(best), pointer(y!), int(voxels), int(options.regions?.[k] ?? k), int(k === 0 ? 1 : 0), int(options.regions ? 1 : 0)] },
+      {
+        kernel: 'keep_greatest',
+        args: [
+          scratchPointer(one),
+          scratchPointer(best),
+          pointer(y!),
+          int(voxels),
+          int(options.regions?.[k] ?? k),
+          int(k === 0 ? 1 : 0),
+          int(options.regions ? 1 : 0),
+        ],
+      },
     ]).flat();
   },
 };
@@ -47,9 +58,24 @@ export const resizeDecide = defineOp<{ logits: Tensor }, ResizeDecideOptions>({
     wasm,
   },
   cases: [
-    { name: 'labels', inputs: { logits: { shape: [3, 4, 6, 5] } }, options: { shape: [6, 9, 8], order: 1, separateAxis: -1, regions: null }, gradient: false },
-    { name: 'slices', inputs: { logits: { shape: [3, 4, 6, 5] } }, options: { shape: [6, 9, 8], order: 1, separateAxis: 2, regions: null }, gradient: false },
-    { name: 'regions', inputs: { logits: { shape: [2, 4, 6, 5] } }, options: { shape: [3, 5, 8], order: 1, separateAxis: 0, regions: [1, 2] }, gradient: false },
+    {
+      name: 'labels',
+      inputs: { logits: { shape: [3, 4, 6, 5] } },
+      options: { shape: [6, 9, 8], order: 1, separateAxis: -1, regions: null },
+      gradient: false,
+    },
+    {
+      name: 'slices',
+      inputs: { logits: { shape: [3, 4, 6, 5] } },
+      options: { shape: [6, 9, 8], order: 1, separateAxis: 2, regions: null },
+      gradient: false,
+    },
+    {
+      name: 'regions',
+      inputs: { logits: { shape: [2, 4, 6, 5] } },
+      options: { shape: [3, 5, 8], order: 1, separateAxis: 0, regions: [1, 2] },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });

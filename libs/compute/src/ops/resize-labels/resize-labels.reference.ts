@@ -4,7 +4,11 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { ResizeLabelsOptions } from './resize-labels.ts';
 
 /** Per output index: the lower of its two input indices (the upper is one more) and the weight of the upper. */
-export function axisWeights(n: number, m: number, nearest: boolean): { readonly low: Int32Array; readonly weight: Float64Array } {
+export function axisWeights(
+  n: number,
+  m: number,
+  nearest: boolean,
+): { readonly low: Int32Array; readonly weight: Float64Array } {
   const low = new Int32Array(m);
   const weight = new Float64Array(m);
   for (let i = 0; i < m; i++) {

@@ -24,7 +24,13 @@ const wasm: WasmKernel<ResizeLabelsOptions> = {
     return [
       {
         kernel: 'resize_labels',
-        args: [pointer(x), pointer(y!), ...x.shape.map(int), ...shape.map(int), ...tables.flatMap(({ low, weight }) => [{ words: [...low].map(int) }, doubles([...weight])])],
+        args: [
+          pointer(x),
+          pointer(y!),
+          ...x.shape.map(int),
+          ...shape.map(int),
+          ...tables.flatMap(({ low, weight }) => [{ words: [...low].map(int) }, doubles([...weight])]),
+        ],
       },
     ];
   },
@@ -39,10 +45,30 @@ export const resizeLabels = defineOp<{ x: Tensor }, ResizeLabelsOptions>({
   },
   kernels: { reference, wasm },
   cases: [
-    { name: 'up', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 4 } } }, options: { shape: [9, 8, 13] }, gradient: false },
-    { name: 'down', inputs: { x: { shape: [2, 9, 8, 13], dtype: 'i32', fill: { integersBelow: 3 } } }, options: { shape: [5, 6, 7] }, gradient: false },
-    { name: 'slices', inputs: { x: { shape: [1, 4, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } } }, options: { shape: [9, 8, 13], separateAxis: 0 }, gradient: false },
-    { name: 'one voxel', inputs: { x: { shape: [1, 1, 1, 1], dtype: 'i32' } }, options: { shape: [2, 1, 3] }, gradient: false },
+    {
+      name: 'up',
+      inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 4 } } },
+      options: { shape: [9, 8, 13] },
+      gradient: false,
+    },
+    {
+      name: 'down',
+      inputs: { x: { shape: [2, 9, 8, 13], dtype: 'i32', fill: { integersBelow: 3 } } },
+      options: { shape: [5, 6, 7] },
+      gradient: false,
+    },
+    {
+      name: 'slices',
+      inputs: { x: { shape: [1, 4, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } } },
+      options: { shape: [9, 8, 13], separateAxis: 0 },
+      gradient: false,
+    },
+    {
+      name: 'one voxel',
+      inputs: { x: { shape: [1, 1, 1, 1], dtype: 'i32' } },
+      options: { shape: [2, 1, 3] },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 0 },
 });

@@ -6,29 +6,65 @@ import type { ResizeSplineOptions } from './resize-spline.ts';
 const PADDING = 12;
 const POLE = Math.sqrt(3) - 2;
 
-export const reference: ReferenceKernel<{ x: Tensor }, ResizeSplineOptions> = ({ x }, { shape, order, separateAxis }, [y]) => {
+export const reference: ReferenceKernel<{ x: Tensor }, ResizeSplineOptions> = (
+  { x },
+  { shape, order, separateAxis },
+  [y],
+) => {
   const from = x.shape.slice(1);
   const voxels = from[0]! * from[1]! * from[2]!;
   const outVoxels = shape[0] * shape[1] * shape[2];
   for (let c = 0; c < x.shape[0]!; c++) {
     const source = Float64Array.from(x.data.subarray(c * voxels, (c + 1) * voxels));
-    y!.data.set(separateAxis < 0 ? clipTo(source, resizeAxes(source, from, shape, order, [0, 1, 2])) : resizeSlices(source, from, shape, order, separateAxis), c * outVoxels);
+    y!.data.set(
+      separateAxis < 0
+        ? clipTo(source, resizeAxes(source, from, shape, order, [0, 1, 2]))
+        : resizeSlices(source, from, shape, order, separateAxis),
+      c * outVoxels,
+    );
   }
 };
 
-function resizeSlices(source: Float64Array, from: readonly number[], shape: readonly number[], order: number, axis: number): Float64Array {
+function resizeSlices(
+  source: Float64Array,
+  from: readonly number[],
+  shape: readonly number[],
+  order: number,
+  axis: number,
+): Float64Array {
   const plane = [0, 1, 2].filter((a) => a !== axis);
   const between = from.map((n, a) => (a === axis ? n : shape[a]!));
   const result = new Float64Array(between[0]! * between[1]! * between[2]!);
   for (let k = 0; k < from[axis]!; k++) {
     const one = from.map((n, a) => (a === axis ? 1 : n));
     const slice = take(source, from, axis, k);
-    put(result, between, axis, k, clipTo(slice, resizeAxes(slice, one, between.map((n, a) => (a === axis ? 1 : n)), order, plane)));
+    put(
+      result,
+      between,
+      axis,
+      k,
+      clipTo(
+        slice,
+        resizeAxes(
+          slice,
+          one,
+          between.map((n, a) => (a === axis ? 1 : n)),
+          order,
+          plane,
+        ),
+      ),
+    );
   }
   return resizeAxes(result, between, shape, 0, [axis]);
 }
 
-function resizeAxes(source: Float64Array, from: readonly number[], to: readonly number[], order: number, axes: readonly number[]): Float64Array {
+function resizeAxes(
+  source: Float64Array,
+  from: readonly number[],
+  to: readonly number[],
+  order: number,
+  axes: readonly number[],
+): Float64Array {
   let data = source;
   const shape = [...from];
   for (const axis of axes) {
@@ -103,7 +139,8 @@ function take(data: Float64Array, shape: readonly number[], axis: number, k: num
   const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
   const outer = shape.slice(0, axis).reduce((a, b) => a * b, 1);
   const slice = new Float64Array(outer * inner);
-  for (let o = 0; o < outer; o++) slice.set(data.subarray((o * shape[axis]! + k) * inner, (o * shape[axis]! + k + 1) * inner), o * inner);
+  for (let o = 0; o < outer; o++)
+    slice.set(data.subarray((o * shape[axis]! + k) * inner, (o * shape[axis]! + k + 1) * inner), o * inner);
   return slice;
 }
 

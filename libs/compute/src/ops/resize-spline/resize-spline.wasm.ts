@@ -1,5 +1,13 @@
 /** Per channel: planes, then depth. A separate axis other than z is turned to the front and back. */
-import { int, pointer, scratchPointer, type KernelArgument, type KernelCall, type ScratchBuffer, type WasmKernel } from '../../devices/wasm/kernel.ts';
+import {
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type KernelCall,
+  type ScratchBuffer,
+  type WasmKernel,
+} from '../../devices/wasm/kernel.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { permuteCall } from '../reindex/reindex.wasm.ts';
 import type { ResizeSplineOptions } from './resize-spline.ts';
@@ -9,7 +17,9 @@ export const wasm: WasmKernel<ResizeSplineOptions> = {
     const x = inputs['x']!;
     const from = x.shape.slice(1);
     const work = resizeScratch(from, options, threads, scratch);
-    return Array.from({ length: x.shape[0]! }, (_, c) => resizeCalls(work, pointer(x, c * sizeOf(from) * 4), pointer(y!, c * sizeOf(options.shape) * 4), from, options)).flat();
+    return Array.from({ length: x.shape[0]! }, (_, c) =>
+      resizeCalls(work, pointer(x, c * sizeOf(from) * 4), pointer(y!, c * sizeOf(options.shape) * 4), from, options),
+    ).flat();
   },
 };
 
@@ -27,13 +37,21 @@ function turnOf(separateAxis: number): number[] {
   return separateAxis > 0 ? [separateAxis, ...[0, 1, 2].filter((axis) => axis !== separateAxis)] : [0, 1, 2];
 }
 
-function sizes(source: readonly number[], { shape, separateAxis }: ResizeSplineOptions): { from: number[]; to: number[]; wide: number } {
+function sizes(
+  source: readonly number[],
+  { shape, separateAxis }: ResizeSplineOptions,
+): { from: number[]; to: number[]; wide: number } {
   const turn = turnOf(separateAxis);
   const to = turn.map((axis) => shape[axis]!);
   return { from: turn.map((axis) => source[axis]!), to, wide: Math.ceil(to[2]! / 16) * 16 };
 }
 
-export function resizeScratch(source: readonly number[], options: ResizeSplineOptions, threads: number, scratch: (bytes: number) => ScratchBuffer): ResizeScratch {
+export function resizeScratch(
+  source: readonly number[],
+  options: ResizeSplineOptions,
+  threads: number,
+  scratch: (bytes: number) => ScratchBuffer,
+): ResizeScratch {
   const { from, to, wide } = sizes(source, options);
   const [nz, ny, nx] = from as [number, number, number];
   const [mz, my, mx] = to as [number, number, number];
@@ -48,7 +66,13 @@ export function resizeScratch(source: readonly number[], options: ResizeSplineOp
 }
 
 /** The calls that resize one channel of shape `source`. */
-export function resizeCalls(work: ResizeScratch, x: KernelArgument, y: KernelArgument, source: readonly number[], options: ResizeSplineOptions): KernelCall[] {
+export function resizeCalls(
+  work: ResizeScratch,
+  x: KernelArgument,
+  y: KernelArgument,
+  source: readonly number[],
+  options: ResizeSplineOptions,
+): KernelCall[] {
   const { from, to, wide } = sizes(source, options);
   const [nz, ny, nx] = from as [number, number, number];
   const [mz, my, mx] = to as [number, number, number];
@@ -59,9 +83,29 @@ export function resizeCalls(work: ResizeScratch, x: KernelArgument, y: KernelArg
   const input = work.turned ? scratchPointer(work.turned.x) : x;
   const output = work.turned ? scratchPointer(work.turned.y) : y;
   const calls: KernelCall[] = [
-    { kernel: 'resize_spline_planes', args: [input, scratchPointer(work.mid), ...memory, ...[nz, ny, nx, my, mx, wide, order, slices].map(int)] },
-    { kernel: 'resize_spline_depth', args: [scratchPointer(work.mid), output, ...memory, ...[nz, mz, my, mx, wide, slices ? 0 : order, 1 - slices].map(int)] },
+    {
+      kernel: 'resize_spline_planes',
+      args: [input, scratchPointer(work.mid), ...memory, ...[nz, ny, nx, my, mx, wide, order, slices].map(int)],
+    },
+    {
+      kernel: 'resize_spline_depth',
+      args: [
+        scratchPointer(work.mid),
+        output,
+        ...memory,
+        ...[nz, mz, my, mx, wide, slices ? 0 : order, 1 - slices].map(int),
+      ],
+    },
   ];
   if (!work.turned) return calls;
-  return [permuteCall(x, input, source, turn), ...calls, permuteCall(output, y, to, [0, 1, 2].map((axis) => turn.indexOf(axis)))];
+  return [
+    permuteCall(x, input, source, turn),
+    ...calls,
+    permuteCall(
+      output,
+      y,
+      to,
+      [0, 1, 2].map((axis) => turn.indexOf(axis)),
+    ),
+  ];
 }

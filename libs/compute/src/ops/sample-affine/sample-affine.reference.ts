@@ -5,13 +5,25 @@ import type { SampleAffineOptions } from './sample-affine.ts';
 
 type Sampler = (channel: number, position: readonly number[]) => number;
 
-export const reference: ReferenceKernel<{ x: Tensor; displacement?: Tensor | undefined }, SampleAffineOptions> = ({ x, displacement }, options, [y]) => {
+export const reference: ReferenceKernel<{ x: Tensor; displacement?: Tensor | undefined }, SampleAffineOptions> = (
+  { x, displacement },
+  options,
+  [y],
+) => {
   const { shape, matrix } = options;
-  const sample = x.dtype === 'i32' && options.interpolation === 'linear' ? labelSampler(x.shape, x.data, options) : valueSampler(x.shape, x.data, options);
+  const sample =
+    x.dtype === 'i32' && options.interpolation === 'linear'
+      ? labelSampler(x.shape, x.data, options)
+      : valueSampler(x.shape, x.data, options);
   const voxels = shape[0] * shape[1] * shape[2];
   for (let v = 0; v < voxels; v++) {
-    const o = [Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]].map((index, axis) => index + (displacement ? displacement.data[axis * voxels + v]! : 0));
-    const position = [0, 1, 2].map((row) => matrix[row * 4]! * o[0]! + matrix[row * 4 + 1]! * o[1]! + matrix[row * 4 + 3]! + matrix[row * 4 + 2]! * o[2]!);
+    const o = [Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]].map(
+      (index, axis) => index + (displacement ? displacement.data[axis * voxels + v]! : 0),
+    );
+    const position = [0, 1, 2].map(
+      (row) =>
+        matrix[row * 4]! * o[0]! + matrix[row * 4 + 1]! * o[1]! + matrix[row * 4 + 3]! + matrix[row * 4 + 2]! * o[2]!,
+    );
     for (let c = 0; c < x.shape[0]!; c++) y!.data[c * voxels + v] = sample(c, position);
   }
 };
@@ -34,17 +46,26 @@ function eachNeighbor(position: readonly number[], visit: (index: readonly numbe
     for (const dy of [0, 1])
       for (const dx of [0, 1]) {
         const d = [dz, dy, dx];
-        visit(low.map((k, axis) => k + d[axis]!), d.reduce((weight, one, axis) => weight * (one ? upper[axis]! : 1 - upper[axis]!), 1));
+        visit(
+          low.map((k, axis) => k + d[axis]!),
+          d.reduce((weight, one, axis) => weight * (one ? upper[axis]! : 1 - upper[axis]!), 1),
+        );
       }
 }
 
-function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { interpolation, padding, fill }: SampleAffineOptions): Sampler {
+function valueSampler(
+  [, nz, ny, nx]: readonly number[],
+  data: ArrayLike<number>,
+  { interpolation, padding, fill }: SampleAffineOptions,
+): Sampler {
   const space = [nz!, ny!, nx!];
   return (c, position) => {
     const p = place(position, space, padding);
     if (p.some(Number.isNaN)) return fill;
     const at = (index: readonly number[]): number =>
-      index.some((k, axis) => !(k >= 0 && k < space[axis]!)) ? fill : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
+      index.some((k, axis) => !(k >= 0 && k < space[axis]!))
+        ? fill
+        : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
     if (interpolation === 'nearest') return at(p.map(roundUp));
     if (interpolation === 'cubic') return cubic(p, space, padding === 'zeros', fill, at);
     let sum = 0;
@@ -54,25 +75,44 @@ function valueSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>
 }
 
 /** Four taps per axis. Beyond the outermost centers: `fill` with zeros; coefficients outside are those of the edge. */
-function cubic(p: readonly number[], space: readonly number[], zeros: boolean, fill: number, at: (index: readonly number[]) => number): number {
+function cubic(
+  p: readonly number[],
+  space: readonly number[],
+  zeros: boolean,
+  fill: number,
+  at: (index: readonly number[]) => number,
+): number {
   if (zeros && p.some((k, axis) => !(k >= 0 && k <= space[axis]! - 1))) return fill;
   const taps = p.map((k, axis) => {
     const n = space[axis]!;
     const low = Math.floor(k);
     const u = k - low;
     const v = 1 - u;
-    const weights = n === 1 ? [0, 1, 0, 0] : [(v * v * v) / 6, (4 - 6 * u * u + 3 * u * u * u) / 6, (4 - 6 * v * v + 3 * v * v * v) / 6, (u * u * u) / 6];
+    const weights =
+      n === 1
+        ? [0, 1, 0, 0]
+        : [(v * v * v) / 6, (4 - 6 * u * u + 3 * u * u * u) / 6, (4 - 6 * v * v + 3 * v * v * v) / 6, (u * u * u) / 6];
     return weights.map((weight, j) => ({ weight, index: Math.min(n - 1, Math.max(0, low - 1 + j)) }));
   });
   let sum = 0;
-  for (const a of taps[0]!) for (const b of taps[1]!) for (const c of taps[2]!) sum += a.weight * b.weight * c.weight * at([a.index, b.index, c.index]);
+  for (const a of taps[0]!)
+    for (const b of taps[1]!)
+      for (const c of taps[2]!) sum += a.weight * b.weight * c.weight * at([a.index, b.index, c.index]);
   return sum;
 }
 
-function labelSampler([, nz, ny, nx]: readonly number[], data: ArrayLike<number>, { padding, fill, bounds }: SampleAffineOptions): Sampler {
+function labelSampler(
+  [, nz, ny, nx]: readonly number[],
+  data: ArrayLike<number>,
+  { padding, fill, bounds }: SampleAffineOptions,
+): Sampler {
   const space = [nz!, ny!, nx!];
   return (c, position) => {
-    if (padding === 'zeros' && position.some((p, axis) => !(p >= (bounds?.[axis] ?? 0) && p <= (bounds?.[axis + 3] ?? space[axis]! - 1)))) return fill;
+    if (
+      padding === 'zeros' &&
+      position.some((p, axis) => !(p >= (bounds?.[axis] ?? 0) && p <= (bounds?.[axis + 3] ?? space[axis]! - 1)))
+    )
+      return fill;
     const settled = place(position, space, padding === 'zeros' ? 'border' : padding);
     if (settled.some(Number.isNaN)) return fill;
     const weights = new Map<number, number>();

@@ -31,7 +31,11 @@ const INTERPOLATIONS = ['nearest', 'linear', 'cubic'] as const;
 const PADDINGS = ['zeros', 'border', 'reflect', 'halfVoxel'] as const;
 
 const wasm: WasmKernel<SampleAffineOptions> = {
-  lower: ({ inputs: { x, displacement }, outputs: [y], options: { shape, matrix, interpolation, padding, fill, bounds } }) => [
+  lower: ({
+    inputs: { x, displacement },
+    outputs: [y],
+    options: { shape, matrix, interpolation, padding, fill, bounds },
+  }) => [
     {
       kernel: x!.dtype === 'f32' ? 'sample_affine_f32' : 'sample_affine_i32',
       args: [
@@ -51,37 +55,104 @@ const wasm: WasmKernel<SampleAffineOptions> = {
 };
 
 const turned = [0.9, 0.3, -0.1, 0.2, -0.2, 1.1, 0.4, -0.7, 0.1, -0.3, 0.8, 1.3];
-const options = (more: Partial<SampleAffineOptions>): Partial<SampleAffineOptions> => ({ shape: [6, 7, 9], matrix: turned, ...more });
+const options = (more: Partial<SampleAffineOptions>): Partial<SampleAffineOptions> => ({
+  shape: [6, 7, 9],
+  matrix: turned,
+  ...more,
+});
 
 export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefined }, SampleAffineOptions>({
   name: 'sampleAffine',
-  defaults: { shape: [1, 1, 1], matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0], interpolation: 'linear', padding: 'zeros', fill: 0, bounds: null },
+  defaults: {
+    shape: [1, 1, 1],
+    matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
+    interpolation: 'linear',
+    padding: 'zeros',
+    fill: 0,
+    bounds: null,
+  },
   shape: ({ x, displacement }, { shape, matrix, interpolation, padding }) => {
     expectVolume('sampleAffine', 'x', x, 'f32', 'i32');
     const space = expectSpace('sampleAffine', 'shape', shape);
     if (matrix.length !== 12 || !matrix.every(Number.isFinite))
-      throw new ShapeError(`sampleAffine: matrix is twelve finite numbers, row-major 3x4, came [${matrix.join(', ')}].`, { matrix });
-    if (!PADDINGS.includes(padding) || !INTERPOLATIONS.includes(interpolation) || (interpolation === 'cubic' && x.dtype !== 'f32'))
-      throw new ShapeError(`sampleAffine: interpolation is nearest, linear or (f32 only) cubic, and padding ${PADDINGS.join(', ')}; came ${interpolation} and ${padding} for ${x.dtype}.`, { interpolation, padding });
+      throw new ShapeError(
+        `sampleAffine: matrix is twelve finite numbers, row-major 3x4, came [${matrix.join(', ')}].`,
+        { matrix },
+      );
+    if (
+      !PADDINGS.includes(padding) ||
+      !INTERPOLATIONS.includes(interpolation) ||
+      (interpolation === 'cubic' && x.dtype !== 'f32')
+    )
+      throw new ShapeError(
+        `sampleAffine: interpolation is nearest, linear or (f32 only) cubic, and padding ${PADDINGS.join(', ')}; came ${interpolation} and ${padding} for ${x.dtype}.`,
+        { interpolation, padding },
+      );
     if (displacement) {
       const field = expectVolume('sampleAffine', 'displacement', displacement, 'f32');
       if (displacement.shape[0] !== 3 || field.some((n, axis) => n !== space[axis]))
-        throw new ShapeError(`sampleAffine: displacement is [3, ${space.join(', ')}], came [${displacement.shape.join(', ')}].`, { shape: displacement.shape });
+        throw new ShapeError(
+          `sampleAffine: displacement is [3, ${space.join(', ')}], came [${displacement.shape.join(', ')}].`,
+          { shape: displacement.shape },
+        );
     }
     return { shape: [x.shape[0]!, ...space], dtype: x.dtype };
   },
   kernels: { reference, wasm },
   cases: [
     ...PADDINGS.flatMap((padding) => [
-      { name: `linear, ${padding}`, inputs: { x: { shape: [2, 5, 6, 7] }, displacement: undefined }, options: options({ padding }), gradient: false },
-      { name: `nearest, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined }, options: options({ padding, interpolation: 'nearest' as const }), gradient: false },
-      { name: `labels, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32' as const, fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ padding, fill: -1 }), gradient: false },
+      {
+        name: `linear, ${padding}`,
+        inputs: { x: { shape: [2, 5, 6, 7] }, displacement: undefined },
+        options: options({ padding }),
+        gradient: false,
+      },
+      {
+        name: `nearest, ${padding}`,
+        inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined },
+        options: options({ padding, interpolation: 'nearest' as const }),
+        gradient: false,
+      },
+      {
+        name: `labels, ${padding}`,
+        inputs: {
+          x: { shape: [1, 5, 6, 7], dtype: 'i32' as const, fill: { integersBelow: 3 } },
+          displacement: undefined,
+        },
+        options: options({ padding, fill: -1 }),
+        gradient: false,
+      },
     ]),
-    ...(['zeros', 'border'] as const).map((padding) => ({ name: `cubic, ${padding}`, inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined }, options: options({ padding, interpolation: 'cubic' as const }), gradient: false })),
-    { name: 'nearest labels', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ interpolation: 'nearest', fill: -1 }), gradient: false },
-    { name: 'labels within bounds', inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined }, options: options({ fill: -1, bounds: [-0.3, 0.2, 0.1, 4.3, 4.8, 6.1] }), gradient: false },
-    { name: 'displaced', inputs: { x: { shape: [1, 5, 6, 7] }, displacement: { shape: [3, 6, 7, 9] } }, options: options({ fill: 0.5 }), gradient: false },
-    { name: 'one slice', inputs: { x: { shape: [2, 1, 6, 7] }, displacement: undefined }, options: options({ shape: [1, 5, 5], matrix: [1, 0, 0, 0, 0, 0.8, 0.3, 0, 0, -0.3, 0.8, 1] }), gradient: false },
+    ...(['zeros', 'border'] as const).map((padding) => ({
+      name: `cubic, ${padding}`,
+      inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined },
+      options: options({ padding, interpolation: 'cubic' as const }),
+      gradient: false,
+    })),
+    {
+      name: 'nearest labels',
+      inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined },
+      options: options({ interpolation: 'nearest', fill: -1 }),
+      gradient: false,
+    },
+    {
+      name: 'labels within bounds',
+      inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined },
+      options: options({ fill: -1, bounds: [-0.3, 0.2, 0.1, 4.3, 4.8, 6.1] }),
+      gradient: false,
+    },
+    {
+      name: 'displaced',
+      inputs: { x: { shape: [1, 5, 6, 7] }, displacement: { shape: [3, 6, 7, 9] } },
+      options: options({ fill: 0.5 }),
+      gradient: false,
+    },
+    {
+      name: 'one slice',
+      inputs: { x: { shape: [2, 1, 6, 7] }, displacement: undefined },
+      options: options({ shape: [1, 5, 5], matrix: [1, 0, 0, 0, 0, 0.8, 0.3, 0, 0, -0.3, 0.8, 1] }),
+      gradient: false,
+    },
   ],
   tolerance: { f32: 2e-6 },
 });

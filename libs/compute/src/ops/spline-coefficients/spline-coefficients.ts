@@ -44,7 +44,9 @@ const wasm: WasmKernel<object> = {
       ...[3, 2, 1].flatMap((axis) => {
         const n = x!.shape[axis]!;
         const inner = x!.shape.slice(axis + 1).reduce((a, b) => a * b, 1);
-        return n === 1 ? [] : [{ kernel: 'spline_coefficients', args: [pointer(y!), int(total / (n * inner)), int(n), int(inner)] }];
+        return n === 1
+          ? []
+          : [{ kernel: 'spline_coefficients', args: [pointer(y!), int(total / (n * inner)), int(n), int(inner)] }];
       }),
     ];
   },

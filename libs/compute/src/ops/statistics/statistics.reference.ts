@@ -2,7 +2,11 @@
 import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
-export const reference: ReferenceKernel<{ x: Tensor; mask?: Tensor | undefined }, object> = ({ x, mask }, _options, [y]) => {
+export const reference: ReferenceKernel<{ x: Tensor; mask?: Tensor | undefined }, object> = (
+  { x, mask },
+  _options,
+  [y],
+) => {
   const voxels = x.shape[1]! * x.shape[2]! * x.shape[3]!;
   for (let c = 0; c < x.shape[0]!; c++) {
     const values: number[] = [];

@@ -5,7 +5,15 @@
  * Shape: x f32 [C, z, y, x], mask u8 [1, z, y, x] -> f32 [C, 6].
  */
 import { defineOp } from '../../op/op.ts';
-import { int, pointer, scratchPointer, type KernelArgument, type KernelCall, type ScratchBuffer, type WasmKernel } from '../../devices/wasm/kernel.ts';
+import {
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type KernelCall,
+  type ScratchBuffer,
+  type WasmKernel,
+} from '../../devices/wasm/kernel.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
 import { reference } from './statistics.reference.ts';
@@ -17,7 +25,14 @@ export const STATISTICS = ['count', 'minimum', 'maximum', 'mean', 'deviation', '
 const BLOCK = 65536;
 
 /** The calls that fill `table` (f32 [C][6]) for x; also for operations that need statistics on their way. */
-export function statisticsCalls(x: KernelArgument, table: KernelArgument, channels: number, voxels: number, scratch: (bytes: number) => ScratchBuffer, mask: KernelArgument = int(0)): KernelCall[] {
+export function statisticsCalls(
+  x: KernelArgument,
+  table: KernelArgument,
+  channels: number,
+  voxels: number,
+  scratch: (bytes: number) => ScratchBuffer,
+  mask: KernelArgument = int(0),
+): KernelCall[] {
   const sums = scratchPointer(scratch(channels * Math.ceil(voxels / BLOCK) * 40));
   const sizes = [channels, voxels, BLOCK].map(int);
   return [
@@ -28,7 +43,14 @@ export function statisticsCalls(x: KernelArgument, table: KernelArgument, channe
 
 const wasm: WasmKernel<object> = {
   lower: ({ inputs: { x, mask }, outputs: [y], scratch }) =>
-    statisticsCalls(pointer(x!), pointer(y!), x!.shape[0]!, x!.shape[1]! * x!.shape[2]! * x!.shape[3]!, scratch, mask && pointer(mask)),
+    statisticsCalls(
+      pointer(x!),
+      pointer(y!),
+      x!.shape[0]!,
+      x!.shape[1]! * x!.shape[2]! * x!.shape[3]!,
+      scratch,
+      mask && pointer(mask),
+    ),
 };
 
 export const statistics = defineOp<{ x: Tensor; mask?: Tensor | undefined }>({
@@ -42,7 +64,11 @@ export const statistics = defineOp<{ x: Tensor; mask?: Tensor | undefined }>({
   kernels: { reference, wasm },
   cases: [
     { name: 'two channels', inputs: { x: { shape: [2, 5, 6, 7] } }, gradient: false },
-    { name: 'masked', inputs: { x: { shape: [2, 5, 6, 7] }, mask: { shape: [1, 5, 6, 7], dtype: 'u8', fill: { integersBelow: 2 } } }, gradient: false },
+    {
+      name: 'masked',
+      inputs: { x: { shape: [2, 5, 6, 7] }, mask: { shape: [1, 5, 6, 7], dtype: 'u8', fill: { integersBelow: 2 } } },
+      gradient: false,
+    },
     { name: 'several blocks', inputs: { x: { shape: [1, 45, 45, 45] } }, gradient: false },
     { name: 'one voxel', inputs: { x: { shape: [1, 1, 1, 1] } }, gradient: false },
   ],

@@ -5,7 +5,14 @@ import { alignedGrid, type PerAxis, type Volume } from '@voxelwise/volume';
 import { distance, golden } from '../../../fixtures/golden.ts';
 import type { Scene } from '../../contract/transform.ts';
 import { nnunetAugmentation, type Cut } from './augmentation.ts';
-import { blurApplication, blurTaps, contrastApplication, gammaApplication, lowResolutionApplication, maskOutsideApplication } from './intensity.ts';
+import {
+  blurApplication,
+  blurTaps,
+  contrastApplication,
+  gammaApplication,
+  lowResolutionApplication,
+  maskOutsideApplication,
+} from './intensity.ts';
 import { mirrorApplication } from './mirror.ts';
 import { nnunetSpatialApplication, rotationMatrix } from './spatial.ts';
 import { deepSupervisionScales, deepSupervisionTargets } from './targets.ts';
@@ -35,16 +42,28 @@ beforeAll(async () => {
 });
 afterAll(() => devices['wasm']?.dispose());
 
-const space = (shape: readonly number[]): PerAxis => (shape.length === 3 ? [1, shape[1]!, shape[2]!] : [shape[1]!, shape[2]!, shape[3]!]);
+const space = (shape: readonly number[]): PerAxis =>
+  shape.length === 3 ? [1, shape[1]!, shape[2]!] : [shape[1]!, shape[2]!, shape[3]!];
 
 function volume(name: string, kind: 'intensity' | 'labels', device: Device): Volume<Tensor> {
   const { shape, data } = goldens.array(name);
   const grid = alignedGrid(space(shape));
   const channels = Array.from({ length: shape[0]! }, (_, c) => String(c));
-  return { grid, kind, channels, voxels: tensor(device, kind === 'labels' ? Int32Array.from(data) : Float32Array.from(data), [shape[0]!, ...grid.shape]) };
+  return {
+    grid,
+    kind,
+    channels,
+    voxels: tensor(device, kind === 'labels' ? Int32Array.from(data) : Float32Array.from(data), [
+      shape[0]!,
+      ...grid.shape,
+    ]),
+  };
 }
 
-const scene = (name: string, device: Device): Scene => ({ id: name, images: volume(`${name}_in`, 'intensity', device) });
+const scene = (name: string, device: Device): Scene => ({
+  id: name,
+  images: volume(`${name}_in`, 'intensity', device),
+});
 
 for (const kind of ['reference', 'wasm']) {
   describe(`nnU-Net augmentation on ${kind}`, () => {
@@ -58,10 +77,16 @@ for (const kind of ['reference', 'wasm']) {
         expect(distance(rotated, row.affine!.flat())).toBeLessThan(1e-6);
       }
       const moved = nnunetSpatialApplication.apply(
-        { id: name, images: volume(`${name}_image_in`, 'intensity', device), labels: volume(`${name}_seg_in`, 'labels', device) },
+        {
+          id: name,
+          images: volume(`${name}_image_in`, 'intensity', device),
+          labels: volume(`${name}_seg_in`, 'labels', device),
+        },
         { patch: (flat ? [1, ...row.patch_size] : row.patch_size) as unknown as PerAxis, rotation },
       );
-      expect(distance(await moved.images.voxels.read(), goldens.array(`${name}_image_out`).data)).toBeLessThanOrEqual(1e-4);
+      expect(distance(await moved.images.voxels.read(), goldens.array(`${name}_image_out`).data)).toBeLessThanOrEqual(
+        1e-4,
+      );
       const expected = goldens.array(`${name}_seg_out`).data;
       const labels = await moved.labels!.voxels.read();
       expect(labels.filter((label, v) => label !== expected[v]).length).toBeLessThanOrEqual(0.001 * labels.length);
@@ -80,12 +105,18 @@ for (const kind of ['reference', 'wasm']) {
     });
 
     it.each(rows('gamma').map((row) => [row.name, row] as const))('%s', async (name, row) => {
-      const result = gammaApplication.apply(scene(name, devices[kind]!), { exponents: [row.gamma], invert: row.invert });
+      const result = gammaApplication.apply(scene(name, devices[kind]!), {
+        exponents: [row.gamma],
+        invert: row.invert,
+      });
       expect(distance(await result.images.voxels.read(), goldens.array(`${name}_out`).data)).toBeLessThanOrEqual(1e-4);
     });
 
     it.each(rows('lowres').map((row) => [row.name, row] as const))('%s', async (name, row) => {
-      const result = lowResolutionApplication.apply(scene(name, devices[kind]!), { zooms: [row.scale], keep: row.ignore_axes ?? [] });
+      const result = lowResolutionApplication.apply(scene(name, devices[kind]!), {
+        zooms: [row.scale],
+        keep: row.ignore_axes ?? [],
+      });
       expect(distance(await result.images.voxels.read(), goldens.array(`${name}_out`).data)).toBeLessThanOrEqual(1e-5);
     });
 
@@ -101,7 +132,14 @@ for (const kind of ['reference', 'wasm']) {
 
     it('masks the image', async () => {
       const [row] = rows('mask_image');
-      const result = maskOutsideApplication.apply({ id: 'm', images: volume('mask_image_image_in', 'intensity', devices[kind]!), labels: volume('mask_image_seg', 'labels', devices[kind]!) }, { channels: row!.apply_to_channels });
+      const result = maskOutsideApplication.apply(
+        {
+          id: 'm',
+          images: volume('mask_image_image_in', 'intensity', devices[kind]!),
+          labels: volume('mask_image_seg', 'labels', devices[kind]!),
+        },
+        { channels: row!.apply_to_channels },
+      );
       expect(distance(await result.images.voxels.read(), goldens.array('mask_image_image_out').data)).toBe(0);
     });
 
@@ -120,7 +158,11 @@ describe('chance', () => {
   const cutOf = (shape: PerAxis, channels: number): Cut => {
     const rng = new Philox(5);
     const voxels = shape[0] * shape[1] * shape[2];
-    return { shape, image: Float32Array.from({ length: channels * voxels }, () => rng.normal()), labels: Int16Array.from({ length: voxels }, (_, v) => (v % 97 < 30 ? 1 : v % 97 < 33 ? -1 : 0)) };
+    return {
+      shape,
+      image: Float32Array.from({ length: channels * voxels }, () => rng.normal()),
+      labels: Int16Array.from({ length: voxels }, (_, v) => (v % 97 < 30 ? 1 : v % 97 < 33 ? -1 : 0)),
+    };
   };
 
   it.each([
@@ -135,12 +177,18 @@ describe('chance', () => {
     for (let k = 0; k < 12; k++) {
       const record = await wasm.sample(2, new Philox(k));
       const again = JSON.parse(JSON.stringify(record)) as typeof record;
-      const [first, second, plain] = [await wasm.apply(cut, new Philox(k)), await wasm.replay(cut, again), await reference.replay(cut, record)];
+      const [first, second, plain] = [
+        await wasm.apply(cut, new Philox(k)),
+        await wasm.replay(cut, again),
+        await reference.replay(cut, record),
+      ];
       expect(second).toEqual(first);
       expect(first.shape).toEqual(settings.patch);
       expect(first.labels.includes(-1)).toBe(false);
       expect(distance(plain.image, first.image)).toBeLessThan(1e-4);
-      expect(plain.labels.filter((label, v) => label !== first.labels[v]).length).toBeLessThanOrEqual(0.002 * first.labels.length);
+      expect(plain.labels.filter((label, v) => label !== first.labels[v]).length).toBeLessThanOrEqual(
+        0.002 * first.labels.length,
+      );
       if (k > 0 && distance(first.image, (await wasm.apply(cut, new Philox(k - 1))).image) > 0) different++;
     }
     expect(different).toBeGreaterThan(8);
@@ -151,14 +199,39 @@ describe('chance', () => {
     const settings = { patch: [12, 16, 14], rotation: [0.5, 0.5, 0.5], mirrorAxes: [] } as const;
     const augmentation = nnunetAugmentation(settings, devices['wasm']!);
     const rotation = rotationMatrix([0.3, -0.2, 0.4], 1.2, false);
-    const record = { spatial: { patch: settings.patch, rotation }, rest: [null, null, null, null, null, null, null, {}] };
+    const record = {
+      spatial: { patch: settings.patch, rotation },
+      rest: [null, null, null, null, null, null, null, {}],
+    };
     const patch = await augmentation.replay(cut, record);
     const grid = alignedGrid(cut.shape);
-    const whole = nnunetSpatialApplication.apply({ id: '', images: { grid, kind: 'intensity', channels: ['0'], voxels: tensor(devices['wasm']!, cut.image, [1, ...cut.shape]) } }, { patch: settings.patch, rotation });
+    const whole = nnunetSpatialApplication.apply(
+      {
+        id: '',
+        images: {
+          grid,
+          kind: 'intensity',
+          channels: ['0'],
+          voxels: tensor(devices['wasm']!, cut.image, [1, ...cut.shape]),
+        },
+      },
+      { patch: settings.patch, rotation },
+    );
     expect(distance(await whole.images.voxels.read(), patch.image)).toBeLessThan(1e-5);
   });
 
   it('gives the sizes of deep supervision', () => {
-    expect(deepSupervisionScales([[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2]])).toEqual([[1, 1, 1], [1, 0.5, 0.5], [0.5, 0.25, 0.25]]);
+    expect(
+      deepSupervisionScales([
+        [1, 1, 1],
+        [1, 2, 2],
+        [2, 2, 2],
+        [2, 2, 2],
+      ]),
+    ).toEqual([
+      [1, 1, 1],
+      [1, 0.5, 0.5],
+      [0.5, 0.25, 0.25],
+    ]);
   });
 });

@@ -7,9 +7,25 @@ import { alignedGrid, type PerAxis } from '@voxelwise/volume';
 import type { Scene, Transform } from '../../contract/transform.ts';
 import { withProbability, type Maybe } from '../../compose/with-probability.ts';
 import { TransformError } from '../../errors.ts';
-import { nnunetBlur, nnunetBrightness, nnunetContrast, nnunetGamma, nnunetLowResolution, nnunetMask, nnunetNoise, nnunetOutsideToBackground } from './intensity.ts';
+import {
+  nnunetBlur,
+  nnunetBrightness,
+  nnunetContrast,
+  nnunetGamma,
+  nnunetLowResolution,
+  nnunetMask,
+  nnunetNoise,
+  nnunetOutsideToBackground,
+} from './intensity.ts';
 import { mirror } from './mirror.ts';
-import { aboutCenters, cropStart, nnunetSpatial, nnunetSpatialApplication, type NnunetSpatialParameters, type NnunetSpatialSettings } from './spatial.ts';
+import {
+  aboutCenters,
+  cropStart,
+  nnunetSpatial,
+  nnunetSpatialApplication,
+  type NnunetSpatialParameters,
+  type NnunetSpatialSettings,
+} from './spatial.ts';
 
 export interface NnunetAugmentationSettings extends NnunetSpatialSettings {
   /** Array axes that may be mirrored. */
@@ -26,8 +42,13 @@ export interface Cut {
 }
 
 /** The steps after the spatial one, in order. */
-export function nnunetIntensityAugmentation({ dummy2d = false, mirrorAxes, maskChannels = [] }: Pick<NnunetAugmentationSettings, 'dummy2d' | 'mirrorAxes' | 'maskChannels'>): readonly Transform<unknown>[] {
-  const sometimes = <P>(p: number, transform: Transform<P>): Transform<unknown> => withProbability(p, transform) as Transform<Maybe<P>> as Transform<unknown>;
+export function nnunetIntensityAugmentation({
+  dummy2d = false,
+  mirrorAxes,
+  maskChannels = [],
+}: Pick<NnunetAugmentationSettings, 'dummy2d' | 'mirrorAxes' | 'maskChannels'>): readonly Transform<unknown>[] {
+  const sometimes = <P>(p: number, transform: Transform<P>): Transform<unknown> =>
+    withProbability(p, transform) as Transform<Maybe<P>> as Transform<unknown>;
   return [
     sometimes(0.1, nnunetNoise()),
     sometimes(0.2, nnunetBlur()),
@@ -59,7 +80,10 @@ export interface NnunetAugmentation {
 /** On a WASM device of one thread everything happens on the calling thread, as one program per patch. */
 export function nnunetAugmentation(settings: NnunetAugmentationSettings, device: Device): NnunetAugmentation {
   const { patch } = settings;
-  if (!patch.every((n) => Number.isInteger(n) && n > 0)) throw new TransformError(`nnunetAugmentation: patch is three positive whole numbers, came [${patch.join(', ')}].`, { patch });
+  if (!patch.every((n) => Number.isInteger(n) && n > 0))
+    throw new TransformError(`nnunetAugmentation: patch is three positive whole numbers, came [${patch.join(', ')}].`, {
+      patch,
+    });
   const spatial = nnunetSpatial(settings);
   const rest = nnunetIntensityAugmentation(settings);
   const sample = async (channels: number, rng: Rng): Promise<AugmentationRecord> => {
@@ -90,7 +114,11 @@ export function nnunetAugmentation(settings: NnunetAugmentationSettings, device:
     scene.labels!.voxels.dispose();
     return { shape: patch, image, labels: Int16Array.from(labelsRead) };
   };
-  return { sample, replay, apply: async (cut, rng) => replay(cut, await sample(cut.image.length / voxelsOf(cut.shape), rng)) };
+  return {
+    sample,
+    replay,
+    apply: async (cut, rng) => replay(cut, await sample(cut.image.length / voxelsOf(cut.shape), rng)),
+  };
 }
 
 const voxelsOf = (shape: PerAxis): number => shape[0] * shape[1] * shape[2];
@@ -104,7 +132,9 @@ interface Needed {
 /** The part of the cut that the spatial step reads, and the step as seen from there. */
 function needed(shape: PerAxis, spatial: NnunetSpatialParameters): Needed {
   const { patch, rotation } = spatial;
-  const box = rotation ? boxOf(aboutCenters(rotation, shape, patch), patch) : cropStart(shape, patch).map((s, axis) => [s, s + patch[axis]!] as const);
+  const box = rotation
+    ? boxOf(aboutCenters(rotation, shape, patch), patch)
+    : cropStart(shape, patch).map((s, axis) => [s, s + patch[axis]!] as const);
   const start = shape.map((n, axis) => Math.min(n - 1, Math.max(0, box[axis]![0]))) as unknown as PerAxis;
   const end = shape.map((n, axis) => Math.min(n, Math.max(start[axis]! + 1, box[axis]![1])));
   const size = end.map((e, axis) => e - start[axis]!) as unknown as PerAxis;
@@ -126,14 +156,25 @@ function boxOf(matrix: readonly number[], patch: PerAxis): (readonly [number, nu
   });
 }
 
-function place(cut: Cut, spatial: NnunetSpatialParameters, device: Device): [Scene['images'], NonNullable<Scene['labels']>] {
+function place(
+  cut: Cut,
+  spatial: NnunetSpatialParameters,
+  device: Device,
+): [Scene['images'], NonNullable<Scene['labels']>] {
   const { start, shape } = needed(cut.shape, spatial);
   const voxels = voxelsOf(cut.shape);
   const channels = cut.image.length / voxels;
   const labelChannels = cut.labels.length / voxels;
   const grid = alignedGrid(shape);
   const image = copyBox(cut.image, channels, cut.shape, start, shape, new Float32Array(channels * voxelsOf(shape)));
-  const labels = copyBox(cut.labels, labelChannels, cut.shape, start, shape, new Int32Array(labelChannels * voxelsOf(shape)));
+  const labels = copyBox(
+    cut.labels,
+    labelChannels,
+    cut.shape,
+    start,
+    shape,
+    new Int32Array(labelChannels * voxelsOf(shape)),
+  );
   const names = (count: number): string[] => Array.from({ length: count }, (_, c) => String(c));
   return [
     { grid, kind: 'intensity', channels: names(channels), voxels: tensor(device, image, [channels, ...shape]) },
@@ -141,7 +182,14 @@ function place(cut: Cut, spatial: NnunetSpatialParameters, device: Device): [Sce
   ];
 }
 
-function copyBox<T extends Float32Array | Int32Array>(from: Float32Array | Int16Array, channels: number, whole: PerAxis, start: PerAxis, shape: PerAxis, to: T): T {
+function copyBox<T extends Float32Array | Int32Array>(
+  from: Float32Array | Int16Array,
+  channels: number,
+  whole: PerAxis,
+  start: PerAxis,
+  shape: PerAxis,
+  to: T,
+): T {
   let at = 0;
   for (let c = 0; c < channels; c++)
     for (let z = 0; z < shape[0]; z++)

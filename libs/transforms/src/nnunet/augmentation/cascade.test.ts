@@ -3,18 +3,36 @@ import { describe, expect, it } from 'vitest';
 import { Philox } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
 import { distance, golden } from '../../../fixtures/golden.ts';
-import { applyCascade, ballOffsets, binaryOperator, previousStageChannels, sampleCascade, type BinaryOperator } from './cascade.ts';
+import {
+  applyCascade,
+  ballOffsets,
+  binaryOperator,
+  previousStageChannels,
+  sampleCascade,
+  type BinaryOperator,
+} from './cascade.ts';
 
-const file = golden<{ name: string; radius: number; strel_sum: number; regions: (number | number[])[]; labels: number[] }[]>('nnunet-transforms');
+const file =
+  golden<{ name: string; radius: number; strel_sum: number; regions: (number | number[])[]; labels: number[] }[]>(
+    'nnunet-transforms',
+  );
 
 describe('cascade', () => {
-  it.each(file.cases.filter(({ name }) => name.startsWith('binary_')).map((row) => [row.name, row] as const))('%s', (name, row) => {
-    const offsets = ballOffsets(row.radius);
-    expect(offsets.length).toBe(row.strel_sum);
-    const { data, shape } = file.array(`${name}_in`);
-    const operator = name.split('_')[1] as BinaryOperator;
-    expect(distance(binaryOperator(Uint8Array.from(data), shape as unknown as PerAxis, operator, offsets), file.array(`${name}_out`).data)).toBe(0);
-  });
+  it.each(file.cases.filter(({ name }) => name.startsWith('binary_')).map((row) => [row.name, row] as const))(
+    '%s',
+    (name, row) => {
+      const offsets = ballOffsets(row.radius);
+      expect(offsets.length).toBe(row.strel_sum);
+      const { data, shape } = file.array(`${name}_in`);
+      const operator = name.split('_')[1] as BinaryOperator;
+      expect(
+        distance(
+          binaryOperator(Uint8Array.from(data), shape as unknown as PerAxis, operator, offsets),
+          file.array(`${name}_out`).data,
+        ),
+      ).toBe(0);
+    },
+  );
 
   it('makes channels of the previous stage', () => {
     const row = file.cases.find(({ name }) => name === 'cascade_onehot')!;
@@ -23,14 +41,19 @@ describe('cascade', () => {
     const image = file.array('cascade_onehot_image_in');
     const expected = file.array('cascade_onehot_image_out');
     expect(distance(expected.data.subarray(0, voxels), image.data)).toBe(0);
-    expect(distance(expected.data.subarray(voxels), previousStageChannels(seg.data.subarray(voxels), row.labels))).toBe(0);
+    expect(distance(expected.data.subarray(voxels), previousStageChannels(seg.data.subarray(voxels), row.labels))).toBe(
+      0,
+    );
   });
 
   it('takes what one channel gains from the others, and draws the same for the same stream', () => {
     const shape: PerAxis = [6, 6, 6];
     const input = new Float32Array(2 * 216);
     for (let v = 0; v < 216; v++) input[(v % 6 < 3 ? 0 : 1) * 216 + v] = 1;
-    const after = applyCascade(input, shape, { operations: [{ channel: 0, operator: 'dilation', radius: 1 }], removals: [] });
+    const after = applyCascade(input, shape, {
+      operations: [{ channel: 0, operator: 'dilation', radius: 1 }],
+      removals: [],
+    });
     expect(after.subarray(0, 216).reduce((a, b) => a + b)).toBe(144);
     expect(after.subarray(216).reduce((a, b) => a + b)).toBe(72);
     let happened = 0;

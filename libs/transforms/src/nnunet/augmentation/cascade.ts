@@ -14,16 +14,24 @@ export function ballOffsets(radius: number): PerAxis[] {
   const offsets: PerAxis[] = [];
   for (let z = 0; z < size; z++)
     for (let y = 0; y < size; y++)
-      for (let x = 0; x < size; x++) if (at(z) ** 2 + at(y) ** 2 + at(x) ** 2 <= radius ** 2) offsets.push([z - middle, y - middle, x - middle]);
+      for (let x = 0; x < size; x++)
+        if (at(z) ** 2 + at(y) ** 2 + at(x) ** 2 <= radius ** 2) offsets.push([z - middle, y - middle, x - middle]);
   return offsets;
 }
 
 export type BinaryOperator = 'dilation' | 'erosion' | 'closing' | 'opening';
 
 /** A mask changed by a structuring element. Outside the image: nothing for dilation, everything for erosion. */
-export function binaryOperator(mask: Uint8Array, shape: PerAxis, operator: BinaryOperator, offsets: readonly PerAxis[]): Uint8Array {
-  if (operator === 'closing') return binaryOperator(binaryOperator(mask, shape, 'dilation', offsets), shape, 'erosion', offsets);
-  if (operator === 'opening') return binaryOperator(binaryOperator(mask, shape, 'erosion', offsets), shape, 'dilation', offsets);
+export function binaryOperator(
+  mask: Uint8Array,
+  shape: PerAxis,
+  operator: BinaryOperator,
+  offsets: readonly PerAxis[],
+): Uint8Array {
+  if (operator === 'closing')
+    return binaryOperator(binaryOperator(mask, shape, 'dilation', offsets), shape, 'erosion', offsets);
+  if (operator === 'opening')
+    return binaryOperator(binaryOperator(mask, shape, 'erosion', offsets), shape, 'dilation', offsets);
   const dilate = operator === 'dilation';
   const result = new Uint8Array(mask.length);
   const [nz, ny, nx] = shape;
@@ -45,14 +53,19 @@ export function binaryOperator(mask: Uint8Array, shape: PerAxis, operator: Binar
 export function previousStageChannels(segmentation: ArrayLike<number>, labels: readonly number[]): Float32Array {
   const channels = new Float32Array(labels.length * segmentation.length);
   labels.forEach((label, c) => {
-    for (let v = 0; v < segmentation.length; v++) if (segmentation[v] === label) channels[c * segmentation.length + v] = 1;
+    for (let v = 0; v < segmentation.length; v++)
+      if (segmentation[v] === label) channels[c * segmentation.length + v] = 1;
   });
   return channels;
 }
 
 export interface CascadeRecord {
   /** In the order in which they are done: channel, operator, radius; channels not listed stay. */
-  readonly operations: readonly { readonly channel: number; readonly operator: BinaryOperator; readonly radius: number }[];
+  readonly operations: readonly {
+    readonly channel: number;
+    readonly operator: BinaryOperator;
+    readonly radius: number;
+  }[];
   /** Channels that lose a component, and which of the small ones (a share of their count). */
   readonly removals: readonly { readonly channel: number; readonly pick: number }[];
 }
@@ -84,25 +97,36 @@ export function sampleCascade(channels: number, rng: Rng): CascadeRecord {
 const LARGEST_SHARE = 0.15;
 
 /** Applies a record to [channels, z, y, x] of zeros and ones. Voxels that a channel gains are taken from the others. */
-export function applyCascade(input: Float32Array, shape: PerAxis, { operations, removals }: CascadeRecord): Float32Array {
+export function applyCascade(
+  input: Float32Array,
+  shape: PerAxis,
+  { operations, removals }: CascadeRecord,
+): Float32Array {
   const voxels = shape[0] * shape[1] * shape[2];
   const count = input.length / voxels;
-  if (!Number.isInteger(count)) throw new TransformError(`applyCascade: ${input.length} numbers are no whole number of channels of [${shape.join(', ')}].`, { length: input.length, shape });
+  if (!Number.isInteger(count))
+    throw new TransformError(
+      `applyCascade: ${input.length} numbers are no whole number of channels of [${shape.join(', ')}].`,
+      { length: input.length, shape },
+    );
   const result = input.slice();
-  const maskOf = (channel: number): Uint8Array => Uint8Array.from(result.subarray(channel * voxels, (channel + 1) * voxels));
+  const maskOf = (channel: number): Uint8Array =>
+    Uint8Array.from(result.subarray(channel * voxels, (channel + 1) * voxels));
   for (const { channel, operator, radius } of operations) {
     const before = maskOf(channel);
     const after = binaryOperator(before, shape, operator, ballOffsets(radius));
     for (let v = 0; v < voxels; v++) {
       result[channel * voxels + v] = after[v]!;
-      if (after[v] && !before[v]) for (let other = 0; other < count; other++) if (other !== channel) result[other * voxels + v] = 0;
+      if (after[v] && !before[v])
+        for (let other = 0; other < count; other++) if (other !== channel) result[other * voxels + v] = 0;
     }
   }
   for (const { channel, pick } of removals) {
     const found = connectedComponents(maskOf(channel), shape, 26);
     const small = found.sizes.flatMap((size, k) => (size < LARGEST_SHARE * voxels ? [k + 1] : []));
     const gone = small[Math.floor(pick * small.length)];
-    if (gone !== undefined) found.labels.forEach((component, v) => component === gone && (result[channel * voxels + v] = 0));
+    if (gone !== undefined)
+      found.labels.forEach((component, v) => component === gone && (result[channel * voxels + v] = 0));
   }
   return result;
 }

@@ -43,10 +43,19 @@ export function rotationMatrix(angles: PerAxis, scale: number, flat: boolean): n
 }
 
 function multiply(a: readonly number[], b: readonly number[]): number[] {
-  return Array.from({ length: 9 }, (_, k) => [0, 1, 2].reduce((sum, j) => sum + a[Math.floor(k / 3) * 3 + j]! * b[j * 3 + (k % 3)]!, 0));
+  return Array.from({ length: 9 }, (_, k) =>
+    [0, 1, 2].reduce((sum, j) => sum + a[Math.floor(k / 3) * 3 + j]! * b[j * 3 + (k % 3)]!, 0),
+  );
 }
 
-export function nnunetSpatial({ patch, rotation, dummy2d = false, rotationProbability = 0.2, scalingProbability = 0.2, scale = [0.7, 1.4] }: NnunetSpatialSettings): Transform<NnunetSpatialParameters> {
+export function nnunetSpatial({
+  patch,
+  rotation,
+  dummy2d = false,
+  rotationProbability = 0.2,
+  scalingProbability = 0.2,
+  scale = [0.7, 1.4],
+}: NnunetSpatialSettings): Transform<NnunetSpatialParameters> {
   const flat = dummy2d || patch[0] === 1;
   return {
     ...nnunetSpatialApplication,
@@ -63,7 +72,8 @@ export function nnunetSpatial({ patch, rotation, dummy2d = false, rotationProbab
 
 export const nnunetSpatialApplication = {
   name: 'nnunetSpatial',
-  apply: (scene: Scene, parameters: NnunetSpatialParameters): Scene => mapVolumes(scene, (volume) => move(volume, parameters)),
+  apply: (scene: Scene, parameters: NnunetSpatialParameters): Scene =>
+    mapVolumes(scene, (volume) => move(volume, parameters)),
 };
 
 function move(volume: Volume<Tensor>, { patch, rotation, part }: NnunetSpatialParameters): Volume<Tensor> {
@@ -73,9 +83,40 @@ function move(volume: Volume<Tensor>, { patch, rotation, part }: NnunetSpatialPa
   const start = cropStart(shape, patch).map((s, axis) => s - (part?.start[axis] ?? 0)) as unknown as PerAxis;
   if (matrix && part) part.start.forEach((s, axis) => (matrix[axis * 4 + 3]! -= s));
   const voxels = matrix
-    ? sampleAffine({ x: volume.voxels }, { shape: patch, matrix, interpolation: 'linear', padding: 'zeros', fill: outside, bounds: volume.kind === 'labels' ? labelBounds(shape, patch[0] === shape[0] && isFlat(rotation!), part?.start) : null })
-    : reindex({ x: volume.voxels }, { axes: start.map((s, axis) => ({ axis, size: patch[axis]!, rule: 'move', start: s, step: 1 })) as unknown as [AxisMap, AxisMap, AxisMap], boundary: 'constant', fill: outside });
-  return { ...volume, grid: { shape: patch, affine: affineAfter(volume.grid.affine, matrix ?? [1, 0, 0, start[0], 0, 1, 0, start[1], 0, 0, 1, start[2]]) }, voxels };
+    ? sampleAffine(
+        { x: volume.voxels },
+        {
+          shape: patch,
+          matrix,
+          interpolation: 'linear',
+          padding: 'zeros',
+          fill: outside,
+          bounds:
+            volume.kind === 'labels'
+              ? labelBounds(shape, patch[0] === shape[0] && isFlat(rotation!), part?.start)
+              : null,
+        },
+      )
+    : reindex(
+        { x: volume.voxels },
+        {
+          axes: start.map((s, axis) => ({ axis, size: patch[axis]!, rule: 'move', start: s, step: 1 })) as unknown as [
+            AxisMap,
+            AxisMap,
+            AxisMap,
+          ],
+          boundary: 'constant',
+          fill: outside,
+        },
+      );
+  return {
+    ...volume,
+    grid: {
+      shape: patch,
+      affine: affineAfter(volume.grid.affine, matrix ?? [1, 0, 0, start[0], 0, 1, 0, start[1], 0, 0, 1, start[2]]),
+    },
+    voxels,
+  };
 }
 
 /**
@@ -110,6 +151,10 @@ export function affineAfter(affine: Float64Array, matrix: readonly number[]): Fl
   const next = new Float64Array(16);
   next[15] = 1;
   for (let row = 0; row < 3; row++)
-    for (let k = 0; k < 4; k++) next[row * 4 + k] = [0, 1, 2].reduce((sum, j) => sum + affine[row * 4 + j]! * matrix[j * 4 + k]!, k === 3 ? affine[row * 4 + 3]! : 0);
+    for (let k = 0; k < 4; k++)
+      next[row * 4 + k] = [0, 1, 2].reduce(
+        (sum, j) => sum + affine[row * 4 + j]! * matrix[j * 4 + k]!,
+        k === 3 ? affine[row * 4 + 3]! : 0,
+      );
   return next;
 }
