@@ -11,5 +11,12 @@ export { oneHotLabels } from './segmentation/one-hot.ts';
 export { probabilitiesOf } from './segmentation/probabilities.ts';
 export { gaussianWeights } from './window/gaussian.ts';
 export { padding, windowStarts } from './window/placement.ts';
-export { placements, slidingSlabs, slidingWindow, subsets, type Slab, type WindowSettings } from './window/sliding-window.ts';
+export {
+  placements,
+  slidingSlabs,
+  slidingWindow,
+  subsets,
+  type Slab,
+  type WindowSettings,
+} from './window/sliding-window.ts';
 export { addWindow, cutWindow, type HostImage, type Placement, type WindowBox } from './window/voxel-box.ts';

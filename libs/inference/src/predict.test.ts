@@ -32,8 +32,16 @@ it('exports what the next stage of a cascade learns from', async () => {
   const model = await loadModel(directoryFolder(`${root}models/Hippo6_cascade_lowres`), { configuration: '3d_lowres' });
   const predictor = openPredictor(model, device);
   const image = await readVolume(`${root}inputs/hippocampus_001_0000.nii.gz`);
-  const { case: prepared } = await preprocess({ id: 'hippocampus_001', images: { ...image, kind: 'intensity' } }, preprocessSettings(model.plan), device);
-  const host = { channels: 1, shape: prepared.images.grid.shape, data: (await prepared.images.voxels.read()) as Float32Array };
+  const { case: prepared } = await preprocess(
+    { id: 'hippocampus_001', images: { ...image, kind: 'intensity' } },
+    preprocessSettings(model.plan),
+    device,
+  );
+  const host = {
+    channels: 1,
+    shape: prepared.images.grid.shape,
+    data: (await prepared.images.voxels.read()) as Float32Array,
+  };
   const golden = readNpy(`${root}Hippo6_cascade_lowres/hippocampus_001_predicted_next_stage.npy`);
   const labels = await predictor.nextStage(await predictor.logits(host), golden.shape as never);
   const same = labels.filter((label, k) => label === golden.data[k]).length;
@@ -46,17 +54,30 @@ describe.each(GOLDENS)('%s', (name) => {
   const files = readdirSync(root + name);
 
   it('gives the labels of the reference', async () => {
-    const model = await loadModel(directoryFolder(`${root}models/${name}`), { configuration: meta.configuration, folds: meta.folds });
+    const model = await loadModel(directoryFolder(`${root}models/${name}`), {
+      configuration: meta.configuration,
+      folds: meta.folds,
+    });
     const predictor = openPredictor(model, device);
     try {
       for (const { case: id } of meta.cases) {
-        const channels = await Promise.all(model.plan.channels.map((_, c) => readVolume(`${root}inputs/${id}_${String(c).padStart(4, '0')}.nii.gz`)));
+        const channels = await Promise.all(
+          model.plan.channels.map((_, c) => readVolume(`${root}inputs/${id}_${String(c).padStart(4, '0')}.nii.gz`)),
+        );
         const first = channels[0]!;
         const size = first.voxels.length;
         const voxels = new Float32Array(size * channels.length);
         channels.forEach((channel, c) => voxels.set(channel.voxels, c * size));
-        const images = { ...first, kind: 'intensity' as const, channels: model.plan.channels.map((channel) => channel.name), voxels };
-        const previous = model.plan.previousStage === undefined ? {} : { previousStage: await readVolume(`${root}Hippo6_cascade_lowres/${id}.nii.gz`) };
+        const images = {
+          ...first,
+          kind: 'intensity' as const,
+          channels: model.plan.channels.map((channel) => channel.name),
+          voxels,
+        };
+        const previous =
+          model.plan.previousStage === undefined
+            ? {}
+            : { previousStage: await readVolume(`${root}Hippo6_cascade_lowres/${id}.nii.gz`) };
         const options = { mirroring: meta.mirroring, stepSize: meta.tile_step_size, probabilities: true, ...previous };
         const { segmentation, probabilities } = await predictor.predict({ id, images }, options);
         // Deciding slab by slab is the same arithmetic.

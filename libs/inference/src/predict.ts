@@ -1,7 +1,14 @@
 /** A case in, a segmentation out. */
 import { decideLabels, tensor, type Device, type Tensor } from '@voxelwise/compute';
 import { buildNetwork, disposeWeights, loadWeights, type Module } from '@voxelwise/nets';
-import { preprocess, resampleData, restoreLogits, restoreSegmentation, restoreVoxels, type PreprocessProperties } from '@voxelwise/transforms';
+import {
+  preprocess,
+  resampleData,
+  restoreLogits,
+  restoreSegmentation,
+  restoreVoxels,
+  type PreprocessProperties,
+} from '@voxelwise/transforms';
 import { voxelCount, type Case, type PerAxis, type Volume } from '@voxelwise/volume';
 import { PredictionError } from './errors.ts';
 import { patchOf, type Model } from './model/model.ts';
@@ -23,7 +30,12 @@ export interface Predictor {
   /** Logits [K, z, y, x] of an image that is preprocessed already. */
   logits(image: HostImage, options?: Omit<PredictOptions, 'device'>): Promise<HostImage>;
   /** Logits on the preprocessed grid → the segmentation, and probabilities if asked for, on the file's grid. */
-  restore(logits: HostImage, subject: Case, properties: PreprocessProperties, options?: Pick<PredictOptions, 'probabilities'>): Promise<Prediction>;
+  restore(
+    logits: HostImage,
+    subject: Case,
+    properties: PreprocessProperties,
+    options?: Pick<PredictOptions, 'probabilities'>,
+  ): Promise<Prediction>;
   /**
    * Logits on the preprocessed grid → labels [z, y, x] on another configuration's preprocessed grid: what the next stage of a
    * cascade learns from. Source: nnU-Net v2, which resamples with both spacings those of this stage.
@@ -57,13 +69,20 @@ export function openPredictor(model: Model, device: Device): Predictor {
     model,
     async predict(subject, options = {}) {
       checkCase(subject, model, options.previousStage);
-      const staged: Case = options.previousStage ? { ...subject, labels: options.previousStage } : { id: subject.id, images: subject.images };
+      const staged: Case = options.previousStage
+        ? { ...subject, labels: options.previousStage }
+        : { id: subject.id, images: subject.images };
       const { case: prepared, properties } = await preprocess(staged, settings, device);
       const image = await hostImage(prepared, model, options.previousStage !== undefined);
       const bytes = plan.network.outputChannels * voxelCount(image.shape) * 4;
       if (bytes <= (options.maxLogitBytes ?? MOST_LOGIT_BYTES) || options.probabilities || !decidesBySlab(settings))
         return predictor.restore(await predictor.logits(image, options), subject, properties, options);
-      const labels = await decideSlabs(slidingSlabs(networks, image, windowSettings(options)), { device, properties, settings, regions });
+      const labels = await decideSlabs(slidingSlabs(networks, image, windowSettings(options)), {
+        device,
+        properties,
+        settings,
+        regions,
+      });
       const uploaded = tensor(device, labels, [1, ...properties.shapeAfterCropping]);
       const restored = restoreVoxels(uploaded, properties, 0);
       const found = (await restored.read()) as Int32Array;
@@ -79,7 +98,9 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const found = (await decided.read()) as Int32Array;
       decided.dispose();
       const segmentation = labelVolume(found, subject.images);
-      const probabilities = options.probabilities ? await probabilityVolume(uploaded, subject.images, properties, model) : undefined;
+      const probabilities = options.probabilities
+        ? await probabilityVolume(uploaded, subject.images, properties, model)
+        : undefined;
       uploaded.dispose();
       return { segmentation, ...(probabilities ? { probabilities } : {}) };
     },
@@ -87,7 +108,13 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const { spacing } = plan;
       const own = (spacing.length === 2 ? [1, ...spacing] : spacing) as unknown as PerAxis;
       const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
-      const resampled = resampleData(uploaded, shape, own, own, settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null });
+      const resampled = resampleData(
+        uploaded,
+        shape,
+        own,
+        own,
+        settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null },
+      );
       const decided = decideLabels({ logits: resampled }, { regions });
       const found = await decided.read();
       for (const made of new Set([uploaded, resampled, decided])) made.dispose();
@@ -99,12 +126,20 @@ export function openPredictor(model: Model, device: Device): Predictor {
   };
   return predictor;
 
-  async function probabilityVolume(uploaded: Tensor, images: Volume, properties: PreprocessProperties, { plan: { labels } }: Model): Promise<Volume> {
+  async function probabilityVolume(
+    uploaded: Tensor,
+    images: Volume,
+    properties: PreprocessProperties,
+    { plan: { labels } }: Model,
+  ): Promise<Volume> {
     const cropped = restoreLogits(uploaded, properties, settings);
     const numbers = probabilitiesOf((await cropped.read()) as Float32Array, cropped.shape[0]!, labels.hasRegions);
     const shared = tensor(device, numbers, cropped.shape);
     const restored = restoreVoxels(shared, properties, 0);
-    const inside = tensor(device, new Float32Array(voxelCount(properties.shapeAfterCropping)).fill(1), [1, ...properties.shapeAfterCropping]);
+    const inside = tensor(device, new Float32Array(voxelCount(properties.shapeAfterCropping)).fill(1), [
+      1,
+      ...properties.shapeAfterCropping,
+    ]);
     const box = restoreVoxels(inside, properties, 0);
     const [voxels, mask] = (await Promise.all([restored.read(), box.read()])) as [Float32Array, Float32Array];
     // Outside the box nothing was seen: that is background for certain, and no region.
@@ -130,7 +165,9 @@ async function hostImage(prepared: Case<Tensor>, { plan }: Model, staged: boolea
   const { images, labels } = prepared;
   const data = (await images.voxels.read()) as Float32Array;
   const shape = images.grid.shape;
-  const extra = staged ? oneHotLabels((await labels!.voxels.read()) as Int32Array, plan.labels.foregroundLabels) : new Float32Array(0);
+  const extra = staged
+    ? oneHotLabels((await labels!.voxels.read()) as Int32Array, plan.labels.foregroundLabels)
+    : new Float32Array(0);
   images.voxels.dispose();
   labels?.voxels.dispose();
   const voxels = voxelCount(shape);
@@ -144,11 +181,20 @@ async function hostImage(prepared: Case<Tensor>, { plan }: Model, staged: boolea
 function checkCase(subject: Case, { plan }: Model, previousStage: Volume | undefined): void {
   const came = subject.images.channels.length;
   if (came !== plan.channels.length)
-    throw new PredictionError(`predict: ${subject.id} has ${came} channel(s), the model was trained with ${plan.channels.length}: ${plan.channels.map((channel) => channel.name).join(', ')}.`, { case: subject.id, expected: plan.channels.length, came });
+    throw new PredictionError(
+      `predict: ${subject.id} has ${came} channel(s), the model was trained with ${plan.channels.length}: ${plan.channels.map((channel) => channel.name).join(', ')}.`,
+      { case: subject.id, expected: plan.channels.length, came },
+    );
   if (plan.previousStage !== undefined && previousStage === undefined)
-    throw new PredictionError(`predict: ${plan.name} refines the segmentation of ${plan.previousStage}; predict ${subject.id} with that first and pass it as previousStage.`, { case: subject.id, previousStage: plan.previousStage });
+    throw new PredictionError(
+      `predict: ${plan.name} refines the segmentation of ${plan.previousStage}; predict ${subject.id} with that first and pass it as previousStage.`,
+      { case: subject.id, previousStage: plan.previousStage },
+    );
   if (previousStage && previousStage.grid.shape.join() !== subject.images.grid.shape.join())
-    throw new PredictionError(`predict: the previous stage's segmentation of ${subject.id} has ${previousStage.grid.shape.join('×')} voxels, the image ${subject.images.grid.shape.join('×')}.`, { case: subject.id });
+    throw new PredictionError(
+      `predict: the previous stage's segmentation of ${subject.id} has ${previousStage.grid.shape.join('×')} voxels, the image ${subject.images.grid.shape.join('×')}.`,
+      { case: subject.id },
+    );
 }
 
 function labelVolume(found: Int32Array, images: Volume): Volume {

@@ -4,10 +4,22 @@ export { Parameter, parameterCount, parametersOf, type Forward, type Module, typ
 export { initialize, startingNumbers } from './module/initialize.ts';
 export { disposeWeights, loadWeights, readWeights, type NamedArray, type Weights } from './module/weights.ts';
 export { networkConfig, type Extent, type NetworkConfig } from './network-config.ts';
-export { Convolution, ConvolutionBlock, Normalization, type BlockSettings, type ConvolutionSettings } from './blocks/convolution-block.ts';
+export {
+  Convolution,
+  ConvolutionBlock,
+  Normalization,
+  type BlockSettings,
+  type ConvolutionSettings,
+} from './blocks/convolution-block.ts';
 export { ResidualBlock } from './blocks/residual-block.ts';
 export { Decoder } from './blocks/decoder.ts';
 export { buildNetwork } from './networks/catalogue.ts';
 export { PlainConvUNet } from './networks/plain-conv-unet/plain-conv-unet.ts';
 export { ResidualEncoderUNet } from './networks/residual-encoder-unet/residual-encoder-unet.ts';
-export { referenceName, stateDictEntries, stateDictFromWeights, weightsFromStateDict, type StateDictEntry } from './networks/state-dict.ts';
+export {
+  referenceName,
+  stateDictEntries,
+  stateDictFromWeights,
+  weightsFromStateDict,
+  type StateDictEntry,
+} from './networks/state-dict.ts';

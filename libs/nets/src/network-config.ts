@@ -39,16 +39,31 @@ export function networkConfig(
   const name = architecture.network_class_name.split('.').at(-1)!;
   const network = NAMES.find((known) => known === name);
   if (network === undefined)
-    throw new NetworkError(`networkConfig: no network is called ${architecture.network_class_name}; known are ${NAMES.join(', ')}.`, { network: architecture.network_class_name, known: NAMES });
+    throw new NetworkError(
+      `networkConfig: no network is called ${architecture.network_class_name}; known are ${NAMES.join(', ')}.`,
+      { network: architecture.network_class_name, known: NAMES },
+    );
   const stages = count(kwargs, 'n_stages');
-  const dimensions = String(kwargs['conv_op']).endsWith('Conv2d') ? 2 : String(kwargs['conv_op']).endsWith('Conv3d') ? 3 : undefined;
-  if (dimensions === undefined) throw new NetworkError(`networkConfig: conv_op must be Conv2d or Conv3d, came ${String(kwargs['conv_op'])}.`, { field: 'conv_op' });
+  const dimensions = String(kwargs['conv_op']).endsWith('Conv2d')
+    ? 2
+    : String(kwargs['conv_op']).endsWith('Conv3d')
+      ? 3
+      : undefined;
+  if (dimensions === undefined)
+    throw new NetworkError(`networkConfig: conv_op must be Conv2d or Conv3d, came ${String(kwargs['conv_op'])}.`, {
+      field: 'conv_op',
+    });
   requireEnding(kwargs, 'norm_op', ['InstanceNorm2d', 'InstanceNorm3d']);
   requireEnding(kwargs, 'nonlin', ['LeakyReLU']);
   if (kwargs['dropout_op'] !== null && kwargs['dropout_op'] !== undefined)
-    throw new NetworkError('networkConfig: dropout_op must be null; networks with dropout are not built here.', { field: 'dropout_op' });
+    throw new NetworkError('networkConfig: dropout_op must be null; networks with dropout are not built here.', {
+      field: 'dropout_op',
+    });
   const norm = (kwargs['norm_op_kwargs'] ?? {}) as { eps?: number; affine?: boolean };
-  if (norm.affine === false) throw new NetworkError('networkConfig: norm_op_kwargs.affine must be true, as nnU-Net plans it.', { field: 'norm_op_kwargs' });
+  if (norm.affine === false)
+    throw new NetworkError('networkConfig: norm_op_kwargs.affine must be true, as nnU-Net plans it.', {
+      field: 'norm_op_kwargs',
+    });
   const depths = network === 'PlainConvUNet' ? 'n_conv_per_stage' : 'n_blocks_per_stage';
   return {
     network,
@@ -66,7 +81,10 @@ export function networkConfig(
 
 function count(kwargs: Readonly<Record<string, unknown>>, field: string): number {
   const value = kwargs[field];
-  if (!Number.isInteger(value) || (value as number) < 2) throw new NetworkError(`networkConfig: ${field} must be a whole number from 2 on, came ${String(value)}.`, { field });
+  if (!Number.isInteger(value) || (value as number) < 2)
+    throw new NetworkError(`networkConfig: ${field} must be a whole number from 2 on, came ${String(value)}.`, {
+      field,
+    });
   return value as number;
 }
 
@@ -75,20 +93,42 @@ function numbers(kwargs: Readonly<Record<string, unknown>>, field: string, lengt
   const value = kwargs[field];
   const list = typeof value === 'number' ? new Array<number>(length).fill(value) : value;
   if (!Array.isArray(list) || list.length !== length || !list.every((n) => Number.isInteger(n) && n > 0))
-    throw new NetworkError(`networkConfig: ${field} must list ${length} positive whole numbers, one per stage, came ${JSON.stringify(value)}.`, { field, expected: length });
+    throw new NetworkError(
+      `networkConfig: ${field} must list ${length} positive whole numbers, one per stage, came ${JSON.stringify(value)}.`,
+      { field, expected: length },
+    );
   return list as number[];
 }
 
-function extents(kwargs: Readonly<Record<string, unknown>>, field: string, length: number, dimensions: number): number[][] {
+function extents(
+  kwargs: Readonly<Record<string, unknown>>,
+  field: string,
+  length: number,
+  dimensions: number,
+): number[][] {
   const value = kwargs[field];
-  const list = Array.isArray(value) ? value.map((row) => (typeof row === 'number' ? new Array<number>(dimensions).fill(row) : (row as unknown))) : value;
-  const fits = Array.isArray(list) && list.length === length && list.every((row) => Array.isArray(row) && row.length === dimensions && row.every((n) => Number.isInteger(n) && n > 0));
+  const list = Array.isArray(value)
+    ? value.map((row) => (typeof row === 'number' ? new Array<number>(dimensions).fill(row) : (row as unknown)))
+    : value;
+  const fits =
+    Array.isArray(list) &&
+    list.length === length &&
+    list.every(
+      (row) => Array.isArray(row) && row.length === dimensions && row.every((n) => Number.isInteger(n) && n > 0),
+    );
   if (!fits)
-    throw new NetworkError(`networkConfig: ${field} must list ${length} rows of ${dimensions} positive whole numbers, came ${JSON.stringify(value)}.`, { field, expected: [length, dimensions] });
+    throw new NetworkError(
+      `networkConfig: ${field} must list ${length} rows of ${dimensions} positive whole numbers, came ${JSON.stringify(value)}.`,
+      { field, expected: [length, dimensions] },
+    );
   return list as number[][];
 }
 
 function requireEnding(kwargs: Readonly<Record<string, unknown>>, field: string, known: readonly string[]): void {
   const value = String(kwargs[field]);
-  if (!known.some((name) => value.split('.').at(-1) === name)) throw new NetworkError(`networkConfig: ${field} must be one of ${known.join(', ')}, came ${value}.`, { field, known });
+  if (!known.some((name) => value.split('.').at(-1) === name))
+    throw new NetworkError(`networkConfig: ${field} must be one of ${known.join(', ')}, came ${value}.`, {
+      field,
+      known,
+    });
 }

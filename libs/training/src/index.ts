@@ -21,14 +21,41 @@ export { foregroundSampler, type SampleRequest, type Sampler } from './sampling/
 export { drawPatchStart, isForced, startRange, type Draw, type PatchBoxRequest } from './sampling/patch-box.ts';
 export type { Loss } from './losses/loss.ts';
 export { lossNamed, lossNames } from './losses/catalogue.ts';
-export { diceLoss, generalizedDiceLoss, tverskyLoss, type DiceLossOptions, type GeneralizedDiceOptions, type TverskyOptions } from './losses/overlap/dice-loss.ts';
+export {
+  diceLoss,
+  generalizedDiceLoss,
+  tverskyLoss,
+  type DiceLossOptions,
+  type GeneralizedDiceOptions,
+  type TverskyOptions,
+} from './losses/overlap/dice-loss.ts';
 export { focalLoss, type FocalOptions } from './losses/overlap/focal-loss.ts';
-export { diceCrossEntropyLoss, diceFocalLoss, generalizedDiceFocalLoss, levelWeights, overLevels, type DiceCrossEntropyLossOptions } from './losses/overlap/combined-losses.ts';
+export {
+  diceCrossEntropyLoss,
+  diceFocalLoss,
+  generalizedDiceFocalLoss,
+  levelWeights,
+  overLevels,
+  type DiceCrossEntropyLossOptions,
+} from './losses/overlap/combined-losses.ts';
 export { PseudoDice } from './losses/pseudo-dice.ts';
 export { outputShapes, outputWeights, shrinkLabels, targetsOf } from './losses/targets.ts';
 export { makeOptimizer, type Optimizer, type StepNumbers } from './optimizers/optimizer.ts';
 export { WeightAverage } from './optimizers/weight-average.ts';
 export { learningRate } from './schedules/learning-rate.ts';
-export { decodeCheckpoint, encodeCheckpoint, predictingWeights, tensorsOf, type Checkpoint, type Position } from './experiment/checkpoint.ts';
-export { isHead, matchesPattern, matchPretrained, type PretrainedMatch, type PretrainedOptions } from './experiment/pretrained.ts';
+export {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  predictingWeights,
+  tensorsOf,
+  type Checkpoint,
+  type Position,
+} from './experiment/checkpoint.ts';
+export {
+  isHead,
+  matchesPattern,
+  matchPretrained,
+  type PretrainedMatch,
+  type PretrainedOptions,
+} from './experiment/pretrained.ts';
 export { CHECKPOINT, PROGRESS, memoryStore, type StateStore } from './experiment/state-store.ts';

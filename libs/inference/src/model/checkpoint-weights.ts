@@ -1,12 +1,23 @@
 /** The weights in a checkpoint file: ours (safetensors), plain safetensors, or nnU-Net's (.pth). */
 import { decodeSafetensors, type NamedTensor } from '@voxelwise/io';
-import { stateDictEntries, weightsFromStateDict, type NamedArray, type NetworkConfig, type Weights } from '@voxelwise/nets';
+import {
+  stateDictEntries,
+  weightsFromStateDict,
+  type NamedArray,
+  type NetworkConfig,
+  type Weights,
+} from '@voxelwise/nets';
 import { ModelError } from '../errors.ts';
 
 /** What a safetensors file of weights holds: a checkpoint of ours (`average.…`, `weights.…`), our names, or the reference's. */
 export function safetensorsWeights(bytes: Uint8Array, file: string, config: NetworkConfig): Weights {
   const { tensors } = decodeSafetensors(bytes, file);
-  const under = (prefix: string): Map<string, NamedTensor> => new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, array]) => [name.slice(prefix.length), array]));
+  const under = (prefix: string): Map<string, NamedTensor> =>
+    new Map(
+      [...tensors]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, array]) => [name.slice(prefix.length), array]),
+    );
   const groups = [under('average.'), under('weights.'), tensors];
   const arrays = floats(groups.find((group) => group.size > 0) ?? tensors, file);
   const ours = new Set(stateDictEntries(config).map((entry) => entry.ours));

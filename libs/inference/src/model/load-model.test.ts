@@ -16,7 +16,13 @@ import { encodeNnunetCheckpoint } from './nnunet-checkpoint.ts';
 
 const root = fileURLToPath(new URL('../../fixtures/predict/models/', import.meta.url));
 const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-const files = (name: string): Map<string, Uint8Array> => new Map(['plans.json', 'dataset.json', 'fold_0/checkpoint_final.pth'].map((path) => [path, new Uint8Array(readFileSync(`${root}${name}/${path}`))]));
+const files = (name: string): Map<string, Uint8Array> =>
+  new Map(
+    ['plans.json', 'dataset.json', 'fold_0/checkpoint_final.pth'].map((path) => [
+      path,
+      new Uint8Array(readFileSync(`${root}${name}/${path}`)),
+    ]),
+  );
 
 describe('loadModel', () => {
   it('takes every fold there is, or those asked for', async () => {
@@ -35,7 +41,9 @@ describe('loadModel', () => {
   });
 
   it('finds a model inside an unpacked zip', async () => {
-    const inside = new Map([...files('SynthCT_2d')].map(([path, bytes]) => [`Dataset1/nnUNetTrainer__nnUNetPlans__2d/${path}`, bytes]));
+    const inside = new Map(
+      [...files('SynthCT_2d')].map(([path, bytes]) => [`Dataset1/nnUNetTrainer__nnUNetPlans__2d/${path}`, bytes]),
+    );
     expect((await loadModel(memoryFolder('model.zip', inside))).plan.name).toBe('2d');
   });
 
@@ -43,22 +51,31 @@ describe('loadModel', () => {
     const model = await loadModel(directoryFolder(`${root}SynthCT_2d`));
     const given = files('SynthCT_2d');
     given.delete('fold_0/checkpoint_final.pth');
-    given.set('fold_0/checkpoint_best.safetensors', encodeSafetensors(new Map([...model.folds[0]!.weights].map(([name, array]) => [`average.${name}`, array]))));
+    given.set(
+      'fold_0/checkpoint_best.safetensors',
+      encodeSafetensors(new Map([...model.folds[0]!.weights].map(([name, array]) => [`average.${name}`, array]))),
+    );
     const again = await loadModel(memoryFolder('nnUNetTrainer__nnUNetPlans__2d', given), { checkpoint: 'best' });
     expect(again.folds[0]!.weights).toEqual(model.folds[0]!.weights);
   });
 
   it('says what is missing', async () => {
     await expect(loadModel(memoryFolder('empty', new Map()))).rejects.toThrow(/holds no plans\.json/);
-    await expect(loadModel(memoryFolder('m', files('SynthCT_2d')), { folds: [3] })).rejects.toThrow(/fold 3 has no checkpoint_final.*there are folds 0/);
+    await expect(loadModel(memoryFolder('m', files('SynthCT_2d')), { folds: [3] })).rejects.toThrow(
+      /fold 3 has no checkpoint_final.*there are folds 0/,
+    );
     await expect(loadModel(memoryFolder('m', files('SynthCT_2d')), { checkpoint: 'best' })).rejects.toThrow(ModelError);
-    await expect(loadModel(memoryFolder('m', files('SynthCT_2d')), { configuration: '3d_lowres' })).rejects.toThrow(/no configuration "3d_lowres"/);
+    await expect(loadModel(memoryFolder('m', files('SynthCT_2d')), { configuration: '3d_lowres' })).rejects.toThrow(
+      /no configuration "3d_lowres"/,
+    );
   });
 
   it('refuses weights of another network, naming both', async () => {
     const given = files('SynthCT_3d_fullres');
     given.set('fold_0/checkpoint_final.pth', files('SynthCT_2d').get('fold_0/checkpoint_final.pth')!);
-    await expect(loadModel(memoryFolder('m', given), { configuration: '3d_fullres' }).then((model) => model.folds[0])).rejects.toThrow(/not of a|another architecture/);
+    await expect(
+      loadModel(memoryFolder('m', given), { configuration: '3d_fullres' }).then((model) => model.folds[0]),
+    ).rejects.toThrow(/not of a|another architecture/);
   });
 
   it('refuses a pickle that is no checkpoint', async () => {
@@ -73,7 +90,14 @@ describe('encodeNnunetCheckpoint', () => {
     const model = await loadModel(directoryFolder(`${root}SynthCT_3d_fullres`), { configuration: '3d_fullres' });
     const given = files('SynthCT_3d_fullres');
     const parse = (path: string): unknown => parsePythonJson(new TextDecoder().decode(given.get(path)));
-    const bytes = await encodeNnunetCheckpoint({ plan: model.plan, plans: plansFrom(parse('plans.json')), dataset: parse('dataset.json') as DatasetJson, fold: 0, weights: model.folds[0]!.weights, mirrorAxes: model.mirrorAxes });
+    const bytes = await encodeNnunetCheckpoint({
+      plan: model.plan,
+      plans: plansFrom(parse('plans.json')),
+      dataset: parse('dataset.json') as DatasetJson,
+      fold: 0,
+      weights: model.folds[0]!.weights,
+      mirrorAxes: model.mirrorAxes,
+    });
     return { bytes, model };
   };
 
@@ -95,11 +119,13 @@ describe('encodeNnunetCheckpoint', () => {
       return false;
     }
   });
-  it.skipIf(python === undefined)('writes what PyTorch reads: the same names, shapes and sums as the original', async () => {
-    const { bytes } = await write();
-    const path = join(mkdtempSync(join(tmpdir(), 'checkpoint-')), 'ours.pth');
-    writeFileSync(path, bytes);
-    const script = `
+  it.skipIf(python === undefined)(
+    'writes what PyTorch reads: the same names, shapes and sums as the original',
+    async () => {
+      const { bytes } = await write();
+      const path = join(mkdtempSync(join(tmpdir(), 'checkpoint-')), 'ours.pth');
+      writeFileSync(path, bytes);
+      const script = `
 import sys, torch
 ours, theirs = (torch.load(p, map_location='cpu') for p in sys.argv[1:3])
 a, b = ours['network_weights'], theirs['network_weights']
@@ -109,6 +135,11 @@ assert ours['init_args']['configuration'] == theirs['init_args']['configuration'
 assert ours['inference_allowed_mirroring_axes'] == theirs['inference_allowed_mirroring_axes']
 assert ours['trainer_name'] == theirs['trainer_name']
 print('same')`;
-    expect(execFileSync(python!, ['-c', script, path, `${root}SynthCT_3d_fullres/fold_0/checkpoint_final.pth`], { encoding: 'utf8' }).trim()).toBe('same');
-  });
+      expect(
+        execFileSync(python!, ['-c', script, path, `${root}SynthCT_3d_fullres/fold_0/checkpoint_final.pth`], {
+          encoding: 'utf8',
+        }).trim(),
+      ).toBe('same');
+    },
+  );
 });

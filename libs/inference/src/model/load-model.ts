@@ -1,5 +1,11 @@
 /** Reads a model folder: `plans.json`, `dataset.json`, and `fold_k/checkpoint_*` in our format or nnU-Net v2's. */
-import { configurationNames, configurationPlan, readPlans, type ConfigurationPlan, type DatasetJson } from '@voxelwise/planner';
+import {
+  configurationNames,
+  configurationPlan,
+  readPlans,
+  type ConfigurationPlan,
+  type DatasetJson,
+} from '@voxelwise/planner';
 import { parsePythonJson } from '@voxelwise/volume';
 import { ModelError } from '../errors.ts';
 import { safetensorsWeights } from './checkpoint-weights.ts';
@@ -27,12 +33,23 @@ export async function loadModel(folder: ModelFolder, options: LoadModelOptions =
   const opened = await Promise.all(
     chosen.map(async ({ fold, path }) => {
       const bytes = await folder.read(path);
-      return { fold, path, bytes, torch: /\.pth?$/.test(path) ? await readTorchWeights(bytes, `${folder.name}/${path}`) : undefined };
+      return {
+        fold,
+        path,
+        bytes,
+        torch: /\.pth?$/.test(path) ? await readTorchWeights(bytes, `${folder.name}/${path}`) : undefined,
+      };
     }),
   );
-  const name = options.configuration ?? opened.find((one) => one.torch?.configuration)?.torch?.configuration ?? fromFolderName(folder, root, configurationNames(plans));
+  const name =
+    options.configuration ??
+    opened.find((one) => one.torch?.configuration)?.torch?.configuration ??
+    fromFolderName(folder, root, configurationNames(plans));
   const plan = configurationPlan(plans, dataset, name);
-  const folds = opened.map(({ fold, path, bytes, torch }): Fold => ({ name: fold, weights: torch ? torch.weights(plan.network) : safetensorsWeights(bytes, `${folder.name}/${path}`, plan.network) }));
+  const folds = opened.map(({ fold, path, bytes, torch }): Fold => ({
+    name: fold,
+    weights: torch ? torch.weights(plan.network) : safetensorsWeights(bytes, `${folder.name}/${path}`, plan.network),
+  }));
   return { plan, folds, mirrorAxes: mirrorAxes(plan, opened[0]?.torch) };
 }
 
@@ -46,25 +63,53 @@ function mirrorAxes({ dimensions, voxelwise }: ConfigurationPlan, torch: TorchMo
 
 /** Where plans.json stands: at the top, or in the only folder that has one (an unpacked zip). */
 function rootOf(folder: ModelFolder, files: readonly string[]): string {
-  const roots = files.filter((path) => /(^|\/)plans\.json$/.test(path)).map((path) => path.slice(0, -'plans.json'.length));
+  const roots = files
+    .filter((path) => /(^|\/)plans\.json$/.test(path))
+    .map((path) => path.slice(0, -'plans.json'.length));
   if (roots.includes('')) return '';
   if (roots.length === 1) return roots[0]!;
-  const choice = roots.length === 0 ? 'it holds no plans.json' : `it holds several models (${roots.map((root) => root.slice(0, -1)).join(', ')}); name one of them`;
-  throw new ModelError(`${folder.name}: a model is a folder with plans.json, dataset.json and fold_0, fold_1 … below it; ${choice}.`, { folder: folder.name, found: roots });
+  const choice =
+    roots.length === 0
+      ? 'it holds no plans.json'
+      : `it holds several models (${roots.map((root) => root.slice(0, -1)).join(', ')}); name one of them`;
+  throw new ModelError(
+    `${folder.name}: a model is a folder with plans.json, dataset.json and fold_0, fold_1 … below it; ${choice}.`,
+    { folder: folder.name, found: roots },
+  );
 }
 
-function checkpointFiles(folder: ModelFolder, files: readonly string[], root: string, { folds, checkpoint = 'final' }: LoadModelOptions): { fold: string; path: string }[] {
-  const wanted = /\.(pth|pt|safetensors)$/.test(checkpoint) ? [checkpoint] : [`checkpoint_${checkpoint}.safetensors`, `checkpoint_${checkpoint}.pth`];
+function checkpointFiles(
+  folder: ModelFolder,
+  files: readonly string[],
+  root: string,
+  { folds, checkpoint = 'final' }: LoadModelOptions,
+): { fold: string; path: string }[] {
+  const wanted = /\.(pth|pt|safetensors)$/.test(checkpoint)
+    ? [checkpoint]
+    : [`checkpoint_${checkpoint}.safetensors`, `checkpoint_${checkpoint}.pth`];
   const there = new Set(files);
-  const fileIn = (fold: string): string | undefined => wanted.map((name) => `${root}fold_${fold}/${name}`).find((path) => there.has(path));
-  const known = [...new Set(files.map((path) => /^fold_([^/]+)\//.exec(path.slice(root.length))?.[1]).filter((fold) => fold !== undefined))].sort();
+  const fileIn = (fold: string): string | undefined =>
+    wanted.map((name) => `${root}fold_${fold}/${name}`).find((path) => there.has(path));
+  const known = [
+    ...new Set(
+      files.map((path) => /^fold_([^/]+)\//.exec(path.slice(root.length))?.[1]).filter((fold) => fold !== undefined),
+    ),
+  ].sort();
   const trained = known.filter((fold) => fileIn(fold) !== undefined);
   const numbered = trained.filter((fold) => fold !== 'all');
   const chosen = folds?.map(String) ?? (numbered.length > 0 ? numbered : trained);
-  if (chosen.length === 0) throw new ModelError(`${folder.name}: no fold has a ${wanted.join(' or ')}; train first, or name another checkpoint (there are folds ${known.join(', ') || 'none'}).`, { folder: folder.name, folds: known });
+  if (chosen.length === 0)
+    throw new ModelError(
+      `${folder.name}: no fold has a ${wanted.join(' or ')}; train first, or name another checkpoint (there are folds ${known.join(', ') || 'none'}).`,
+      { folder: folder.name, folds: known },
+    );
   return chosen.map((fold) => {
     const path = fileIn(fold);
-    if (path === undefined) throw new ModelError(`${folder.name}: fold ${fold} has no ${wanted.join(' or ')}; there are folds ${trained.join(', ') || 'none'}.`, { folder: folder.name, fold, folds: trained });
+    if (path === undefined)
+      throw new ModelError(
+        `${folder.name}: fold ${fold} has no ${wanted.join(' or ')}; there are folds ${trained.join(', ') || 'none'}.`,
+        { folder: folder.name, fold, folds: trained },
+      );
     return { fold, path };
   });
 }
@@ -76,6 +121,8 @@ function fromFolderName(folder: ModelFolder, root: string, known: readonly strin
     if (known.includes(last)) return last;
   }
   if (known.length === 1) return known[0]!;
-  throw new ModelError(`${folder.name}: the plan holds the configurations ${known.join(', ')}; say which of them the weights are of.`, { folder: folder.name, known });
+  throw new ModelError(
+    `${folder.name}: the plan holds the configurations ${known.join(', ')}; say which of them the weights are of.`,
+    { folder: folder.name, known },
+  );
 }
-

@@ -20,7 +20,16 @@ export interface NnunetCheckpoint {
  * The bytes of a `checkpoint_*.pth`: the weights under all of the reference's names (its loader is strict), and what its
  * predictor reads. There is no optimizer state in it: nnU-Net can predict and fine-tune from it, not resume.
  */
-export function encodeNnunetCheckpoint({ plan, plans, dataset, fold, weights, mirrorAxes, epochs = 0, bestEmaDice }: NnunetCheckpoint): Promise<Uint8Array> {
+export function encodeNnunetCheckpoint({
+  plan,
+  plans,
+  dataset,
+  fold,
+  weights,
+  mirrorAxes,
+  epochs = 0,
+  bestEmaDice,
+}: NnunetCheckpoint): Promise<Uint8Array> {
   const state = new OrderedDict();
   const arrays = new Map<Float32Array, TorchWritable>();
   for (const [name, { shape, data }] of stateDictFromWeights(plan.network, weights)) {
@@ -34,10 +43,27 @@ export function encodeNnunetCheckpoint({ plan, plans, dataset, fold, weights, mi
     network_weights: state,
     optimizer_state: new Map(),
     grad_scaler_state: null,
-    logging: new Map(['mean_fg_dice', 'ema_fg_dice', 'dice_per_class_or_region', 'train_losses', 'val_losses', 'lrs', 'epoch_start_timestamps', 'epoch_end_timestamps'].map((key) => [key, []])),
+    logging: new Map(
+      [
+        'mean_fg_dice',
+        'ema_fg_dice',
+        'dice_per_class_or_region',
+        'train_losses',
+        'val_losses',
+        'lrs',
+        'epoch_start_timestamps',
+        'epoch_end_timestamps',
+      ].map((key) => [key, []]),
+    ),
     _best_ema: bestEmaDice === null || bestEmaDice === undefined ? null : new PyFloat(bestEmaDice),
     current_epoch: epochs,
-    init_args: { plans: plans as unknown as TorchWritable, configuration: plan.name, fold, dataset_json: dataset as unknown as TorchWritable, device: 'cpu' },
+    init_args: {
+      plans: plans as unknown as TorchWritable,
+      configuration: plan.name,
+      fold,
+      dataset_json: dataset as unknown as TorchWritable,
+      device: 'cpu',
+    },
     trainer_name: 'nnUNetTrainer',
     inference_allowed_mirroring_axes: axes.length === 0 ? null : new Tuple([...axes]),
   });

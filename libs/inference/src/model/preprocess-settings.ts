@@ -26,6 +26,9 @@ export function preprocessSettings(plan: ConfigurationPlan): PreprocessSettings 
 
 function settingsOf({ method, order, orderZ, forceSeparateZ }: ResamplingPlan, what: string): ResamplingSettings {
   if (method !== 'spline' || orderZ !== 0 || (order !== 0 && order !== 1 && order !== 3))
-    throw new ModelError(`The plan resamples ${what} with method ${method}, order ${order} and order ${orderZ} across slices; here are splines of order 0, 1 and 3 with nearest slices. Change resampling_fn_${what} in plans.json.`, { what, method, order, orderZ });
+    throw new ModelError(
+      `The plan resamples ${what} with method ${method}, order ${order} and order ${orderZ} across slices; here are splines of order 0, 1 and 3 with nearest slices. Change resampling_fn_${what} in plans.json.`,
+      { what, method, order, orderZ },
+    );
   return { order, forceSeparateZ };
 }

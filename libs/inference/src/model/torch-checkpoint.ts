@@ -20,7 +20,12 @@ export async function readTorchWeights(bytes: Uint8Array, file: string): Promise
     configuration: typeof configuration === 'string' ? configuration : undefined,
     mirrorAxes: axesOf(top.get('inference_allowed_mirroring_axes')),
     weights: (config) => {
-      const arrays = new Map(Array.from(torchArrays(checkpoint), ([name, { shape, data }]): [string, NamedArray] => [name, { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) }]));
+      const arrays = new Map(
+        Array.from(torchArrays(checkpoint), ([name, { shape, data }]): [string, NamedArray] => [
+          name,
+          { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) },
+        ]),
+      );
       return weightsFromStateDict(config, arrays);
     },
   };

@@ -9,7 +9,8 @@ export function directoryFolder(path: string): ModelFolder {
   const root = resolve(path);
   const inside = (name: string): string => {
     const target = resolve(root, name);
-    if (target !== root && !target.startsWith(root + sep)) throw new ModelError(`${root}: the path ${name} leaves the model's folder.`, { path: name });
+    if (target !== root && !target.startsWith(root + sep))
+      throw new ModelError(`${root}: the path ${name} leaves the model's folder.`, { path: name });
     return target;
   };
   return {
@@ -17,9 +18,15 @@ export function directoryFolder(path: string): ModelFolder {
     async list() {
       try {
         const entries = await readdir(root, { recursive: true, withFileTypes: true });
-        return entries.filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'));
+        return entries
+          .filter((entry) => entry.isFile())
+          .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'));
       } catch (cause) {
-        throw new ModelError(`${root} is no folder that can be read; a model is a folder with plans.json, dataset.json and fold_0 … below it.`, { path: root }, { cause });
+        throw new ModelError(
+          `${root} is no folder that can be read; a model is a folder with plans.json, dataset.json and fold_0 … below it.`,
+          { path: root },
+          { cause },
+        );
       }
     },
     read: (name) => readFile(inside(name)),

@@ -22,7 +22,10 @@ export function decidesBySlab({ resampling }: Pick<PreprocessSettings, 'resampli
 }
 
 /** Labels [z, y, x] on the crop's grid (transposed order). */
-export async function decideSlabs(slabs: AsyncIterable<Slab>, { device, properties, settings, regions }: SlabDecisions): Promise<Int32Array> {
+export async function decideSlabs(
+  slabs: AsyncIterable<Slab>,
+  { device, properties, settings, regions }: SlabDecisions,
+): Promise<Int32Array> {
   const { shape: from, shapeAfterCropping: to, targetSpacing, spacing, transposeForward } = properties;
   const labels = new Int32Array(to[0] * to[1] * to[2]);
   const same = from.every((n, axis) => n === to[axis]);
@@ -33,7 +36,9 @@ export async function decideSlabs(slabs: AsyncIterable<Slab>, { device, properti
   const decide = async (logits: HostImage, axis: number, start: number): Promise<void> => {
     const shape = to.map((n, k) => (k === axis ? logits.shape[axis]! : n)) as unknown as PerAxis;
     const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
-    const decided = same ? decideLabels({ logits: uploaded }, { regions }) : resizeDecide({ logits: uploaded }, { shape, order, separateAxis: separate, regions });
+    const decided = same
+      ? decideLabels({ logits: uploaded }, { regions })
+      : resizeDecide({ logits: uploaded }, { shape, order, separateAxis: separate, regions });
     paste(labels, to, (await decided.read()) as Int32Array, shape, axis, start);
     uploaded.dispose();
     decided.dispose();
@@ -79,7 +84,8 @@ class Layers {
     this.#held.clear();
     if (this.#next < this.#outputs) {
       const [low] = this.#sources(this.#next);
-      for (let index = Math.max(low, start); index < available; index++) this.#held.set(index, cut(slab, axis, index - start));
+      for (let index = Math.max(low, start); index < available; index++)
+        this.#held.set(index, cut(slab, axis, index - start));
     }
   }
 
@@ -101,7 +107,8 @@ function cut({ channels, shape, data }: HostImage, axis: number, index: number):
   const inner = shape.slice(axis + 1).reduce((product, n) => product * n, 1);
   const outer = shape.slice(0, axis).reduce((product, n) => product * n, channels);
   const layer = new Float32Array(outer * inner);
-  for (let o = 0; o < outer; o++) layer.set(data.subarray((o * shape[axis]! + index) * inner, (o * shape[axis]! + index + 1) * inner), o * inner);
+  for (let o = 0; o < outer; o++)
+    layer.set(data.subarray((o * shape[axis]! + index) * inner, (o * shape[axis]! + index + 1) * inner), o * inner);
   return { channels, shape: shape.map((n, k) => (k === axis ? 1 : n)) as unknown as PerAxis, data: layer };
 }
 
@@ -113,5 +120,6 @@ function paste(labels: Int32Array, to: PerAxis, part: Int32Array, shape: PerAxis
   const inner = to.slice(axis + 1).reduce((product, n) => product * n, 1);
   const outer = to.slice(0, axis).reduce((product, n) => product * n, 1);
   const length = shape[axis]! * inner;
-  for (let o = 0; o < outer; o++) labels.set(part.subarray(o * length, (o + 1) * length), (o * to[axis]! + start) * inner);
+  for (let o = 0; o < outer; o++)
+    labels.set(part.subarray(o * length, (o + 1) * length), (o * to[axis]! + start) * inner);
 }

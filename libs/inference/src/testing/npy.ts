@@ -1,7 +1,15 @@
 /** Reads NumPy files of the fixtures, for tests: version 1, C order, little endian. */
 import { readFileSync } from 'node:fs';
 
-const KINDS = { '<f8': Float64Array, '<f4': Float32Array, '<i2': Int16Array, '|u1': Uint8Array, '<u2': Uint16Array, '<f2': Uint16Array, '|i1': Int8Array } as const;
+const KINDS = {
+  '<f8': Float64Array,
+  '<f4': Float32Array,
+  '<i2': Int16Array,
+  '|u1': Uint8Array,
+  '<u2': Uint16Array,
+  '<f2': Uint16Array,
+  '|i1': Int8Array,
+} as const;
 
 export interface Npy {
   readonly shape: readonly number[];

@@ -31,7 +31,9 @@ function axisProfile(n: number): Float64Array {
   const kernel = Float64Array.from({ length: radius + 1 }, (_, x) => Math.exp((-0.5 / (sigma * sigma)) * x * x));
   const sum = kernel.reduce((total, w, x) => total + (x === 0 ? w : 2 * w), 0);
   const center = n >> 1;
-  return Float64Array.from({ length: n }, (_, i) => (Math.abs(i - center) <= radius ? kernel[Math.abs(i - center)]! / sum : 0));
+  return Float64Array.from({ length: n }, (_, i) =>
+    Math.abs(i - center) <= radius ? kernel[Math.abs(i - center)]! / sum : 0,
+  );
 }
 
 /** The nearest float16, ties to even. For 0 … 65504. */

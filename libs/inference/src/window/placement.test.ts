@@ -9,7 +9,8 @@ const json = <T>(name: string): T => JSON.parse(readFileSync(new URL(name, fixtu
 
 describe('windowStarts', () => {
   it('places windows where the reference does', () => {
-    const cases = json<{ image_size: number[]; tile_size: number[]; tile_step_size: number; steps: number[][] }[]>('steps.json');
+    const cases =
+      json<{ image_size: number[]; tile_size: number[]; tile_step_size: number; steps: number[][] }[]>('steps.json');
     expect(cases.length).toBeGreaterThan(10);
     for (const { image_size, tile_size, tile_step_size, steps } of cases)
       expect(image_size.map((extent, axis) => windowStarts(extent, tile_size[axis]!, tile_step_size))).toEqual(steps);
@@ -22,7 +23,9 @@ describe('windowStarts', () => {
 });
 
 it('pads as the reference does', () => {
-  for (const { image_shape, new_shape, slicer_revert } of json<{ image_shape: number[]; new_shape: number[]; slicer_revert: number[][] }[]>('pad_nd_image.json')) {
+  for (const { image_shape, new_shape, slicer_revert } of json<
+    { image_shape: number[]; new_shape: number[]; slicer_revert: number[][] }[]
+  >('pad_nd_image.json')) {
     const least = [...image_shape.slice(0, image_shape.length - new_shape.length).map(() => 0), ...new_shape];
     const ours = image_shape.map((extent, axis) => {
       const [before] = padding(extent, least[axis]!);

@@ -10,8 +10,16 @@ import { PredictionError } from '../errors.ts';
  * Units: voxels; `stepSize` is a share of the patch in (0, 1]. The extent must be at least the patch.
  */
 export function windowStarts(extent: number, patch: number, stepSize: number): readonly number[] {
-  if (!(stepSize > 0 && stepSize <= 1)) throw new PredictionError(`windowStarts: the step is a share of the patch above 0 and at most 1, came ${stepSize}.`, { stepSize });
-  if (extent < patch) throw new PredictionError(`windowStarts: the axis has ${extent} voxels, less than the patch of ${patch}; pad it first.`, { extent, patch });
+  if (!(stepSize > 0 && stepSize <= 1))
+    throw new PredictionError(
+      `windowStarts: the step is a share of the patch above 0 and at most 1, came ${stepSize}.`,
+      { stepSize },
+    );
+  if (extent < patch)
+    throw new PredictionError(
+      `windowStarts: the axis has ${extent} voxels, less than the patch of ${patch}; pad it first.`,
+      { extent, patch },
+    );
   const count = Math.ceil((extent - patch) / (patch * stepSize)) + 1;
   if (count === 1) return [0];
   const step = (extent - patch) / (count - 1);

@@ -28,7 +28,11 @@ export interface WindowSettings {
 }
 
 /** Logits [K, z, y, x] of an image [C, z, y, x], averaged over the networks (folds). */
-export async function slidingWindow(networks: readonly Module[], image: HostImage, settings: WindowSettings): Promise<HostImage> {
+export async function slidingWindow(
+  networks: readonly Module[],
+  image: HostImage,
+  settings: WindowSettings,
+): Promise<HostImage> {
   const { outputChannels: channels } = settings;
   const whole: HostImage = { channels, shape: image.shape, data: new Float32Array(channels * voxels(image.shape)) };
   for await (const { axis, start, logits } of slidingSlabs(networks, image, settings)) {
@@ -52,7 +56,11 @@ export interface Slab {
  * The same, slab by slab along one axis as they are finished, so that never more than one patch's extent of logits is held.
  * The axis is the one that keeps least.
  */
-export async function* slidingSlabs(networks: readonly Module[], image: HostImage, settings: WindowSettings): AsyncGenerator<Slab> {
+export async function* slidingSlabs(
+  networks: readonly Module[],
+  image: HostImage,
+  settings: WindowSettings,
+): AsyncGenerator<Slab> {
   const { patch, outputChannels, device, onProgress, signal } = settings;
   const { stepSize = 0.5, mirrorAxes = [], flat, batch = flat ? 8 : 1 } = settings;
   const weights = Float32Array.from(gaussianWeights(flat ? patch.slice(1) : patch));
@@ -60,8 +68,14 @@ export async function* slidingSlabs(networks: readonly Module[], image: HostImag
   const starts = placements(image.shape, patch, stepSize);
   const axis = streamingAxis(image.shape, patch, flat);
   const layers = [...new Set(starts.map((start) => start[axis]!))].sort((a, b) => a - b);
-  const held = image.shape.map((n, k) => (k === axis ? Math.min(n, flat ? batch : patch[axis]!) : n)) as unknown as PerAxis;
-  const sum: HostImage = { channels: outputChannels, shape: held, data: new Float32Array(outputChannels * voxels(held)) };
+  const held = image.shape.map((n, k) =>
+    k === axis ? Math.min(n, flat ? batch : patch[axis]!) : n,
+  ) as unknown as PerAxis;
+  const sum: HostImage = {
+    channels: outputChannels,
+    shape: held,
+    data: new Float32Array(outputChannels * voxels(held)),
+  };
   const total: HostImage = { channels: 1, shape: held, data: new Float32Array(voxels(held)) };
   const copies = 2 ** mirrorAxes.length * networks.length;
   const all = starts.length * copies;
@@ -74,14 +88,18 @@ export async function* slidingSlabs(networks: readonly Module[], image: HostImag
     const here = starts.filter((start) => seen.has(start[axis]!));
     const inside = (start: PerAxis): PerAxis => start.map((s, k) => (k === axis ? s - from : s)) as unknown as PerAxis;
     for (const start of here) addWindow(total, ones, 0, weights, { start: inside(start), patch, mirrored: [] });
-    const passes = here.flatMap((start) => subsets(mirrorAxes).map((mirrored): Placement => ({ start, patch, mirrored })));
+    const passes = here.flatMap((start) =>
+      subsets(mirrorAxes).map((mirrored): Placement => ({ start, patch, mirrored })),
+    );
     for (let first = 0; first < passes.length; first += batch) {
       const group = passes.slice(first, first + batch);
       for (const network of networks) {
         signal?.throwIfAborted();
         const { logits, box } = await runPatches(network, image, group, { device, patch, flat });
         const window = outputChannels * voxels(box.shape);
-        group.forEach((placement, k) => addWindow(sum, logits, k * window, weights, { ...placement, start: inside(placement.start) }, box));
+        group.forEach((placement, k) =>
+          addWindow(sum, logits, k * window, weights, { ...placement, start: inside(placement.start) }, box),
+        );
         done += group.length;
         onProgress?.(done, all);
       }
@@ -120,7 +138,12 @@ async function runPatches(
     const found = network.forward(x);
     const all = Array.isArray(found) ? (found[0] as Tensor) : (found as Tensor);
     const axes = <T>(values: readonly T[]): readonly T[] => (flat ? values.slice(1) : values);
-    return whole ? all : slice({ x: all }, { start: [0, 0, ...axes(box.start)], size: [group.length, all.shape[1]!, ...axes(box.shape)] });
+    return whole
+      ? all
+      : slice(
+          { x: all },
+          { start: [0, 0, ...axes(box.start)], size: [group.length, all.shape[1]!, ...axes(box.shape)] },
+        );
   });
   const numbers = (await logits.read()) as Float32Array;
   logits.dispose();
@@ -154,7 +177,10 @@ export function placements(shape: PerAxis, patch: PerAxis, stepSize: number): re
 
 /** All combinations of axes, none first. */
 export function subsets(axes: readonly number[]): readonly (readonly number[])[] {
-  return axes.reduce<readonly (readonly number[])[]>((found, axis) => [...found, ...found.map((set) => [...set, axis])], [[]]);
+  return axes.reduce<readonly (readonly number[])[]>(
+    (found, axis) => [...found, ...found.map((set) => [...set, axis])],
+    [[]],
+  );
 }
 
 function voxels(shape: PerAxis): number {

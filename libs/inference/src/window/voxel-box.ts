@@ -22,7 +22,12 @@ export interface WindowBox {
 }
 
 /** Copies a window out of an image into `into` at `offset`; what lies outside stays as it is there (zero). */
-export function cutWindow(image: HostImage, { start, patch, mirrored }: Placement, into: Float32Array, offset: number): void {
+export function cutWindow(
+  image: HostImage,
+  { start, patch, mirrored }: Placement,
+  into: Float32Array,
+  offset: number,
+): void {
   const turned = mirrored.includes(2);
   eachRow(image.shape, { start, patch, mirrored }, image.channels, (imageAt, windowAt, length) => {
     const to = offset + windowAt;
@@ -32,7 +37,14 @@ export function cutWindow(image: HostImage, { start, patch, mirrored }: Placemen
 }
 
 /** Adds a window's logits (of `box`, or of the whole window) times `weights` (of the whole window) to `sum`. */
-export function addWindow(sum: HostImage, logits: Float32Array, offset: number, weights: Float32Array, placement: Placement, box: WindowBox = { start: [0, 0, 0], shape: placement.patch }): void {
+export function addWindow(
+  sum: HostImage,
+  logits: Float32Array,
+  offset: number,
+  weights: Float32Array,
+  placement: Placement,
+  box: WindowBox = { start: [0, 0, 0], shape: placement.patch },
+): void {
   const [, height, width] = placement.patch;
   const [bz, by, bx] = box.start;
   const [depth, rows, columns] = box.shape;
@@ -68,7 +80,12 @@ function forwardIndex(index: number, { patch, mirrored }: Placement): number {
  * Visits the rows of a window that lie in the image: the index of the row's first voxel in the image, the index in the
  * window of that same voxel (from where a mirrored row runs backwards), and how many voxels.
  */
-function eachRow(shape: PerAxis, { start, patch, mirrored }: Placement, channels: number, visit: (imageAt: number, windowAt: number, length: number) => void): void {
+function eachRow(
+  shape: PerAxis,
+  { start, patch, mirrored }: Placement,
+  channels: number,
+  visit: (imageAt: number, windowAt: number, length: number) => void,
+): void {
   const [depth, height, width] = shape;
   const [pz, py, px] = patch;
   const [turnZ, turnY, turnX] = [mirrored.includes(0), mirrored.includes(1), mirrored.includes(2)];

@@ -20,14 +20,19 @@ export class Convolution {
 
   constructor(inChannels: number, outChannels: number, { kernel, stride, bias, slope }: ConvolutionSettings) {
     const taps = kernel.reduce((product, k) => product * k, 1);
-    this.weight = new Parameter([outChannels, inChannels, ...kernel], { heNormal: { fanIn: inChannels * taps, slope } });
+    this.weight = new Parameter([outChannels, inChannels, ...kernel], {
+      heNormal: { fanIn: inChannels * taps, slope },
+    });
     if (bias) this.bias = new Parameter([outChannels], { constant: 0 });
     this.#stride = stride;
     this.#padding = kernel.map((k) => (k - 1) >> 1);
   }
 
   forward(x: Tensor): Tensor {
-    return conv({ x, weight: this.weight.value, bias: this.bias?.value }, { stride: this.#stride, padding: this.#padding });
+    return conv(
+      { x, weight: this.weight.value, bias: this.bias?.value },
+      { stride: this.#stride, padding: this.#padding },
+    );
   }
 }
 

@@ -33,9 +33,18 @@ class DecoderStage {
     const { featuresPerStage: features, kernelSizes, slope } = config;
     const [below, here] = [features[from]!, features[from - 1]!];
     const ones = kernelSizes[from - 1]!.map(() => 1);
-    const settings = { kernel: kernelSizes[from - 1]!, stride: ones, bias: config.convolutionBias, slope, epsilon: config.normEpsilon };
+    const settings = {
+      kernel: kernelSizes[from - 1]!,
+      stride: ones,
+      bias: config.convolutionBias,
+      slope,
+      epsilon: config.normEpsilon,
+    };
     this.up = new Upsampling(below, here, config.strides[from]!, config);
-    this.blocks = Array.from({ length: depth }, (_, k) => new ConvolutionBlock(k === 0 ? 2 * here : here, here, settings));
+    this.blocks = Array.from(
+      { length: depth },
+      (_, k) => new ConvolutionBlock(k === 0 ? 2 * here : here, here, settings),
+    );
     this.head = new Convolution(here, config.outputChannels, { kernel: ones, stride: ones, bias: true, slope });
   }
 
@@ -52,7 +61,10 @@ export class Decoder {
 
   constructor(config: NetworkConfig) {
     const lowest = config.featuresPerStage.length - 1;
-    this.stages = Array.from({ length: lowest }, (_, k) => new DecoderStage(lowest - k, config, config.decoderDepths[k]!));
+    this.stages = Array.from(
+      { length: lowest },
+      (_, k) => new DecoderStage(lowest - k, config, config.decoderDepths[k]!),
+    );
   }
 
   /** `skips`: encoder outputs, full resolution first, the bottleneck last. */

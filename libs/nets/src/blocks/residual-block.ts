@@ -16,10 +16,16 @@ export class ResidualBlock {
   constructor(inChannels: number, outChannels: number, settings: BlockSettings) {
     const ones = settings.stride.map(() => 1);
     this.conv1 = new ConvolutionBlock(inChannels, outChannels, settings);
-    this.conv2 = { conv: new Convolution(outChannels, outChannels, { ...settings, stride: ones }), norm: new Normalization(outChannels, settings.epsilon, 0) };
+    this.conv2 = {
+      conv: new Convolution(outChannels, outChannels, { ...settings, stride: ones }),
+      norm: new Normalization(outChannels, settings.epsilon, 0),
+    };
     if (inChannels !== outChannels) {
       const projection = { kernel: ones, stride: ones, bias: false, slope: settings.slope };
-      this.shortcut = { conv: new Convolution(inChannels, outChannels, projection), norm: new Normalization(outChannels, settings.epsilon) };
+      this.shortcut = {
+        conv: new Convolution(inChannels, outChannels, projection),
+        norm: new Normalization(outChannels, settings.epsilon),
+      };
     }
     this.#stride = settings.stride;
     this.#slope = settings.slope;
@@ -28,7 +34,11 @@ export class ResidualBlock {
   forward(x: Tensor): Tensor {
     const path = this.conv2.norm.forward(this.conv2.conv.forward(this.conv1.forward(x)));
     let beside = x;
-    if (this.#stride.some((s) => s > 1)) beside = avgPool({ x: beside }, { kernel: this.#stride, stride: this.#stride, padding: this.#stride.map(() => 0) });
+    if (this.#stride.some((s) => s > 1))
+      beside = avgPool(
+        { x: beside },
+        { kernel: this.#stride, stride: this.#stride, padding: this.#stride.map(() => 0) },
+      );
     if (this.shortcut) beside = this.shortcut.norm.forward(this.shortcut.conv.forward(beside));
     return leakyRelu({ x: add({ a: path, b: beside }) }, { slope: this.#slope });
   }

@@ -6,7 +6,11 @@ import { Philox, sizeOf, tensor, type Device } from '@voxelwise/compute';
 import { parametersOf, type Parameter } from './module.ts';
 
 /** Fills every parameter that has no numbers yet, or all of them with `again`. */
-export function initialize(module: object, device: Device, options: { readonly seed: number; readonly again?: boolean }): void {
+export function initialize(
+  module: object,
+  device: Device,
+  options: { readonly seed: number; readonly again?: boolean },
+): void {
   const random = new Philox(options.seed).split('weights');
   for (const [path, parameter] of parametersOf(module)) {
     if (parameter.filled && !options.again) continue;

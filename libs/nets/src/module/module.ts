@@ -17,7 +17,8 @@ export interface Module {
 }
 
 /** How a parameter starts: normal with variance 2 / ((1 + slope²) fanIn), or one number everywhere. */
-export type Start = { readonly heNormal: { readonly fanIn: number; readonly slope: number } } | { readonly constant: number };
+export type Start =
+  { readonly heNormal: { readonly fanIn: number; readonly slope: number } } | { readonly constant: number };
 
 /** A learned tensor: its shape and start are known when the network is described, its numbers once it is filled. */
 export class Parameter {
@@ -33,13 +34,19 @@ export class Parameter {
   /** Throws: WeightsError before it was filled (`initialize`, `loadWeights`). */
   get value(): Tensor {
     if (this.#value === undefined)
-      throw new WeightsError(`A parameter [${this.shape.join(', ')}] has no numbers yet; call initialize or loadWeights on the network first.`, { shape: this.shape });
+      throw new WeightsError(
+        `A parameter [${this.shape.join(', ')}] has no numbers yet; call initialize or loadWeights on the network first.`,
+        { shape: this.shape },
+      );
     return this.#value;
   }
 
   set value(tensor: Tensor) {
     if (tensor.shape.length !== this.shape.length || tensor.shape.some((n, axis) => n !== this.shape[axis]))
-      throw new WeightsError(`A parameter of shape [${this.shape.join(', ')}] cannot hold a tensor [${tensor.shape.join(', ')}].`, { expected: this.shape, came: tensor.shape });
+      throw new WeightsError(
+        `A parameter of shape [${this.shape.join(', ')}] cannot hold a tensor [${tensor.shape.join(', ')}].`,
+        { expected: this.shape, came: tensor.shape },
+      );
     this.#value = tensor;
   }
 

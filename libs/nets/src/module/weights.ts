@@ -23,13 +23,17 @@ export function loadWeights(module: object, device: Device, weights: Weights): v
   for (const [name, parameter] of parameters) {
     const came = weights.get(name);
     if (came === undefined) faults.push(`${name} [${parameter.shape.join(', ')}] is missing`);
-    else if (came.shape.join() !== parameter.shape.join()) faults.push(`${name} has shape [${came.shape.join(', ')}], the network expects [${parameter.shape.join(', ')}]`);
+    else if (came.shape.join() !== parameter.shape.join())
+      faults.push(`${name} has shape [${came.shape.join(', ')}], the network expects [${parameter.shape.join(', ')}]`);
   }
   for (const name of weights.keys()) if (!parameters.has(name)) faults.push(`${name} is unknown to the network`);
   if (faults.length > 0) {
     const shown = faults.slice(0, 5).join('; ');
     const more = faults.length > 5 ? `; and ${faults.length - 5} more` : '';
-    throw new WeightsError(`loadWeights: the weights belong to another architecture: ${shown}${more}. Check that plans and checkpoint come from the same training.`, { faults });
+    throw new WeightsError(
+      `loadWeights: the weights belong to another architecture: ${shown}${more}. Check that plans and checkpoint come from the same training.`,
+      { faults },
+    );
   }
   for (const [name, parameter] of parameters) {
     const { data, shape } = weights.get(name)!;
@@ -40,7 +44,12 @@ export function loadWeights(module: object, device: Device, weights: Weights): v
 /** Copies a network's numbers to the host. */
 export async function readWeights(module: object): Promise<Weights> {
   const names = [...parametersOf(module)];
-  const arrays = await Promise.all(names.map(async ([name, parameter]) => [name, { shape: parameter.shape, data: (await parameter.value.read()) as Float32Array }] as const));
+  const arrays = await Promise.all(
+    names.map(
+      async ([name, parameter]) =>
+        [name, { shape: parameter.shape, data: (await parameter.value.read()) as Float32Array }] as const,
+    ),
+  );
   return new Map(arrays);
 }
 

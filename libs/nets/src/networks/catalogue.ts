@@ -14,6 +14,9 @@ const catalogue: Readonly<Record<NetworkConfig['network'], (config: NetworkConfi
 export function buildNetwork(config: NetworkConfig): Module {
   const build = Object.hasOwn(catalogue, config.network) ? catalogue[config.network] : undefined;
   if (build === undefined)
-    throw new NetworkError(`buildNetwork: no network is called ${config.network}; known are ${Object.keys(catalogue).join(', ')}.`, { network: config.network, known: Object.keys(catalogue) });
+    throw new NetworkError(
+      `buildNetwork: no network is called ${config.network}; known are ${Object.keys(catalogue).join(', ')}.`,
+      { network: config.network, known: Object.keys(catalogue) },
+    );
   return build(config);
 }

@@ -17,7 +17,9 @@ describe.each(GOLDEN_NETWORKS)('%s', (name) => {
     const network = buildNetwork(golden.config);
     loadWeights(network, device, golden.weights);
     const input = golden.array('input')!;
-    const outputs = network.forward(tensor(device, input.data as Float32Array, input.shape), { deepSupervision: true }) as readonly Tensor[];
+    const outputs = network.forward(tensor(device, input.data as Float32Array, input.shape), {
+      deepSupervision: true,
+    }) as readonly Tensor[];
     for (const [k, output] of outputs.entries()) {
       const expected = golden.array(`logits_ds${k}`)!.data as Float32Array;
       // Some goldens keep the first sample only.

@@ -18,18 +18,25 @@ export interface StateDictEntry {
 }
 
 /** All names of the reference's state dict, in its order. Entries that are no alias stand in the order of its optimizer. */
-export function stateDictEntries(config: NetworkConfig, network: Module = buildNetwork(config)): readonly StateDictEntry[] {
+export function stateDictEntries(
+  config: NetworkConfig,
+  network: Module = buildNetwork(config),
+): readonly StateDictEntry[] {
   const pairs = [...parametersOf(network).keys()].map((ours) => ({ ours, theirs: referenceName(ours, config) }));
-  const starting = (prefix: string): { ours: string; theirs: string }[] => pairs.filter(({ theirs }) => theirs.startsWith(prefix));
+  const starting = (prefix: string): { ours: string; theirs: string }[] =>
+    pairs.filter(({ theirs }) => theirs.startsWith(prefix));
   const encoder = withInnerAliases(starting('encoder.'));
   const repeated = encoder.map(({ ours, theirs }) => ({ ours, theirs: `decoder.${theirs}`, alias: true }));
-  const rest = ['decoder.stages.', 'decoder.transpconvs.', 'decoder.seg_layers.'].flatMap((prefix) => withInnerAliases(starting(prefix)));
+  const rest = ['decoder.stages.', 'decoder.transpconvs.', 'decoder.seg_layers.'].flatMap((prefix) =>
+    withInnerAliases(starting(prefix)),
+  );
   return [...encoder, ...repeated, ...rest];
 }
 
 /** The reference's first name for one of our parameters. */
 export function referenceName(ours: string, config: NetworkConfig): string {
-  if (ours.startsWith('encoder.')) return config.network === 'PlainConvUNet' ? plainEncoderName(ours) : residualEncoderName(ours, config);
+  if (ours.startsWith('encoder.'))
+    return config.network === 'PlainConvUNet' ? plainEncoderName(ours) : residualEncoderName(ours, config);
   return ours
     .replace(/^decoder\.stages\.(\d+)\.blocks\./, 'decoder.stages.$1.convs.')
     .replace(/^decoder\.stages\.(\d+)\.up\./, 'decoder.transpconvs.$1.')
@@ -54,8 +61,14 @@ export function weightsFromStateDict(config: NetworkConfig, stateDict: ReadonlyM
   }
   const missing = entries.filter((entry) => !entry.alias && !found.has(entry.ours)).map((entry) => entry.theirs);
   if (unknown.length > 0 || missing.length > 0) {
-    const say = (what: string, names: readonly string[]): string => (names.length === 0 ? '' : ` ${what}: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}.`);
-    throw new WeightsError(`weightsFromStateDict: the checkpoint is not of a ${config.network} of this plan.${say('Missing', missing)}${say('Unknown', unknown)} Take the plans.json that was saved with the checkpoint.`, { missing, unknown });
+    const say = (what: string, names: readonly string[]): string =>
+      names.length === 0
+        ? ''
+        : ` ${what}: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}.`;
+    throw new WeightsError(
+      `weightsFromStateDict: the checkpoint is not of a ${config.network} of this plan.${say('Missing', missing)}${say('Unknown', unknown)} Take the plans.json that was saved with the checkpoint.`,
+      { missing, unknown },
+    );
   }
   return new Map(entries.filter((entry) => !entry.alias).map(({ ours }) => [ours, found.get(ours)!]));
 }
@@ -82,7 +95,10 @@ function withInnerAliases(pairs: readonly { ours: string; theirs: string }[]): S
     if (block === undefined || (next !== undefined && blockOf(next.theirs) === block)) return;
     for (const member of pairs) {
       if (blockOf(member.theirs) !== block) continue;
-      const inner = member.theirs.slice(block.length).replace('.conv.', '.all_modules.0.').replace('.norm.', '.all_modules.1.');
+      const inner = member.theirs
+        .slice(block.length)
+        .replace('.conv.', '.all_modules.0.')
+        .replace('.norm.', '.all_modules.1.');
       entries.push({ ours: member.ours, theirs: block + inner, alias: true });
     }
   });

@@ -4,7 +4,14 @@ import type { NamedArray, Weights } from '../module/weights.ts';
 import { networkConfig, type NetworkConfig } from '../network-config.ts';
 import { stateDictEntries } from '../networks/state-dict.ts';
 
-export const GOLDEN_NETWORKS = ['plain2d', 'plain3d_aniso', 'plain3d_iso', 'resenc2d_regions', 'resenc3d_aniso_same_feats', 'resenc3d_iso'] as const;
+export const GOLDEN_NETWORKS = [
+  'plain2d',
+  'plain3d_aniso',
+  'plain3d_iso',
+  'resenc2d_regions',
+  'resenc3d_aniso_same_feats',
+  'resenc3d_iso',
+] as const;
 
 export interface GoldenNetwork {
   readonly architecture: { readonly network_class_name: string; readonly arch_kwargs: object };
@@ -25,7 +32,9 @@ export interface GoldenNetwork {
     readonly weightsAfter5: Readonly<Record<string, { readonly l2: number; readonly first: readonly number[] }>>;
   };
   /** A stored array as numbers; undefined if the golden has none of that name. */
-  array(name: string): { readonly shape: readonly number[]; readonly data: Float32Array | Int16Array | Uint8Array } | undefined;
+  array(
+    name: string,
+  ): { readonly shape: readonly number[]; readonly data: Float32Array | Int16Array | Uint8Array } | undefined;
   /** The checkpoint's weights under the reference's names, without aliases. */
   stateDictArrays(flat?: 'weights' | 'weights_after_iter5'): ReadonlyMap<string, NamedArray>;
   readonly config: NetworkConfig;
@@ -34,7 +43,10 @@ export interface GoldenNetwork {
 
 export function goldenNetwork(name: (typeof GOLDEN_NETWORKS)[number]): GoldenNetwork {
   const folder = new URL('../../fixtures/', import.meta.url);
-  const json = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8')) as Omit<GoldenNetwork, 'array' | 'stateDictArrays' | 'config' | 'weights'> & {
+  const json = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8')) as Omit<
+    GoldenNetwork,
+    'array' | 'stateDictArrays' | 'config' | 'weights'
+  > & {
     arrays: Record<string, { dtype: string; shape: number[]; offset: number }>;
   };
   const bytes = Uint8Array.from(readFileSync(new URL(`${name}.bin`, folder))).buffer;

@@ -21,7 +21,12 @@ export function memoryCase(arrays: CaseArrays): PreparedCase {
     shape,
     channels: image.length / voxels,
     locations,
-    crop: (start, size) => Promise.resolve({ shape: size, image: cutBox(image, shape, start, size, 0), labels: cutBox(labels, shape, start, size, -1) }),
+    crop: (start, size) =>
+      Promise.resolve({
+        shape: size,
+        image: cutBox(image, shape, start, size, 0),
+        labels: cutBox(labels, shape, start, size, -1),
+      }),
   };
 }
 
@@ -31,13 +36,21 @@ export function memoryCases(cases: Iterable<PreparedCase>): CaseSource {
   return {
     open: (id) => {
       const found = byId.get(id);
-      return found ? Promise.resolve(found) : Promise.reject(new TrainingError(`There is no prepared case ${id}; preprocess it first.`, { case: id }));
+      return found
+        ? Promise.resolve(found)
+        : Promise.reject(new TrainingError(`There is no prepared case ${id}; preprocess it first.`, { case: id }));
     },
   };
 }
 
 /** Copies a box of every channel; what lies outside gets `fill`. */
-export function cutBox<A extends Float32Array | Int16Array>(voxels: A, shape: PerAxis, start: PerAxis, size: PerAxis, fill: number): A {
+export function cutBox<A extends Float32Array | Int16Array>(
+  voxels: A,
+  shape: PerAxis,
+  start: PerAxis,
+  size: PerAxis,
+  fill: number,
+): A {
   const volume = voxelCount(shape);
   const channels = voxels.length / volume;
   const result = new (voxels.constructor as new (length: number) => A)(channels * voxelCount(size));

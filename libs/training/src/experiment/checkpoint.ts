@@ -36,14 +36,22 @@ export function encodeCheckpoint({ tensors, ...rest }: Checkpoint): Uint8Array {
 /** Throws: FormatError for broken files, TrainingError for safetensors that are no checkpoint of ours. */
 export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes, name);
-  if (metadata['format'] !== FORMAT) throw new TrainingError(`${name}: expected a checkpoint written by this library ("${FORMAT}"), came ${metadata['format'] ?? 'another safetensors file'}.`, { file: name });
+  if (metadata['format'] !== FORMAT)
+    throw new TrainingError(
+      `${name}: expected a checkpoint written by this library ("${FORMAT}"), came ${metadata['format'] ?? 'another safetensors file'}.`,
+      { file: name },
+    );
   return { ...(JSON.parse(metadata['state']!) as Omit<Checkpoint, 'tensors'>), tensors };
 }
 
 /** The tensors of one kind, their prefix taken off. */
 export function tensorsOf(checkpoint: Checkpoint, kind: string): ReadonlyMap<string, NamedTensor> {
   const prefix = `${kind}.`;
-  return new Map([...checkpoint.tensors].filter(([name]) => name.startsWith(prefix)).map(([name, array]) => [name.slice(prefix.length), array]));
+  return new Map(
+    [...checkpoint.tensors]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, array]) => [name.slice(prefix.length), array]),
+  );
 }
 
 /** The weights to predict with: the running average where there is one. */

@@ -25,7 +25,11 @@ export const isHead = (name: string): boolean => /\.head\./.test(name);
  * Throws: TrainingError naming every parameter that is neither there in its shape nor to be started afresh.
  * Source: nnU-Net v2's rule for `-pretrained_weights`: all but the segmentation layers must fit.
  */
-export function matchPretrained(config: NetworkConfig, given: Weights, { reinit = isHead }: PretrainedOptions = {}): PretrainedMatch {
+export function matchPretrained(
+  config: NetworkConfig,
+  given: Weights,
+  { reinit = isHead }: PretrainedOptions = {},
+): PretrainedMatch {
   const parameters = parametersOf(buildNetwork(config));
   const faults: string[] = [];
   const weights = new Map<string, NonNullable<ReturnType<Weights['get']>>>();
@@ -34,16 +38,30 @@ export function matchPretrained(config: NetworkConfig, given: Weights, { reinit 
     const came = given.get(name);
     if (reinit(name)) reinitialized.push(name);
     else if (came === undefined) faults.push(`${name} [${shape.join(', ')}] is missing`);
-    else if (came.shape.join() !== shape.join()) faults.push(`${name} is [${came.shape.join(', ')}], the network's [${shape.join(', ')}]`);
+    else if (came.shape.join() !== shape.join())
+      faults.push(`${name} is [${came.shape.join(', ')}], the network's [${shape.join(', ')}]`);
     else weights.set(name, came);
   }
   if (faults.length > 0)
-    throw new TrainingError(`matchPretrained: the weights do not fit the network: ${faults.slice(0, 4).join('; ')}${faults.length > 4 ? `; and ${faults.length - 4} more` : ''}. Train with the plan they were made with, or start these afresh (reinit).`, { faults });
-  return { weights, report: { loaded: [...weights.keys()], reinitialized, unused: [...given.keys()].filter((name) => !parameters.has(name)) } };
+    throw new TrainingError(
+      `matchPretrained: the weights do not fit the network: ${faults.slice(0, 4).join('; ')}${faults.length > 4 ? `; and ${faults.length - 4} more` : ''}. Train with the plan they were made with, or start these afresh (reinit).`,
+      { faults },
+    );
+  return {
+    weights,
+    report: {
+      loaded: [...weights.keys()],
+      reinitialized,
+      unused: [...given.keys()].filter((name) => !parameters.has(name)),
+    },
+  };
 }
 
 /** Whether a name matches a pattern in which `*` stands for anything: `encoder.stages.0.*`. */
 export function matchesPattern(name: string, pattern: string): boolean {
-  const source = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+  const source = pattern
+    .split('*')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*');
   return new RegExp(`^${source}$`).test(name);
 }

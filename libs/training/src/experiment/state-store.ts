@@ -9,7 +9,11 @@ export interface StateStore {
 }
 
 /** Names in a fold's folder. */
-export const CHECKPOINT = { latest: 'checkpoint_latest.safetensors', best: 'checkpoint_best.safetensors', final: 'checkpoint_final.safetensors' } as const;
+export const CHECKPOINT = {
+  latest: 'checkpoint_latest.safetensors',
+  best: 'checkpoint_best.safetensors',
+  final: 'checkpoint_final.safetensors',
+} as const;
 export const PROGRESS = 'progress.json';
 
 /** Keeps files in memory: for tests, and for pages that save them elsewhere. */

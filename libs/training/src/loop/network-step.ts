@@ -28,7 +28,10 @@ export function uploadImage({ device, config }: Pick<StepParts, 'device' | 'conf
 }
 
 /** Targets of every output that counts, full resolution first. */
-export function uploadTargets({ device, config, labels, settings }: Omit<StepParts, 'network' | 'loss'>, batch: Batch): readonly Tensor[] {
+export function uploadTargets(
+  { device, config, labels, settings }: Omit<StepParts, 'network' | 'loss'>,
+  batch: Batch,
+): readonly Tensor[] {
   const shape = spatial(config, batch.patch);
   const shapes = outputShapes(shape, config.strides, settings.deepSupervision);
   const weights = outputWeights(shapes.length);
@@ -41,7 +44,9 @@ export function uploadTargets({ device, config, labels, settings }: Omit<StepPar
 
 /** Loss of all outputs, weighted. */
 export function supervisedLoss(parts: StepParts, logits: readonly Tensor[], targets: readonly Tensor[]): Tensor {
-  const weights = outputWeights(outputShapes(targets[0]!.shape.slice(2), parts.config.strides, parts.settings.deepSupervision).length);
+  const weights = outputWeights(
+    outputShapes(targets[0]!.shape.slice(2), parts.config.strides, parts.settings.deepSupervision).length,
+  );
   const terms = targets.map((target, k) => {
     const loss = parts.loss.apply(logits[k]!, target);
     return weights[k] === 1 ? loss : mul({ a: loss, b: tensor(parts.device, [weights[k]!], []) });
@@ -50,8 +55,17 @@ export function supervisedLoss(parts: StepParts, logits: readonly Tensor[], targ
 }
 
 /** Loss before the step and the gradient's norm before clipping, not yet computed: read them. */
-export function learn(parts: StepParts, batch: Batch, optimizer: Optimizer, parameters: readonly Tensor[], rate: number, step: number): { readonly loss: Tensor; readonly norm: Tensor } {
-  return scope(() => learnFrom(parts, uploadImage(parts, batch), uploadTargets(parts, batch), optimizer, parameters, rate, step));
+export function learn(
+  parts: StepParts,
+  batch: Batch,
+  optimizer: Optimizer,
+  parameters: readonly Tensor[],
+  rate: number,
+  step: number,
+): { readonly loss: Tensor; readonly norm: Tensor } {
+  return scope(() =>
+    learnFrom(parts, uploadImage(parts, batch), uploadTargets(parts, batch), optimizer, parameters, rate, step),
+  );
 }
 
 /** The same, from tensors: `targets` belong to the outputs that count. `step` counts from 1. */
@@ -78,7 +92,9 @@ export function learnFrom(
 export function measure(parts: StepParts, batch: Batch): { readonly loss: Tensor; readonly logits: Tensor } {
   return scope(() => {
     const targets = uploadTargets(parts, batch);
-    const outputs = parts.network.forward(uploadImage(parts, batch), { deepSupervision: parts.settings.deepSupervision });
+    const outputs = parts.network.forward(uploadImage(parts, batch), {
+      deepSupervision: parts.settings.deepSupervision,
+    });
     const logits = Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor];
     return { loss: supervisedLoss(parts, logits, targets), logits: logits[0]! };
   });

@@ -32,7 +32,8 @@ export class Pacer {
     this.#before = left;
     this.#step = step;
     if (step >= planned) return undefined;
-    this.#secondsPerStep = this.#secondsPerStep === undefined ? pace : (1 - RECENT) * this.#secondsPerStep + RECENT * pace;
+    this.#secondsPerStep =
+      this.#secondsPerStep === undefined ? pace : (1 - RECENT) * this.#secondsPerStep + RECENT * pace;
     const fit = step + Math.max(0, Math.floor(left / Math.max(1e-9, this.#secondsPerStep)));
     const most = this.#settings.stretch ? fit : this.#settings.steps;
     const wanted = Math.min(fit, most);

@@ -13,13 +13,40 @@ import type { EpochReport, TrainResult } from './reports.ts';
 
 const labels = labelScheme({ background: 0, ball: 1 });
 const network = {
-  network: 'PlainConvUNet', inputChannels: 1, outputChannels: 2, featuresPerStage: [4, 8], kernelSizes: [[3, 3, 3], [3, 3, 3]], strides: [[1, 1, 1], [2, 2, 2]],
-  encoderDepths: [1, 1], decoderDepths: [1], convolutionBias: true, normEpsilon: 1e-5, slope: 0.01,
+  network: 'PlainConvUNet',
+  inputChannels: 1,
+  outputChannels: 2,
+  featuresPerStage: [4, 8],
+  kernelSizes: [
+    [3, 3, 3],
+    [3, 3, 3],
+  ],
+  strides: [
+    [1, 1, 1],
+    [2, 2, 2],
+  ],
+  encoderDepths: [1, 1],
+  decoderDepths: [1],
+  convolutionBias: true,
+  normEpsilon: 1e-5,
+  slope: 0.01,
 } as const;
 const settings: TrainingSettings = {
-  recipe: 'custom', steps: 12, stepsPerEpoch: 4, validationSteps: 2, batchSize: 2, clipNorm: 12, foregroundShare: 0.33, batchDice: false, deepSupervision: true, loss: 'dice+ce',
-  optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 3e-5 }, schedule: { name: 'poly', exponent: 0.9, warmupSteps: 0, per: 'step' },
-  augmentation: 'nnunet', mirrorAxes: [0, 1, 2], average: { decay: 0.8 },
+  recipe: 'custom',
+  steps: 12,
+  stepsPerEpoch: 4,
+  validationSteps: 2,
+  batchSize: 2,
+  clipNorm: 12,
+  foregroundShare: 0.33,
+  batchDice: false,
+  deepSupervision: true,
+  loss: 'dice+ce',
+  optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 3e-5 },
+  schedule: { name: 'poly', exponent: 0.9, warmupSteps: 0, per: 'step' },
+  augmentation: 'nnunet',
+  mirrorAxes: [0, 1, 2],
+  average: { decay: 0.8 },
 };
 
 /** Bright balls in noise. */
@@ -39,7 +66,13 @@ function ballCases(count: number, spoil?: (image: Float32Array) => void): Return
         map[v] = inside ? 1 : 0;
       }
       spoil?.(image);
-      return memoryCase({ id: `case${k}`, shape: [14, 14, 14], image, labels: map, locations: new Map([['1', Uint32Array.from(found)]]) });
+      return memoryCase({
+        id: `case${k}`,
+        shape: [14, 14, 14],
+        image,
+        labels: map,
+        locations: new Map([['1', Uint32Array.from(found)]]),
+      });
     }),
   );
 }
@@ -51,7 +84,16 @@ beforeAll(async () => {
 afterAll(() => device.dispose());
 
 const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
-  device, network, patch: [12, 12, 12], labels, settings, cases: ballCases(6), train: ['case0', 'case1', 'case2', 'case3'], validation: ['case4', 'case5'], seed: 7, ...more,
+  device,
+  network,
+  patch: [12, 12, 12],
+  labels,
+  settings,
+  cases: ballCases(6),
+  train: ['case0', 'case1', 'case2', 'case3'],
+  validation: ['case4', 'case5'],
+  seed: 7,
+  ...more,
 });
 
 async function all(given: TrainOptions): Promise<{ reports: EpochReport[]; result: TrainResult }> {
@@ -81,11 +123,20 @@ describe('train', () => {
     for (const killedAt of [1, 4, 7, 11]) {
       const store = memoryStore();
       const aborter = new AbortController();
-      const interrupted = all(options({ store, signal: aborter.signal, onStep: ({ step }) => step === killedAt && aborter.abort(new Error('killed')) }));
+      const interrupted = all(
+        options({
+          store,
+          signal: aborter.signal,
+          onStep: ({ step }) => step === killedAt && aborter.abort(new Error('killed')),
+        }),
+      );
       await expect(interrupted).rejects.toThrow('killed');
       const { result } = await all(options({ store }));
       expect(result.resumed).toBe(true);
-      for (const [name, bytes] of whole.files) expect(Buffer.from(store.files.get(name)!).equals(Buffer.from(bytes)), `${name} after step ${killedAt}`).toBe(true);
+      for (const [name, bytes] of whole.files)
+        expect(Buffer.from(store.files.get(name)!).equals(Buffer.from(bytes)), `${name} after step ${killedAt}`).toBe(
+          true,
+        );
     }
   });
 
@@ -96,7 +147,9 @@ describe('train', () => {
     for await (const report of train(options({ store }))) if (report.epoch === 1) break;
     expect(store.files.has(CHECKPOINT.final)).toBe(false);
     await all(options({ store }));
-    expect(Buffer.from(store.files.get(CHECKPOINT.final)!).equals(Buffer.from(whole.files.get(CHECKPOINT.final)!))).toBe(true);
+    expect(
+      Buffer.from(store.files.get(CHECKPOINT.final)!).equals(Buffer.from(whole.files.get(CHECKPOINT.final)!)),
+    ).toBe(true);
   });
 
   it('finds a finished training and does nothing; extends it when asked for more steps', async () => {
@@ -118,15 +171,26 @@ describe('train', () => {
 
   it('drops steps that would come too late, and says so', async () => {
     let left = 100;
-    const { reports, result } = await all(options({ settings: { ...settings, steps: 40 }, secondsLeft: () => (left -= 10) }));
+    const { reports, result } = await all(
+      options({ settings: { ...settings, steps: 40 }, secondsLeft: () => (left -= 10) }),
+    );
     expect(result.steps).toBeLessThan(40);
     expect(reports.find((report) => report.note !== undefined)!.note).toMatch(/steps were dropped/);
     expect(reports.at(-1)!.step).toBe(result.steps);
   });
 
   it('says when nothing has improved for long', async () => {
-    const { reports } = await all(options({ patch: [14, 14, 14], validation: ['case4'], settings: { ...settings, steps: 110, stepsPerEpoch: 1, validationSteps: 1, batchSize: 1, augmentation: 'none' }, schedule: () => 0 }));
-    expect(reports.filter((report) => report.note?.includes('has not risen for 50 epochs')).map((report) => report.epoch)).toEqual([99]);
+    const { reports } = await all(
+      options({
+        patch: [14, 14, 14],
+        validation: ['case4'],
+        settings: { ...settings, steps: 110, stepsPerEpoch: 1, validationSteps: 1, batchSize: 1, augmentation: 'none' },
+        schedule: () => 0,
+      }),
+    );
+    expect(
+      reports.filter((report) => report.note?.includes('has not risen for 50 epochs')).map((report) => report.epoch),
+    ).toEqual([99]);
   });
 
   it('takes another sampler, schedule, loss and network as values', async () => {
@@ -135,7 +199,10 @@ describe('train', () => {
     let built = 0;
     await all(
       options({
-        sampler: { chooseCase: (ids, { sample }) => (seen.push(ids[sample]!), ids[sample]!), choosePatch: () => [1, 1, 1] },
+        sampler: {
+          chooseCase: (ids, { sample }) => (seen.push(ids[sample]!), ids[sample]!),
+          choosePatch: () => [1, 1, 1],
+        },
         schedule: (step, steps) => 0.01 * (1 - step / steps),
         loss: lossNamed('ce', labels, settings),
         build: (config) => (built++, buildNetwork(config)),
@@ -161,9 +228,13 @@ describe('train', () => {
       },
     };
     const both = { ...network, inputChannels: 2 };
-    const { reports } = await all(options({ cases: staged, cascade: true, network: both, settings: { ...settings, steps: 40, stepsPerEpoch: 20 } }));
+    const { reports } = await all(
+      options({ cases: staged, cascade: true, network: both, settings: { ...settings, steps: 40, stepsPerEpoch: 20 } }),
+    );
     expect(reports.at(-1)!.meanDice).toBeGreaterThan(0.9); // the answer is in the input
-    await expect(all(options({ cascade: true, network: both }))).rejects.toThrow(/no segmentation of the previous stage/);
+    await expect(all(options({ cascade: true, network: both }))).rejects.toThrow(
+      /no segmentation of the previous stage/,
+    );
   });
 
   it('takes steps back, and more where steps are an estimate, when time turns out to be there', async () => {
@@ -175,7 +246,9 @@ describe('train', () => {
     const slowFirst = await all(options({ settings: { ...settings, steps: 40 }, secondsLeft: pace([0, 0, 60, 0.5]) }));
     expect(slowFirst.reports[1]!.steps).toBeLessThan(40);
     expect(slowFirst.result.steps).toBe(40);
-    const stretched = await all(options({ settings: { ...settings, steps: 40, stretch: true }, secondsLeft: pace([0, 0, 4]) }));
+    const stretched = await all(
+      options({ settings: { ...settings, steps: 40, stretch: true }, secondsLeft: pace([0, 0, 4]) }),
+    );
     expect(stretched.result.steps).toBeGreaterThan(60);
     expect(stretched.reports.some((report) => report.note?.includes('were added'))).toBe(true);
   });
@@ -196,9 +269,14 @@ describe('train', () => {
     const { decodeCheckpoint, tensorsOf } = await import('../experiment/checkpoint.ts');
     const weights = tensorsOf(decodeCheckpoint(first.files.get(CHECKPOINT.final)!, 'first'), 'weights') as never;
     const second = memoryStore();
-    await all(options({ store: second, seed: 9, pretrained: { weights, freeze: (name) => name.startsWith('encoder.') } }));
+    await all(
+      options({ store: second, seed: 9, pretrained: { weights, freeze: (name) => name.startsWith('encoder.') } }),
+    );
     const after = tensorsOf(decodeCheckpoint(second.files.get(CHECKPOINT.final)!, 'second'), 'weights');
     const before = weights as ReadonlyMap<string, { data: Float32Array }>;
-    for (const [name, { data }] of after) expect(Buffer.from(data.buffer).equals(Buffer.from(before.get(name)!.data.buffer)), name).toBe(name.startsWith('encoder.'));
+    for (const [name, { data }] of after)
+      expect(Buffer.from(data.buffer).equals(Buffer.from(before.get(name)!.data.buffer)), name).toBe(
+        name.startsWith('encoder.'),
+      );
   });
 });

@@ -51,7 +51,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<EpochReport,
 function checkSettings({ train: ids, settings }: TrainOptions): void {
   if (ids.length === 0) throw new TrainingError('train: there is no case to train on; check the splits.');
   if (!(settings.steps >= 1 && settings.stepsPerEpoch >= 1 && settings.batchSize >= 1))
-    throw new TrainingError(`train: steps, steps per epoch and batch size are at least 1, came ${settings.steps}, ${settings.stepsPerEpoch}, ${settings.batchSize}.`, { settings });
+    throw new TrainingError(
+      `train: steps, steps per epoch and batch size are at least 1, came ${settings.steps}, ${settings.stepsPerEpoch}, ${settings.batchSize}.`,
+      { settings },
+    );
 }
 
 /** The state to go on from: the final one, else the latest. */
@@ -62,23 +65,36 @@ async function lastState(store: StateStore, options: TrainOptions): Promise<Chec
     const saved = decodeCheckpoint(bytes, name);
     const differing = differences(saved, options);
     if (differing.length > 0)
-      throw new TrainingError(`train: ${name} was trained with other settings (${differing.join(', ')}). Train into another folder, or remove it to start again.`, { file: name, differing });
+      throw new TrainingError(
+        `train: ${name} was trained with other settings (${differing.join(', ')}). Train into another folder, or remove it to start again.`,
+        { file: name, differing },
+      );
     return saved;
   }
   return undefined;
 }
 
 function differences(saved: Checkpoint, { settings, seed, identity = {} }: TrainOptions): string[] {
-  const rows = (checkpoint: Pick<Checkpoint, 'settings' | 'seed' | 'identity'>): [string, unknown][] => [...Object.entries({ ...checkpoint.settings, steps: undefined, seed: checkpoint.seed }), ...Object.entries(checkpoint.identity)];
+  const rows = (checkpoint: Pick<Checkpoint, 'settings' | 'seed' | 'identity'>): [string, unknown][] => [
+    ...Object.entries({ ...checkpoint.settings, steps: undefined, seed: checkpoint.seed }),
+    ...Object.entries(checkpoint.identity),
+  ];
   const before = new Map(rows(saved));
   const now = new Map(rows({ settings, seed, identity }));
-  return [...new Set([...before.keys(), ...now.keys()])].filter((key) => JSON.stringify(before.get(key)) !== JSON.stringify(now.get(key)));
+  return [...new Set([...before.keys(), ...now.keys()])].filter(
+    (key) => JSON.stringify(before.get(key)) !== JSON.stringify(now.get(key)),
+  );
 }
 
 async function saveEpoch(store: StateStore, run: TrainingRun, report: EpochReport): Promise<void> {
   const state = await run.save();
   if (report.best) await store.write(CHECKPOINT.best, state);
-  await store.write(PROGRESS, new TextEncoder().encode(`${JSON.stringify({ steps: run.position.steps, history: run.position.history }, null, 2)}\n`));
+  await store.write(
+    PROGRESS,
+    new TextEncoder().encode(
+      `${JSON.stringify({ steps: run.position.steps, history: run.position.history }, null, 2)}\n`,
+    ),
+  );
   await store.write(run.finished ? CHECKPOINT.final : CHECKPOINT.latest, state);
   if (run.finished) await store.remove(CHECKPOINT.latest);
 }

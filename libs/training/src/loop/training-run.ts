@@ -1,6 +1,14 @@
 /** A training under way: the network, its optimizer and running average on the device, and the position in the experiment. */
 import { Philox, type Tensor } from '@voxelwise/compute';
-import { buildNetwork, disposeWeights, initialize, loadWeights, parametersOf, type Module, type Weights } from '@voxelwise/nets';
+import {
+  buildNetwork,
+  disposeWeights,
+  initialize,
+  loadWeights,
+  parametersOf,
+  type Module,
+  type Weights,
+} from '@voxelwise/nets';
 import { encodeCheckpoint, tensorsOf, type Checkpoint, type Position } from '../experiment/checkpoint.ts';
 import { DivergenceError, TrainingError } from '../errors.ts';
 import { lossNamed } from '../losses/catalogue.ts';
@@ -43,10 +51,18 @@ export class TrainingRun {
     this.#learned = new Map([...all].filter(([name]) => !frozen?.(name)));
     this.#optimizer = makeOptimizer(device, settings.optimizer, this.#learned, saved);
     this.#average = settings.average && new WeightAverage(device, settings.average, all, saved);
-    this.#parts = { device, config, network: this.#network, labels, settings, loss: options.loss ?? lossNamed(settings.loss, labels, settings) };
+    this.#parts = {
+      device,
+      config,
+      network: this.#network,
+      labels,
+      settings,
+      loss: options.loss ?? lossNamed(settings.loss, labels, settings),
+    };
     this.#random = new Philox(options.seed).split('training');
     this.#sampler = options.sampler ?? foregroundSampler(settings.foregroundShare);
-    this.#augmentation = options.augmentation ?? augmentationNamed(settings, options.patch, options.augmentOn ?? device);
+    this.#augmentation =
+      options.augmentation ?? augmentationNamed(settings, options.patch, options.augmentOn ?? device);
     this.#position = saved?.position ?? { step: 0, steps: settings.steps, lossSum: 0, history: [] };
     if (saved && saved.settings.steps !== settings.steps) this.#position = { ...this.#position, steps: settings.steps };
   }
@@ -130,8 +146,12 @@ export class TrainingRun {
       ['', this.#optimizer.state],
       ['average.', this.#average?.tensors ?? new Map<string, Tensor>()],
     ];
-    const named = groups.flatMap(([prefix, tensors]) => Array.from(tensors, ([name, tensor]) => [prefix + name, tensor] as const));
-    const arrays = await Promise.all(named.map(async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.read() }] as const));
+    const named = groups.flatMap(([prefix, tensors]) =>
+      Array.from(tensors, ([name, tensor]) => [prefix + name, tensor] as const),
+    );
+    const arrays = await Promise.all(
+      named.map(async ([name, tensor]) => [name, { shape: tensor.shape, data: await tensor.read() }] as const),
+    );
     return encodeCheckpoint({ position: this.#position, seed, settings, identity, tensors: new Map(arrays) });
   }
 
@@ -154,7 +174,10 @@ export class TrainingRun {
     const parameters = parametersOf(this.#network);
     for (const [name, array] of pretrained.weights) {
       const parameter = parameters.get(name);
-      if (parameter === undefined) throw new TrainingError(`train: the pretrained weights hold ${name}, which the network does not have.`, { name });
+      if (parameter === undefined)
+        throw new TrainingError(`train: the pretrained weights hold ${name}, which the network does not have.`, {
+          name,
+        });
       parameter.value.dispose();
       const single = new Map([[name, array]]);
       loadWeights({ [name]: parameter }, device, single);
@@ -178,7 +201,9 @@ export class TrainingRun {
     return batch;
   }
 
-  async #validate(epoch: number): Promise<{ loss: number | null; dice: readonly (number | null)[]; mean: number | null }> {
+  async #validate(
+    epoch: number,
+  ): Promise<{ loss: number | null; dice: readonly (number | null)[]; mean: number | null }> {
     const { validation, validationSteps, ...request } = { ...this.#options, ...this.#options.settings };
     const score = new PseudoDice(this.#options.labels);
     if (validation.length === 0 || validationSteps === 0) return { loss: null, dice: score.dice(), mean: null };
@@ -187,7 +212,14 @@ export class TrainingRun {
     try {
       for (let k = 0; k < validationSteps; k++) {
         const random = new Philox(request.seed).split('validation').split(epoch).split(k);
-        const batch = await drawBatch({ ...request, ids: validation, sampler: foregroundSampler(request.foregroundShare), augmentation: noAugmentation, previousLabels: this.#previousLabels, random });
+        const batch = await drawBatch({
+          ...request,
+          ids: validation,
+          sampler: foregroundSampler(request.foregroundShare),
+          augmentation: noAugmentation,
+          previousLabels: this.#previousLabels,
+          random,
+        });
         const { loss, logits } = measure(this.#parts, batch);
         const [[value], numbers] = await Promise.all([loss.read(), logits.read()]);
         loss.dispose();
@@ -204,7 +236,8 @@ export class TrainingRun {
   /** Says where the numbers broke. */
   async #diverged(step: number, batch: Batch, loss: number): Promise<never> {
     const broken: string[] = [];
-    for (const [name, tensor] of this.#learned) if (!((await tensor.read()) as Float32Array).every(Number.isFinite)) broken.push(name);
+    for (const [name, tensor] of this.#learned)
+      if (!((await tensor.read()) as Float32Array).every(Number.isFinite)) broken.push(name);
     const origins = batch.origins.map(({ id, start }) => `${id} from voxel [${start.join(', ')}]`);
     const bad = batch.image.every(Number.isFinite) ? '' : ' The image itself holds NaN or infinity there.';
     throw new DivergenceError(
@@ -218,7 +251,8 @@ export class TrainingRun {
 const PLATEAU = { epochs: 50, rise: 1e-3 };
 
 function plateauNote(history: readonly EpochReport[], ema: number | null): string | undefined {
-  const best = (reports: readonly EpochReport[]): number => Math.max(-1, ...reports.map((report) => report.emaDice ?? -1));
+  const best = (reports: readonly EpochReport[]): number =>
+    Math.max(-1, ...reports.map((report) => report.emaDice ?? -1));
   const before = history.slice(0, -(PLATEAU.epochs - 1));
   if (ema === null || before.length === 0 || (history.length + 1) % PLATEAU.epochs !== 0) return undefined;
   if (Math.max(ema, best(history.slice(before.length))) > best(before) + PLATEAU.rise) return undefined;

@@ -1,4 +1,11 @@
-import { createReferenceDevice, createWasmDevice, Philox, tensor, valueAndGradients, type Device } from '@voxelwise/compute';
+import {
+  createReferenceDevice,
+  createWasmDevice,
+  Philox,
+  tensor,
+  valueAndGradients,
+  type Device,
+} from '@voxelwise/compute';
 import { labelScheme, type LabelScheme } from '@voxelwise/planner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lossNamed, lossNames } from './catalogue.ts';
@@ -20,11 +27,18 @@ function draw(scheme: LabelScheme): { logits: Float32Array; target: Int32Array; 
   const channels = scheme.hasRegions ? 2 : 3;
   const logits = Float32Array.from({ length: voxels * channels }, () => random.normal());
   const targets = scheme.hasRegions ? 2 : 1;
-  const target = Int32Array.from({ length: voxels * targets }, () => (scheme.hasRegions ? random.integer(0, 2) : random.integer(scheme.ignoreLabel === undefined ? 0 : -1, 3)));
+  const target = Int32Array.from({ length: voxels * targets }, () =>
+    scheme.hasRegions ? random.integer(0, 2) : random.integer(scheme.ignoreLabel === undefined ? 0 : -1, 3),
+  );
   return { logits, target, channels, targets };
 }
 
-async function lossOn(device: Device, name: string, scheme: LabelScheme, change?: (logits: Float32Array) => void): Promise<{ value: number; gradient: Float32Array }> {
+async function lossOn(
+  device: Device,
+  name: string,
+  scheme: LabelScheme,
+  change?: (logits: Float32Array) => void,
+): Promise<{ value: number; gradient: Float32Array }> {
   const { logits, target, channels, targets } = draw(scheme);
   change?.(logits);
   const x = tensor(device, logits, [2, channels, ...shape.slice(1)]);
@@ -43,7 +57,8 @@ describe.each([
     const { value, gradient } = await lossOn(device, name, scheme);
     for (const k of [0, 77, 301]) {
       const step = 1e-2;
-      const at = async (by: number): Promise<number> => (await lossOn(device, name, scheme, (logits) => (logits[k]! += by))).value;
+      const at = async (by: number): Promise<number> =>
+        (await lossOn(device, name, scheme, (logits) => (logits[k]! += by))).value;
       expect(Math.abs((await at(step)) - (await at(-step)) - 2 * step * gradient[k]!)).toBeLessThan(2e-6);
     }
     const fast = await lossOn(wasm, name, scheme);
@@ -65,5 +80,7 @@ it('tversky with equal weights of one half is Dice', async () => {
 });
 
 it('names the losses there are', () => {
-  expect(() => lossNamed('hinge', labels, { batchDice: false })).toThrow(/no loss called hinge for labels; known are dice\+ce, ce, dice, topk/);
+  expect(() => lossNamed('hinge', labels, { batchDice: false })).toThrow(
+    /no loss called hinge for labels; known are dice\+ce, ce, dice, topk/,
+  );
 });

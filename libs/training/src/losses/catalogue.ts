@@ -1,5 +1,14 @@
 /** The losses that settings can name. Regions take the binary form of each; ignored voxels count in none. */
-import { add, crossEntropy, diceBinaryCrossEntropy, diceCrossEntropy, softDice, topMean, voxelCrossEntropy, type Tensor } from '@voxelwise/compute';
+import {
+  add,
+  crossEntropy,
+  diceBinaryCrossEntropy,
+  diceCrossEntropy,
+  softDice,
+  topMean,
+  voxelCrossEntropy,
+  type Tensor,
+} from '@voxelwise/compute';
 import type { LabelScheme } from '@voxelwise/planner';
 import { TrainingError } from '../errors.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
@@ -25,26 +34,59 @@ const TVERSKY = { alpha: 0.3, beta: 0.7, smooth: SMOOTH };
 
 const labelLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
   'dice+ce': (options) => (logits, target) => diceCrossEntropy({ logits, target }, { ...options, smooth: SMOOTH }),
-  ce: ({ ignoreLabel }) => (logits, target) => crossEntropy({ logits, target }, { ignoreLabel }),
+  ce:
+    ({ ignoreLabel }) =>
+    (logits, target) =>
+      crossEntropy({ logits, target }, { ignoreLabel }),
   dice: (options) => (logits, target) => softDice({ logits, target }, { ...options, smooth: SMOOTH }),
-  topk: ({ ignoreLabel }) => (logits, target) => topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel }) }, { fraction: TOP }),
+  topk:
+    ({ ignoreLabel }) =>
+    (logits, target) =>
+      topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel }) }, { fraction: TOP }),
   'dice+topk': (options) => (logits, target) =>
     add({
       a: softDice({ logits, target }, { ...options, smooth: SMOOTH }),
       b: topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel: options.ignoreLabel }) }, { fraction: TOP }),
     }),
-  focal: ({ ignoreLabel }) => (logits, target) => focal(logits, target, { gamma: GAMMA, ignoreLabel }),
-  'dice+focal': (options) => (logits, target) => add({ a: softDice({ logits, target }, { ...options, smooth: SMOOTH }), b: focal(logits, target, { gamma: GAMMA, ignoreLabel: options.ignoreLabel }) }),
-  tversky: ({ batchDice }) => (logits, target) => tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }),
-  'tversky+ce': ({ batchDice, ignoreLabel }) => (logits, target) =>
-    add({ a: tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }), b: crossEntropy({ logits, target }, { ignoreLabel }) }),
+  focal:
+    ({ ignoreLabel }) =>
+    (logits, target) =>
+      focal(logits, target, { gamma: GAMMA, ignoreLabel }),
+  'dice+focal': (options) => (logits, target) =>
+    add({
+      a: softDice({ logits, target }, { ...options, smooth: SMOOTH }),
+      b: focal(logits, target, { gamma: GAMMA, ignoreLabel: options.ignoreLabel }),
+    }),
+  tversky:
+    ({ batchDice }) =>
+    (logits, target) =>
+      tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }),
+  'tversky+ce':
+    ({ batchDice, ignoreLabel }) =>
+    (logits, target) =>
+      add({
+        a: tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }),
+        b: crossEntropy({ logits, target }, { ignoreLabel }),
+      }),
 };
 
 const regionLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
-  'dice+ce': ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH }),
-  ce: ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, diceWeight: 0 }),
-  dice: ({ batchDice }) => (logits, target) => diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, crossEntropyWeight: 0 }),
-  tversky: ({ batchDice }) => (logits, target) => tverskyOfRegions(logits, target, { ...TVERSKY, batchDice }),
+  'dice+ce':
+    ({ batchDice }) =>
+    (logits, target) =>
+      diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH }),
+  ce:
+    ({ batchDice }) =>
+    (logits, target) =>
+      diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, diceWeight: 0 }),
+  dice:
+    ({ batchDice }) =>
+    (logits, target) =>
+      diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: SMOOTH, crossEntropyWeight: 0 }),
+  tversky:
+    ({ batchDice }) =>
+    (logits, target) =>
+      tverskyOfRegions(logits, target, { ...TVERSKY, batchDice }),
 };
 
 /** Names there are for a data set's labels. */
@@ -57,6 +99,9 @@ export function lossNamed(name: string, labels: LabelScheme, { batchDice }: Pick
   const catalogue = labels.hasRegions ? regionLosses : labelLosses;
   const make = Object.hasOwn(catalogue, name) ? catalogue[name] : undefined;
   if (make === undefined)
-    throw new TrainingError(`There is no loss called ${name} for ${labels.hasRegions ? 'regions' : 'labels'}; known are ${lossNames(labels).join(', ')}.`, { loss: name, known: lossNames(labels) });
+    throw new TrainingError(
+      `There is no loss called ${name} for ${labels.hasRegions ? 'regions' : 'labels'}; known are ${lossNames(labels).join(', ')}.`,
+      { loss: name, known: lossNames(labels) },
+    );
   return { name, apply: make({ batchDice, ignoreLabel: labels.ignoreLabel === undefined ? null : -1 }) };
 }

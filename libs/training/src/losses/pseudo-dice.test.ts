@@ -11,15 +11,22 @@ interface Row {
   readonly labelmap: readonly number[];
   readonly dice: readonly number[];
 }
-const rows = JSON.parse(readFileSync(new URL('../../fixtures/loss/validation_step_tp_fp_fn.json', import.meta.url), 'utf8')) as Row[];
+const rows = JSON.parse(
+  readFileSync(new URL('../../fixtures/loss/validation_step_tp_fp_fn.json', import.meta.url), 'utf8'),
+) as Row[];
 
-it.each(rows)('equals the reference (regions $regions, ignore $ignore)', ({ regions, ignore, logits, labelmap, dice }) => {
-  const ignored = ignore ? { ignore: 3 } : {};
-  const scheme = regions ? labelScheme({ background: 0, whole: [1, 2], core: [2], ...ignored }, [1, 2]) : labelScheme({ background: 0, a: 1, b: 2, ...ignored });
-  const score = new PseudoDice(scheme);
-  score.add(Float32Array.from(logits), targetsOf(Int32Array.from(labelmap), 2, scheme), 2);
-  score.dice().forEach((value, k) => expect(value).toBeCloseTo(dice[k]!, 12));
-});
+it.each(rows)(
+  'equals the reference (regions $regions, ignore $ignore)',
+  ({ regions, ignore, logits, labelmap, dice }) => {
+    const ignored = ignore ? { ignore: 3 } : {};
+    const scheme = regions
+      ? labelScheme({ background: 0, whole: [1, 2], core: [2], ...ignored }, [1, 2])
+      : labelScheme({ background: 0, a: 1, b: 2, ...ignored });
+    const score = new PseudoDice(scheme);
+    score.add(Float32Array.from(logits), targetsOf(Int32Array.from(labelmap), 2, scheme), 2);
+    score.dice().forEach((value, k) => expect(value).toBeCloseTo(dice[k]!, 12));
+  },
+);
 
 it('has no Dice where there is neither truth nor prediction', () => {
   const scheme = labelScheme({ background: 0, a: 1, b: 2 });

@@ -44,7 +44,8 @@ export class PseudoDice {
         const wanted = targets[n * voxels + v]!;
         if (wanted < 0) continue;
         let best = 0;
-        for (let k = 1; k < classes; k++) if (logits[from + k * voxels + v]! > logits[from + best * voxels + v]!) best = k;
+        for (let k = 1; k < classes; k++)
+          if (logits[from + k * voxels + v]! > logits[from + best * voxels + v]!) best = k;
         if (best === wanted) {
           if (best > 0) this.#truePositive[best - 1]!++;
           continue;
@@ -55,7 +56,11 @@ export class PseudoDice {
     }
   }
 
-  #addRegions(logits: Float32Array, targets: { readonly channels: number; readonly data: Int32Array }, samples: number): void {
+  #addRegions(
+    logits: Float32Array,
+    targets: { readonly channels: number; readonly data: Int32Array },
+    samples: number,
+  ): void {
     const regions = this.#scheme.foreground.length;
     const voxels = targets.data.length / samples / targets.channels;
     const masked = targets.channels > regions;

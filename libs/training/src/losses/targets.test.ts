@@ -5,14 +5,26 @@ import { outputShapes, outputWeights, shrinkLabels, targetsOf } from './targets.
 
 describe('deep supervision', () => {
   it('weights outputs as the reference, but lets a single one count', () => {
-    const rows = JSON.parse(readFileSync(new URL('../../fixtures/loss/deep_supervision_weights.json', import.meta.url), 'utf8')) as { n_outputs: number; weights: number[] }[];
-    for (const { n_outputs, weights } of rows) outputWeights(n_outputs).forEach((w, k) => expect(w).toBeCloseTo(weights[k]!, 12));
+    const rows = JSON.parse(
+      readFileSync(new URL('../../fixtures/loss/deep_supervision_weights.json', import.meta.url), 'utf8'),
+    ) as { n_outputs: number; weights: number[] }[];
+    for (const { n_outputs, weights } of rows)
+      outputWeights(n_outputs).forEach((w, k) => expect(w).toBeCloseTo(weights[k]!, 12));
     expect(outputWeights(1)).toEqual([1]);
   });
 
   it('derives sizes from the strides', () => {
-    const strides = [[1, 1, 1], [1, 2, 2], [2, 2, 2], [1, 2, 2]];
-    expect(outputShapes([8, 24, 32], strides, true)).toEqual([[8, 24, 32], [8, 12, 16], [4, 6, 8]]);
+    const strides = [
+      [1, 1, 1],
+      [1, 2, 2],
+      [2, 2, 2],
+      [1, 2, 2],
+    ];
+    expect(outputShapes([8, 24, 32], strides, true)).toEqual([
+      [8, 24, 32],
+      [8, 12, 16],
+      [4, 6, 8],
+    ]);
     expect(outputShapes([8, 24, 32], strides, false)).toEqual([[8, 24, 32]]);
   });
 
@@ -25,11 +37,17 @@ describe('deep supervision', () => {
 describe('targetsOf', () => {
   it('turns the outside into background and the ignore label into -1', () => {
     const scheme = labelScheme({ background: 0, a: 1, ignore: 2 });
-    expect(targetsOf(Int32Array.from([-1, 0, 1, 2]), 1, scheme)).toEqual({ channels: 1, data: Int32Array.from([0, 0, 1, -1]) });
+    expect(targetsOf(Int32Array.from([-1, 0, 1, 2]), 1, scheme)).toEqual({
+      channels: 1,
+      data: Int32Array.from([0, 0, 1, -1]),
+    });
   });
 
   it('makes a channel per region and a mask last', () => {
     const scheme = labelScheme({ background: 0, whole: [1, 2], core: 2, ignore: 3 }, [1, 2]);
-    expect(targetsOf(Int32Array.from([0, 1, 2, 3]), 1, scheme)).toEqual({ channels: 3, data: Int32Array.from([0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 0]) });
+    expect(targetsOf(Int32Array.from([0, 1, 2, 3]), 1, scheme)).toEqual({
+      channels: 3,
+      data: Int32Array.from([0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 0]),
+    });
   });
 });

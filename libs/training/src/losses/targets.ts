@@ -3,7 +3,11 @@ import type { LabelScheme } from '@voxelwise/planner';
 import { TrainingError } from '../errors.ts';
 
 /** Sizes per resolution, full first: n · scale rounded, scale the inverse product of the strides so far. The lowest stage has no output. */
-export function outputShapes(patch: readonly number[], strides: readonly (readonly number[])[], deepSupervision: boolean): readonly (readonly number[])[] {
+export function outputShapes(
+  patch: readonly number[],
+  strides: readonly (readonly number[])[],
+  deepSupervision: boolean,
+): readonly (readonly number[])[] {
   const shapes: number[][] = [];
   let scale = patch.map(() => 1);
   for (const stride of strides.slice(0, -1)) {
@@ -27,15 +31,19 @@ export function shrinkLabels(labels: Int32Array, shape: readonly number[], to: r
   const small = to.reduce((product, n) => product * n, 1);
   const images = labels.length / size;
   const result = new Int32Array(images * small);
-  const index = shape.map((n, axis) => Int32Array.from({ length: to[axis]! }, (_, i) => Math.min(n - 1, Math.floor(((i + 0.5) * n) / to[axis]!))));
-  const [zs, ys, xs] = index.length === 3 ? (index as [Int32Array, Int32Array, Int32Array]) : [new Int32Array(1), index[0]!, index[1]!];
+  const index = shape.map((n, axis) =>
+    Int32Array.from({ length: to[axis]! }, (_, i) => Math.min(n - 1, Math.floor(((i + 0.5) * n) / to[axis]!))),
+  );
+  const [zs, ys, xs] =
+    index.length === 3 ? (index as [Int32Array, Int32Array, Int32Array]) : [new Int32Array(1), index[0]!, index[1]!];
   const [height, width] = shape.slice(-2) as [number, number];
   let at = 0;
   for (let image = 0; image < images; image++)
-    for (const z of zs) for (const y of ys) {
-      const row = image * size + (z * height + y) * width;
-      for (const x of xs) result[at++] = labels[row + x]!;
-    }
+    for (const z of zs)
+      for (const y of ys) {
+        const row = image * size + (z * height + y) * width;
+        for (const x of xs) result[at++] = labels[row + x]!;
+      }
   return result;
 }
 
@@ -45,7 +53,11 @@ export function shrinkLabels(labels: Int32Array, shape: readonly number[], to: r
  * Regions: one 0/1 channel per region and, with an ignore label, a last one that is 1 where the annotation holds.
  * `labels`: [N, voxels]; returns channels [N, C, voxels] flat.
  */
-export function targetsOf(labels: Int32Array, samples: number, scheme: LabelScheme): { readonly channels: number; readonly data: Int32Array } {
+export function targetsOf(
+  labels: Int32Array,
+  samples: number,
+  scheme: LabelScheme,
+): { readonly channels: number; readonly data: Int32Array } {
   const voxels = labels.length / samples;
   const { ignoreLabel } = scheme;
   if (!scheme.hasRegions) return { channels: 1, data: channelIndices(labels, scheme) };
@@ -70,7 +82,11 @@ function channelIndices(labels: Int32Array, { allLabels, ignoreLabel }: LabelSch
   if (ignoreLabel !== undefined) channelOf.set(ignoreLabel, -1);
   return labels.map((label) => {
     const channel = channelOf.get(label);
-    if (channel === undefined) throw new TrainingError(`targetsOf: a case holds the label ${label}, which the data set does not declare (${allLabels.join(', ')}).`, { label, declared: allLabels });
+    if (channel === undefined)
+      throw new TrainingError(
+        `targetsOf: a case holds the label ${label}, which the data set does not declare (${allLabels.join(', ')}).`,
+        { label, declared: allLabels },
+      );
     return channel;
   });
 }

@@ -26,7 +26,11 @@ export function caseFolder(folder: string, { plan, cacheBytes = 2 ** 29 }: CaseF
   let held = 0;
   const load = async (id: string): Promise<PreparedCase> => {
     const bytes = await store.read(fileOf(id));
-    if (bytes === undefined) throw new TrainingError(`There is no prepared case ${id} in ${folder}; preprocess it first.`, { case: id, folder });
+    if (bytes === undefined)
+      throw new TrainingError(`There is no prepared case ${id} in ${folder}; preprocess it first.`, {
+        case: id,
+        folder,
+      });
     const arrays = decodeCase(bytes, join(folder, fileOf(id)), plan);
     const entry = cache.get(id);
     if (entry) {

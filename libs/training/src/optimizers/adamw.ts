@@ -3,13 +3,21 @@ import { adamw } from '@voxelwise/compute';
 import type { OptimizerSettings } from '../recipes/training-settings.ts';
 import type { Update } from './optimizer.ts';
 
-export function adamwUpdate({ beta1, beta2, epsilon, weightDecay }: Extract<OptimizerSettings, { name: 'adamw' }>): Update {
+export function adamwUpdate({
+  beta1,
+  beta2,
+  epsilon,
+  weightDecay,
+}: Extract<OptimizerSettings, { name: 'adamw' }>): Update {
   return {
     kinds: ['first', 'second'],
     apply: (weight, gradient, [first, second], { rate, scale, step }) => {
       // Decay is for kernels; a shrinking scale or shift of a norm does nothing good.
       const decay = weight.shape.length > 1 ? weightDecay : 0;
-      adamw({ weight, first: first!, second: second!, gradient, rate, step, scale }, { beta1, beta2, epsilon, weightDecay: decay });
+      adamw(
+        { weight, first: first!, second: second!, gradient, rate, step, scale },
+        { beta1, beta2, epsilon, weightDecay: decay },
+      );
     },
   };
 }

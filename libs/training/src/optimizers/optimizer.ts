@@ -28,25 +28,40 @@ export interface Optimizer {
 export interface Update {
   /** State kept per parameter: `velocity`, … */
   readonly kinds: readonly string[];
-  apply(parameter: Tensor, gradient: Tensor, state: readonly Tensor[], shared: { readonly rate: Tensor; readonly scale: Tensor; readonly step: Tensor }): void;
+  apply(
+    parameter: Tensor,
+    gradient: Tensor,
+    state: readonly Tensor[],
+    shared: { readonly rate: Tensor; readonly scale: Tensor; readonly step: Tensor },
+  ): void;
 }
 
 /** `parameters`: name → tensor, in a fixed order. `saved`: goes on from a checkpoint's state. */
-export function makeOptimizer(device: Device, settings: OptimizerSettings, parameters: ReadonlyMap<string, Tensor>, saved?: Checkpoint): Optimizer {
+export function makeOptimizer(
+  device: Device,
+  settings: OptimizerSettings,
+  parameters: ReadonlyMap<string, Tensor>,
+  saved?: Checkpoint,
+): Optimizer {
   const update = settings.name === 'sgd' ? sgdUpdate(settings) : adamwUpdate(settings);
   const state = new Map<string, Tensor>();
   for (const kind of update.kinds) {
     const before = saved && tensorsOf(saved, kind);
     for (const [name, parameter] of parameters) {
       const array = before?.get(name);
-      state.set(`${kind}.${name}`, array ? tensor(device, array.data as Float32Array, parameter.shape) : zeros(device, parameter.shape));
+      state.set(
+        `${kind}.${name}`,
+        array ? tensor(device, array.data as Float32Array, parameter.shape) : zeros(device, parameter.shape),
+      );
     }
   }
   return {
     state,
     apply: (gradients, { rate, step, clipNorm }) => {
       const given = gradients.filter((gradient) => gradient !== undefined);
-      const [norm, scale] = gradientNorm(Object.fromEntries(given.map((gradient, k) => [`g${k}`, gradient])), { limit: clipNorm });
+      const [norm, scale] = gradientNorm(Object.fromEntries(given.map((gradient, k) => [`g${k}`, gradient])), {
+        limit: clipNorm,
+      });
       const shared = { scale, rate: tensor(device, [rate], []), step: tensor(device, [step], []) };
       [...parameters].forEach(([name, parameter], k) => {
         const gradient = gradients[k];

@@ -13,7 +13,12 @@ export class WeightAverage {
   readonly #weights: ReadonlyMap<string, Tensor>;
   readonly tensors: ReadonlyMap<string, Tensor>;
 
-  constructor(device: Device, settings: { readonly decay: number }, weights: ReadonlyMap<string, Tensor>, saved?: Checkpoint) {
+  constructor(
+    device: Device,
+    settings: { readonly decay: number },
+    weights: ReadonlyMap<string, Tensor>,
+    saved?: Checkpoint,
+  ) {
     this.#device = device;
     this.#decay = settings.decay;
     this.#weights = weights;

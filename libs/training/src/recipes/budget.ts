@@ -16,6 +16,10 @@ export interface BudgetPlan {
   readonly settings: TrainingSettings;
   readonly inference: { readonly stepSize: number; readonly mirroring: boolean };
   /** Expected, from times measured on this machine. */
-  readonly expected: { readonly secondsPerStep: number; readonly trainingSeconds: number; readonly predictionSeconds: number };
+  readonly expected: {
+    readonly secondsPerStep: number;
+    readonly trainingSeconds: number;
+    readonly predictionSeconds: number;
+  };
   readonly decisions: readonly Decision[];
 }

@@ -9,7 +9,11 @@ import type { TrainOptions } from '../loop/train-options.ts';
 export type Clock = () => number;
 
 /** Seconds per step: the least of a few, after one that compiles. `now` gives seconds. */
-export async function secondsPerStep(options: TrainOptions, now: Clock, { steps = 3, atMost = Infinity }: { readonly steps?: number; readonly atMost?: number } = {}): Promise<number> {
+export async function secondsPerStep(
+  options: TrainOptions,
+  now: Clock,
+  { steps = 3, atMost = Infinity }: { readonly steps?: number; readonly atMost?: number } = {},
+): Promise<number> {
   const augmenting = await withAugmentDevice(options);
   const settings = { ...options.settings, steps: steps + 2, stepsPerEpoch: steps + 2, validationSteps: 0 };
   const run = new TrainingRun({ ...augmenting.options, settings }, undefined);
@@ -33,15 +37,29 @@ export async function secondsPerStep(options: TrainOptions, now: Clock, { steps 
 }
 
 /** Seconds per window when predicting. */
-export async function secondsPerWindow({ device }: Pick<TrainOptions, 'device'>, network: NetworkConfig, patch: PerAxis, now: Clock): Promise<number> {
+export async function secondsPerWindow(
+  { device }: Pick<TrainOptions, 'device'>,
+  network: NetworkConfig,
+  patch: PerAxis,
+  now: Clock,
+): Promise<number> {
   const module = buildNetwork(network);
   initialize(module, device, { seed: 0 });
-  const image = { channels: network.inputChannels, shape: patch, data: new Float32Array(network.inputChannels * voxelCount(patch)) };
+  const image = {
+    channels: network.inputChannels,
+    shape: patch,
+    data: new Float32Array(network.inputChannels * voxelCount(patch)),
+  };
   let least = Infinity;
   try {
     for (let k = 0; k < 5; k++) {
       const before = now();
-      await slidingWindow([module], image, { device, patch, flat: network.kernelSizes[0]!.length === 2, outputChannels: network.outputChannels });
+      await slidingWindow([module], image, {
+        device,
+        patch,
+        flat: network.kernelSizes[0]!.length === 2,
+        outputChannels: network.outputChannels,
+      });
       least = Math.min(least, now() - before);
     }
   } finally {

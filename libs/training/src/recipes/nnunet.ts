@@ -14,7 +14,10 @@ export interface NnunetOptions {
 }
 
 /** SGD with momentum 0.99 at rate 0.01, poly schedule over the epochs, a third of foreground patches, all of the augmentation. */
-export function nnunetSettings(plan: Pick<ConfigurationPlan, 'patchSize' | 'batchSize' | 'batchDice'>, options: NnunetOptions = {}): TrainingSettings {
+export function nnunetSettings(
+  plan: Pick<ConfigurationPlan, 'patchSize' | 'batchSize' | 'batchDice'>,
+  options: NnunetOptions = {},
+): TrainingSettings {
   const { epochs = 1000, stepsPerEpoch = 250, validationSteps = 50 } = options;
   return {
     recipe: 'nnunet',

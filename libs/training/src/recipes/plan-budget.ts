@@ -84,13 +84,40 @@ export async function planBudget(request: BudgetRequest): Promise<BudgetPlan> {
     );
   const decisions: Decision[] = [
     { name: 'width', value: String(chosen.width), why },
-    ...(patch.join() === patchOf(plan).join() ? [] : [{ name: 'patch', value: patch.join('×'), why: `a step over ${patchOf(plan).join('×')} voxels takes too long for this budget` }]),
-    { name: 'batch', value: String(settings.batchSize), why: settings.recipe === 'nnunet' ? 'as planned' : 'with few steps, more of them teach more than larger batches' },
-    { name: 'steps', value: String(settings.steps), why: `${chosen.secondsPerStep.toFixed(2)} s each, measured here on ${device.name}; ${(trainingSeconds / folds).toFixed(0)} s for training each fold` },
+    ...(patch.join() === patchOf(plan).join()
+      ? []
+      : [
+          {
+            name: 'patch',
+            value: patch.join('×'),
+            why: `a step over ${patchOf(plan).join('×')} voxels takes too long for this budget`,
+          },
+        ]),
+    {
+      name: 'batch',
+      value: String(settings.batchSize),
+      why: settings.recipe === 'nnunet' ? 'as planned' : 'with few steps, more of them teach more than larger batches',
+    },
+    {
+      name: 'steps',
+      value: String(settings.steps),
+      why: `${chosen.secondsPerStep.toFixed(2)} s each, measured here on ${device.name}; ${(trainingSeconds / folds).toFixed(0)} s for training each fold`,
+    },
     { name: 'recipe', value: settings.recipe, why: recipeReason(settings) },
-    { name: 'mirroring', value: mirroring ? 'yes' : 'no', why: `${predictions} images take ${plain.toFixed(0)} s plain and ${prediction(mirrored).toFixed(0)} s mirrored` },
+    {
+      name: 'mirroring',
+      value: mirroring ? 'yes' : 'no',
+      why: `${predictions} images take ${plain.toFixed(0)} s plain and ${prediction(mirrored).toFixed(0)} s mirrored`,
+    },
   ];
-  return { network, patch, settings, inference: { stepSize: 0.5, mirroring }, expected: { secondsPerStep: chosen.secondsPerStep, trainingSeconds, predictionSeconds }, decisions };
+  return {
+    network,
+    patch,
+    settings,
+    inference: { stepSize: 0.5, mirroring },
+    expected: { secondsPerStep: chosen.secondsPerStep, trainingSeconds, predictionSeconds },
+    decisions,
+  };
 }
 
 /** Narrow to wide; a wider one that could not get its steps is not tried. */
@@ -103,7 +130,8 @@ async function measureCandidates(request: BudgetRequest): Promise<readonly Candi
   for (const { width, steps } of STEPS_WORTH) {
     if (width > full && found.length > 0) break;
     const network = narrowed(plan.network, Math.min(width, full));
-    const measured = (size: PerAxis): Promise<number> => secondsPerStep(trainOptions(request, network, size), now, { atMost: (MEASURING_SHARE * seconds) / 4 });
+    const measured = (size: PerAxis): Promise<number> =>
+      secondsPerStep(trainOptions(request, network, size), now, { atMost: (MEASURING_SHARE * seconds) / 4 });
     let each = await measured(patch);
     // Only where the narrowest network is too slow: halve the longest axes until some hundred steps fit.
     while (found.length === 0 && each * 200 * folds > seconds && canHalve(plan, patch)) {
@@ -113,29 +141,45 @@ async function measureCandidates(request: BudgetRequest): Promise<readonly Candi
     found.push({ network, patch, secondsPerStep: each, width: network.featuresPerStage[0]! });
     const next = STEPS_WORTH.find((row) => row.width > width);
     // A wider network takes longer by at least the ratio of widths.
-    if (next && (each * (next.width / width) * Math.max(next.steps, steps)) * folds > seconds) break;
+    if (next && each * (next.width / width) * Math.max(next.steps, steps) * folds > seconds) break;
     if (now() - begun > MEASURING_SHARE * seconds) break;
   }
   return found;
 }
 
-function choose(candidates: readonly Candidate[], secondsPerFold: number): { readonly chosen: Candidate; readonly why: string } {
+function choose(
+  candidates: readonly Candidate[],
+  secondsPerFold: number,
+): { readonly chosen: Candidate; readonly why: string } {
   const stepsOf = (one: Candidate): number => Math.floor(secondsPerFold / one.secondsPerStep);
   const worth = (one: Candidate): number => STEPS_WORTH.find((row) => row.width >= one.width)?.steps ?? 0;
   const chosen = [...candidates].reverse().find((one) => stepsOf(one) >= worth(one)) ?? candidates[0]!;
-  const tried = candidates.map((one) => `${one.width}: ${one.secondsPerStep.toFixed(2)} s a step, ${stepsOf(one)} steps (wants ${worth(one)})`).join('; ');
+  const tried = candidates
+    .map(
+      (one) => `${one.width}: ${one.secondsPerStep.toFixed(2)} s a step, ${stepsOf(one)} steps (wants ${worth(one)})`,
+    )
+    .join('; ');
   return { chosen, why: `the widest whose steps suffice: ${tried}` };
 }
 
-function settingsFor(plan: ConfigurationPlan, chosen: Candidate, secondsPerFold: number, perEpoch: number): TrainingSettings {
+function settingsFor(
+  plan: ConfigurationPlan,
+  chosen: Candidate,
+  secondsPerFold: number,
+  perEpoch: number,
+): TrainingSettings {
   const planned = patchOf(plan).join() === chosen.patch.join() && chosen.width === plan.network.featuresPerStage[0];
   const perPlannedStep = (chosen.secondsPerStep * plan.batchSize) / 2;
   const referenceSteps = Math.floor(secondsPerFold / (perPlannedStep * 1.07));
-  if (planned && referenceSteps >= REFERENCE_STEPS) return nnunetSettings(plan, { epochs: Math.min(1000, Math.floor(referenceSteps / 250)) });
+  if (planned && referenceSteps >= REFERENCE_STEPS)
+    return nnunetSettings(plan, { epochs: Math.min(1000, Math.floor(referenceSteps / 250)) });
   const sized = { ...plan, patchSize: plan.dimensions === 2 ? chosen.patch.slice(1) : chosen.patch };
   const first = shortSettings(sized, { steps: Math.max(1, Math.floor(secondsPerFold / chosen.secondsPerStep)) });
   const epochs = Math.ceil(first.steps / first.stepsPerEpoch);
-  return { ...shortSettings(sized, { steps: Math.floor((secondsPerFold - epochs * perEpoch) / chosen.secondsPerStep) }), stretch: true };
+  return {
+    ...shortSettings(sized, { steps: Math.floor((secondsPerFold - epochs * perEpoch) / chosen.secondsPerStep) }),
+    stretch: true,
+  };
 }
 
 function recipeReason({ recipe }: TrainingSettings): string {
@@ -149,7 +193,12 @@ function validationSeconds(perStep: number): number {
   return (4 * perStep) / 3 + 0.2;
 }
 
-function predictionTime(plan: ConfigurationPlan, patch: PerAxis, perWindow: number, predictions: number): (copies: number) => number {
+function predictionTime(
+  plan: ConfigurationPlan,
+  patch: PerAxis,
+  perWindow: number,
+  predictions: number,
+): (copies: number) => number {
   const median = plan.medianShape.length === 2 ? [1, ...plan.medianShape] : plan.medianShape;
   const shape = median.map((n) => Math.max(1, Math.ceil(n))) as unknown as PerAxis;
   const windows = placements(shape, patch, 0.5).length;
@@ -159,14 +208,29 @@ function predictionTime(plan: ConfigurationPlan, patch: PerAxis, perWindow: numb
 /** The same network with other widths, the ratio between stages kept. */
 export function narrowed(network: NetworkConfig, width: number): NetworkConfig {
   const first = network.featuresPerStage[0]!;
-  return { ...network, featuresPerStage: network.featuresPerStage.map((features) => Math.max(1, Math.round((features * width) / first))) };
+  return {
+    ...network,
+    featuresPerStage: network.featuresPerStage.map((features) => Math.max(1, Math.round((features * width) / first))),
+  };
 }
 
 function trainOptions(request: BudgetRequest, network: NetworkConfig, patch: PerAxis): TrainOptions {
   const { device, plan, cases, ids, augmentOn } = request;
   const sized = { ...plan, patchSize: plan.dimensions === 2 ? patch.slice(1) : patch };
   const settings = shortSettings(sized, { steps: 100 });
-  return { device, network, patch, labels: plan.labels, settings, cases, train: ids, validation: [], seed: 0, ...(plan.previousStage === undefined ? {} : { cascade: true }), ...(augmentOn ? { augmentOn } : {}) };
+  return {
+    device,
+    network,
+    patch,
+    labels: plan.labels,
+    settings,
+    cases,
+    train: ids,
+    validation: [],
+    seed: 0,
+    ...(plan.previousStage === undefined ? {} : { cascade: true }),
+    ...(augmentOn ? { augmentOn } : {}),
+  };
 }
 
 /** How often each axis is halved on the way down. */
@@ -185,6 +249,7 @@ function halved(plan: ConfigurationPlan, patch: PerAxis): PerAxis {
   const least = divisor(plan);
   const axes = [0, 1, 2].filter((axis) => patch[axis]! >= 4 * least[axis]! && patch[axis]! > 16);
   const longest = axes.reduce((best, axis) => (patch[axis]! > patch[best]! ? axis : best), axes[0]!);
-  return patch.map((n, axis) => (axis === longest ? Math.max(least[axis]!, Math.round(n / 2 / least[axis]!) * least[axis]!) : n)) as unknown as PerAxis;
+  return patch.map((n, axis) =>
+    axis === longest ? Math.max(least[axis]!, Math.round(n / 2 / least[axis]!) * least[axis]!) : n,
+  ) as unknown as PerAxis;
 }
-

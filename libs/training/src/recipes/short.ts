@@ -12,7 +12,10 @@ export interface ShortOptions {
 /** Reports to aim for: a curve needs points, and each costs a validation. */
 const REPORTS = 25;
 
-export function shortSettings(plan: Pick<ConfigurationPlan, 'patchSize' | 'batchDice'>, { steps, batchSize = 2 }: ShortOptions): TrainingSettings {
+export function shortSettings(
+  plan: Pick<ConfigurationPlan, 'patchSize' | 'batchDice'>,
+  { steps, batchSize = 2 }: ShortOptions,
+): TrainingSettings {
   return {
     recipe: 'short',
     steps,

@@ -37,7 +37,8 @@ export interface Batch {
 
 export async function drawBatch(request: BatchRequest): Promise<Batch> {
   const { batchSize, patch } = request;
-  if (request.ids.length === 0) throw new TrainingError('drawBatch: there are no cases to draw from; check the splits.');
+  if (request.ids.length === 0)
+    throw new TrainingError('drawBatch: there are no cases to draw from; check the splits.');
   const samples = [];
   for (let k = 0; k < batchSize; k++) samples.push(await drawSample(request, k));
   const voxels = voxelCount(patch);
@@ -46,11 +47,20 @@ export async function drawBatch(request: BatchRequest): Promise<Batch> {
   const labels = new Int32Array(batchSize * voxels);
   samples.forEach(({ crop, id }, k) => {
     if (crop.image.length !== channels * voxels)
-      throw new TrainingError(`drawBatch: ${id} has ${crop.image.length / voxels} channels, other cases ${channels}.`, { case: id });
+      throw new TrainingError(`drawBatch: ${id} has ${crop.image.length / voxels} channels, other cases ${channels}.`, {
+        case: id,
+      });
     image.set(crop.image, k * channels * voxels);
     labels.set(crop.labels.subarray(0, voxels), k * voxels);
   });
-  return { samples: batchSize, channels, patch, image, labels, origins: samples.map(({ id, start }) => ({ id, start })) };
+  return {
+    samples: batchSize,
+    channels,
+    patch,
+    image,
+    labels,
+    origins: samples.map(({ id, start }) => ({ id, start })),
+  };
 }
 
 async function drawSample(request: BatchRequest, sample: number): Promise<{ crop: Crop; id: string; start: PerAxis }> {
@@ -67,7 +77,11 @@ async function drawSample(request: BatchRequest, sample: number): Promise<{ crop
 /** The segmentation of the previous stage went through the same chance as the labels; now it becomes input. */
 function withPreviousStage(crop: Crop, labels: readonly number[], id: string): Crop {
   const voxels = voxelCount(crop.shape);
-  if (crop.labels.length < 2 * voxels) throw new TrainingError(`drawBatch: ${id} has no segmentation of the previous stage; predict that first, and prepare the case with it.`, { case: id });
+  if (crop.labels.length < 2 * voxels)
+    throw new TrainingError(
+      `drawBatch: ${id} has no segmentation of the previous stage; predict that first, and prepare the case with it.`,
+      { case: id },
+    );
   const extra = oneHotLabels(Int32Array.from(crop.labels.subarray(voxels, 2 * voxels)), labels);
   const image = new Float32Array(crop.image.length + extra.length);
   image.set(crop.image);

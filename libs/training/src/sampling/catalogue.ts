@@ -16,8 +16,16 @@ const catalogue: Readonly<Record<TrainingSettings['augmentation'], Make>> = {
 };
 
 /** Throws: TrainingError for an unknown name, listing the known ones. */
-export function augmentationNamed(settings: Pick<TrainingSettings, 'augmentation' | 'mirrorAxes'>, patch: PerAxis, device: Device): Augmentation {
+export function augmentationNamed(
+  settings: Pick<TrainingSettings, 'augmentation' | 'mirrorAxes'>,
+  patch: PerAxis,
+  device: Device,
+): Augmentation {
   const make = Object.hasOwn(catalogue, settings.augmentation) ? catalogue[settings.augmentation] : undefined;
-  if (make === undefined) throw new TrainingError(`There is no augmentation called ${settings.augmentation}; known are ${Object.keys(catalogue).join(', ')}.`, { known: Object.keys(catalogue) });
+  if (make === undefined)
+    throw new TrainingError(
+      `There is no augmentation called ${settings.augmentation}; known are ${Object.keys(catalogue).join(', ')}.`,
+      { known: Object.keys(catalogue) },
+    );
   return make(settings, patch, device);
 }

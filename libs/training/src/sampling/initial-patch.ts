@@ -19,7 +19,12 @@ export function rotationPlan(patch: PerAxis): RotationPlan {
   if (patch[0] === 1) {
     const oblong = Math.max(patch[1], patch[2]) / Math.min(patch[1], patch[2]) > 1.5;
     const angle = oblong ? radians(15) : Math.PI;
-    return { angles: [angle, 0, 0], dummy2d: false, mirrorAxes: [1, 2], initialPatch: initialPatch(patch, [angle, 0, 0]) };
+    return {
+      angles: [angle, 0, 0],
+      dummy2d: false,
+      mirrorAxes: [1, 2],
+      initialPatch: initialPatch(patch, [angle, 0, 0]),
+    };
   }
   const dummy2d = Math.max(...patch) / patch[0] > ANISOTROPY;
   const angles: PerAxis = dummy2d ? [Math.PI, 0, 0] : [radians(30), radians(30), radians(30)];
@@ -35,7 +40,11 @@ export function initialPatch(patch: PerAxis, angles: PerAxis, dummy2d = false): 
   const aboutFirst = [z, y * Math.cos(a) + x * Math.sin(a), -y * Math.sin(a) + x * Math.cos(a)];
   const turns = flat
     ? [aboutFirst]
-    : [aboutFirst, [z * Math.cos(b) - x * Math.sin(b), y, z * Math.sin(b) + x * Math.cos(b)], [z * Math.cos(c) + y * Math.sin(c), -z * Math.sin(c) + y * Math.cos(c), x]];
+    : [
+        aboutFirst,
+        [z * Math.cos(b) - x * Math.sin(b), y, z * Math.sin(b) + x * Math.cos(b)],
+        [z * Math.cos(c) + y * Math.sin(c), -z * Math.sin(c) + y * Math.cos(c), x],
+      ];
   const least = patch.map((n, axis) => Math.max(n, ...turns.map((turn) => Math.abs(turn[axis]!))));
   const cut = least.map((n) => Math.floor(n / LEAST_SCALE)) as unknown as PerAxis;
   return flat ? [patch[0], cut[1], cut[2]] : cut;

@@ -22,11 +22,19 @@ export function mirroring(axes: readonly number[]): Augmentation {
 }
 
 export function mirrorCrop(crop: Crop, axes: readonly number[]): Crop {
-  return { shape: crop.shape, image: mirrorVoxels(crop.image, crop.shape, axes), labels: mirrorVoxels(crop.labels, crop.shape, axes) };
+  return {
+    shape: crop.shape,
+    image: mirrorVoxels(crop.image, crop.shape, axes),
+    labels: mirrorVoxels(crop.labels, crop.shape, axes),
+  };
 }
 
 /** Reverses axes of every channel. */
-export function mirrorVoxels<A extends Float32Array | Int16Array>(voxels: A, shape: PerAxis, axes: readonly number[]): A {
+export function mirrorVoxels<A extends Float32Array | Int16Array>(
+  voxels: A,
+  shape: PerAxis,
+  axes: readonly number[],
+): A {
   const [depth, height, width] = shape;
   const size = voxelCount(shape);
   const result = new (voxels.constructor as new (length: number) => A)(voxels.length);
@@ -47,7 +55,8 @@ export function inTurn(...augmentations: readonly Augmentation[]): Augmentation 
   return {
     initialPatch: (patch) => augmentations[0]?.initialPatch(patch) ?? patch,
     apply: async (crop: Crop, patch: PerAxis, random: Rng) => {
-      for (const [k, augmentation] of augmentations.entries()) crop = await augmentation.apply(crop, patch, random.split(k));
+      for (const [k, augmentation] of augmentations.entries())
+        crop = await augmentation.apply(crop, patch, random.split(k));
       return crop;
     },
   };

@@ -12,7 +12,11 @@ export interface AugmentationOptions {
 }
 
 /** `device`: best a WASM device of one thread, so that augmenting does not wait for the network. */
-export function wholeAugmentation(device: Device, patch: PerAxis, { mirrorAxes, maskChannels = [] }: AugmentationOptions): Augmentation {
+export function wholeAugmentation(
+  device: Device,
+  patch: PerAxis,
+  { mirrorAxes, maskChannels = [] }: AugmentationOptions,
+): Augmentation {
   const { angles, dummy2d } = rotationPlan(patch);
   const transform = nnunetAugmentation({ patch, rotation: angles, dummy2d, mirrorAxes, maskChannels }, device);
   return {

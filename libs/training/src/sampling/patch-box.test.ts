@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { initialPatch, rotationPlan } from './initial-patch.ts';
 import { drawPatchStart, isForced } from './patch-box.ts';
 
-const json = <T>(name: string): T => JSON.parse(readFileSync(new URL(`../../fixtures/dataloader/${name}`, import.meta.url), 'utf8')) as T;
+const json = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../../fixtures/dataloader/${name}`, import.meta.url), 'utf8')) as T;
 
 interface BoxCase {
   readonly seed: number;
@@ -23,7 +24,8 @@ describe('drawPatchStart', () => {
     expect(cases.length).toBe(80);
     for (const row of cases) {
       const [, height, width] = row.data_shape;
-      const whole = (patch: readonly number[]): PerAxis => (patch.length === 3 ? patch : [1, ...patch]) as unknown as PerAxis;
+      const whole = (patch: readonly number[]): PerAxis =>
+        (patch.length === 3 ? patch : [1, ...patch]) as unknown as PerAxis;
       const locations = new Map(
         row.class_locations.map(([key, voxels]) => [
           typeof key === 'number' ? String(key) : `(${key.join(', ')})`,
@@ -33,7 +35,13 @@ describe('drawPatchStart', () => {
       const numpy = new NumpyRandomState(row.seed);
       const start = drawPatchStart(
         { integer: (low, high) => numpy.randint(low, high) },
-        { shape: row.data_shape, initialPatch: whole(row.initial_patch_size), patch: whole(row.final_patch_size), forceForeground: row.force_fg, locations },
+        {
+          shape: row.data_shape,
+          initialPatch: whole(row.initial_patch_size),
+          patch: whole(row.final_patch_size),
+          forceForeground: row.force_fg,
+          locations,
+        },
       );
       expect(start, `seed ${row.seed}`).toEqual(row.bbox_lbs);
     }
@@ -41,12 +49,19 @@ describe('drawPatchStart', () => {
 });
 
 it('forces the foreground for the samples that the reference forces', () => {
-  for (const { batch_size, oversample, force_fg_per_sample } of json<{ batch_size: number; oversample: number; force_fg_per_sample: boolean[] }[]>('oversampling.json'))
-    expect(force_fg_per_sample.map((_, sample) => isForced(sample, batch_size, oversample))).toEqual(force_fg_per_sample);
+  for (const { batch_size, oversample, force_fg_per_sample } of json<
+    { batch_size: number; oversample: number; force_fg_per_sample: boolean[] }[]
+  >('oversampling.json'))
+    expect(force_fg_per_sample.map((_, sample) => isForced(sample, batch_size, oversample))).toEqual(
+      force_fg_per_sample,
+    );
 });
 
 describe('initialPatch', () => {
-  const cases = json<{ patch_size: number[]; rotation_deg: number; dummy_2d: boolean; initial_patch_size: number[] }[]>('initial_patch_size.json');
+  const cases =
+    json<{ patch_size: number[]; rotation_deg: number; dummy_2d: boolean; initial_patch_size: number[] }[]>(
+      'initial_patch_size.json',
+    );
   it('cuts as large as the reference', () => {
     for (const { patch_size, rotation_deg, dummy_2d, initial_patch_size } of cases) {
       const angle = (rotation_deg / 180) * Math.PI;
@@ -58,7 +73,11 @@ describe('initialPatch', () => {
   });
 
   it('plans angles and mirrors by the shape of the patch', () => {
-    expect(rotationPlan([40, 56, 40])).toMatchObject({ dummy2d: false, mirrorAxes: [0, 1, 2], angles: [Math.PI / 6, Math.PI / 6, Math.PI / 6] });
+    expect(rotationPlan([40, 56, 40])).toMatchObject({
+      dummy2d: false,
+      mirrorAxes: [0, 1, 2],
+      angles: [Math.PI / 6, Math.PI / 6, Math.PI / 6],
+    });
     expect(rotationPlan([16, 320, 256])).toMatchObject({ dummy2d: true, angles: [Math.PI, 0, 0] });
     expect(rotationPlan([1, 64, 32])).toMatchObject({ mirrorAxes: [1, 2], angles: [Math.PI / 12, 0, 0] });
   });

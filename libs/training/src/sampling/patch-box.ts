@@ -24,7 +24,8 @@ export interface PatchBoxRequest {
 export function drawPatchStart(draw: Draw, request: PatchBoxRequest): PerAxis {
   const { shape, initialPatch, patch } = request;
   const [low, high] = startRange(shape, initialPatch, patch);
-  const voxel = request.forceForeground || annotatedKey(request.locations) !== undefined ? drawVoxel(draw, request) : undefined;
+  const voxel =
+    request.forceForeground || annotatedKey(request.locations) !== undefined ? drawVoxel(draw, request) : undefined;
   if (voxel === undefined) return perAxis((axis) => draw.integer(low[axis]!, high[axis]! + 1));
   // No upper bound, as in the reference: a patch around a voxel at the far border reaches past it.
   return perAxis((axis) => Math.max(low[axis]!, voxel[axis]! - Math.floor(initialPatch[axis]! / 2)));
@@ -34,7 +35,9 @@ export function drawPatchStart(draw: Draw, request: PatchBoxRequest): PerAxis {
 export function startRange(shape: PerAxis, initialPatch: PerAxis, patch: PerAxis): readonly [PerAxis, PerAxis] {
   const margin = perAxis((axis) => Math.max(initialPatch[axis]! - patch[axis]!, initialPatch[axis]! - shape[axis]!));
   const low = perAxis((axis) => 0 - Math.ceil(margin[axis]! / 2));
-  const high = perAxis((axis) => shape[axis]! + Math.floor(margin[axis]! / 2) + (margin[axis]! % 2) - initialPatch[axis]!);
+  const high = perAxis(
+    (axis) => shape[axis]! + Math.floor(margin[axis]! / 2) + (margin[axis]! % 2) - initialPatch[axis]!,
+  );
   return [low, high];
 }
 

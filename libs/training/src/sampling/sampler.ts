@@ -15,13 +15,18 @@ export interface SampleRequest {
 export interface Sampler {
   chooseCase(ids: readonly string[], request: SampleRequest): string;
   /** First voxel of the patch, perhaps outside the case. `initialPatch`: cut size; `patch`: what the network sees of it. */
-  choosePatch(prepared: PreparedCase, sizes: { readonly initialPatch: PerAxis; readonly patch: PerAxis }, request: SampleRequest): PerAxis;
+  choosePatch(
+    prepared: PreparedCase,
+    sizes: { readonly initialPatch: PerAxis; readonly patch: PerAxis },
+    request: SampleRequest,
+  ): PerAxis;
 }
 
 /** nnU-Net's: cases uniformly with replacement; the last `share` of a batch centered on a voxel of a random class. */
 export function foregroundSampler(share: number): Sampler {
   return {
     chooseCase: (ids, { random }) => ids[random.integer(0, ids.length)]!,
-    choosePatch: ({ shape, locations }, sizes, { random, sample, batchSize }) => drawPatchStart(random, { shape, locations, ...sizes, forceForeground: isForced(sample, batchSize, share) }),
+    choosePatch: ({ shape, locations }, sizes, { random, sample, batchSize }) =>
+      drawPatchStart(random, { shape, locations, ...sizes, forceForeground: isForced(sample, batchSize, share) }),
   };
 }

@@ -7,7 +7,10 @@ import type { TrainingSettings } from '../recipes/training-settings.ts';
  *
  * Source: poly per epoch with exponent 0.9 is nnU-Net's.
  */
-export function learningRate(settings: Pick<TrainingSettings, 'optimizer' | 'schedule' | 'steps' | 'stepsPerEpoch'>, step: number): number {
+export function learningRate(
+  settings: Pick<TrainingSettings, 'optimizer' | 'schedule' | 'steps' | 'stepsPerEpoch'>,
+  step: number,
+): number {
   const { optimizer, schedule, steps, stepsPerEpoch } = settings;
   const { warmupSteps } = schedule;
   if (step < warmupSteps) return (optimizer.learningRate * (step + 1)) / (warmupSteps + 1);

@@ -21,7 +21,11 @@ export class PlainConvUNet implements Module {
     const stages = features.map((width, s) => ({
       blocks: Array.from({ length: config.encoderDepths[s]! }, (_, k) => {
         const before = k > 0 ? width : s > 0 ? features[s - 1]! : config.inputChannels;
-        return new ConvolutionBlock(before, width, { ...shared, kernel: kernelSizes[s]!, stride: k === 0 ? strides[s]! : ones });
+        return new ConvolutionBlock(before, width, {
+          ...shared,
+          kernel: kernelSizes[s]!,
+          stride: k === 0 ? strides[s]! : ones,
+        });
       }),
     }));
     this.encoder = { stages };

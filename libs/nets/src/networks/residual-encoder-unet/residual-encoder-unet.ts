@@ -12,18 +12,29 @@ import type { Forward, Module } from '../../module/module.ts';
 import type { NetworkConfig } from '../../network-config.ts';
 
 export class ResidualEncoderUNet implements Module {
-  readonly encoder: { readonly stem: ConvolutionBlock; readonly stages: readonly { readonly blocks: readonly ResidualBlock[] }[] };
+  readonly encoder: {
+    readonly stem: ConvolutionBlock;
+    readonly stages: readonly { readonly blocks: readonly ResidualBlock[] }[];
+  };
   readonly decoder: Decoder;
 
   constructor(config: NetworkConfig) {
     const { featuresPerStage: features, kernelSizes, strides } = config;
     const shared = { bias: config.convolutionBias, slope: config.slope, epsilon: config.normEpsilon };
     const ones = kernelSizes[0]!.map(() => 1);
-    const stem = new ConvolutionBlock(config.inputChannels, features[0]!, { ...shared, kernel: kernelSizes[0]!, stride: ones });
+    const stem = new ConvolutionBlock(config.inputChannels, features[0]!, {
+      ...shared,
+      kernel: kernelSizes[0]!,
+      stride: ones,
+    });
     const stages = features.map((width, s) => ({
       blocks: Array.from({ length: config.encoderDepths[s]! }, (_, k) => {
         const before = k > 0 || s === 0 ? width : features[s - 1]!;
-        return new ResidualBlock(before, width, { ...shared, kernel: kernelSizes[s]!, stride: k === 0 ? strides[s]! : ones });
+        return new ResidualBlock(before, width, {
+          ...shared,
+          kernel: kernelSizes[s]!,
+          stride: k === 0 ? strides[s]! : ones,
+        });
       }),
     }));
     this.encoder = { stem, stages };

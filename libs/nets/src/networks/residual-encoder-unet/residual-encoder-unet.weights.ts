@@ -7,8 +7,11 @@ import type { NetworkConfig } from '../../network-config.ts';
  */
 export function residualEncoderName(ours: string, { strides }: NetworkConfig): string {
   const stem = ours.replace(/^encoder\.stem\./, 'encoder.stem.convs.0.');
-  return stem.replace(/^(encoder\.stages\.(\d+)\.blocks\.(\d+))\.shortcut\./, (_, block: string, stage: string, index: string) => {
-    const pooled = index === '0' && strides[Number(stage)]!.some((s) => s > 1);
-    return `${block}.skip.${pooled ? 1 : 0}.`;
-  });
+  return stem.replace(
+    /^(encoder\.stages\.(\d+)\.blocks\.(\d+))\.shortcut\./,
+    (_, block: string, stage: string, index: string) => {
+      const pooled = index === '0' && strides[Number(stage)]!.some((s) => s > 1);
+      return `${block}.skip.${pooled ? 1 : 0}.`;
+    },
+  );
 }
