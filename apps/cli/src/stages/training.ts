@@ -95,7 +95,7 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
     ...options.extra,
     onStep: (report) => {
       loss = loss === 0 ? report.loss : 0.95 * loss + 0.05 * report.loss;
-      progress.update(report.step, `loss ${loss.toFixed(3)} · epoch ${report.epoch + 1}${log.lastDice === null ? '' : ` · Dice ${log.lastDice.toFixed(3)}`}`);
+      progress.update(report.step, `loss ${loss.toFixed(3)} · epoch ${report.epoch + 1}${log.lastDice === null ? '' : ` · Dice ${log.lastDice.toFixed(3)}`}`, report.steps);
       context.output.detail(`step ${report.step}: loss ${report.loss.toFixed(4)}, rate ${report.learningRate.toExponential(2)}`);
     },
   });

@@ -1,8 +1,8 @@
 /** Progress of long work: a bar with rate and ETA on a terminal, a plain line every ten seconds elsewhere. */
 
 export interface Progress {
-  /** `done` of the total; `note` stands behind the bar. */
-  update(done: number, note?: string): void;
+  /** `done` of the total (which may change on the way); `note` stands behind the bar. */
+  update(done: number, note?: string, total?: number): void;
   /** Ends the bar; `note` stays. */
   end(note?: string): void;
 }
@@ -24,7 +24,8 @@ export interface ProgressSettings {
 const LINE_EVERY_MS = 10_000;
 const DRAW_EVERY_MS = 100;
 
-export function startProgress({ stream, label, total, unit, now = () => performance.now() }: ProgressSettings): Progress {
+export function startProgress({ stream, label, total: planned, unit, now = () => performance.now() }: ProgressSettings): Progress {
+  let total = planned;
   const begun = now();
   let last = -Infinity;
   let first: { at: number; done: number } | undefined;
@@ -47,8 +48,9 @@ export function startProgress({ stream, label, total, unit, now = () => performa
   };
 
   return {
-    update(done, note = '') {
+    update(done, note = '', changed = total) {
       current = done;
+      total = changed;
       first ??= { at: now(), done };
       const every = interactive ? DRAW_EVERY_MS : LINE_EVERY_MS;
       if (last === -Infinity && !interactive) last = begun; // the first plain line comes after ten seconds

@@ -2,6 +2,7 @@
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import { patchOf } from '@voxelwise/inference';
 import { rotationPlan } from '../sampling/initial-patch.ts';
+import { maskedChannels } from './masked-channels.ts';
 import type { TrainingSettings } from './training-settings.ts';
 
 export interface NnunetOptions {
@@ -15,7 +16,7 @@ export interface NnunetOptions {
 
 /** SGD with momentum 0.99 at rate 0.01, poly schedule over the epochs, a third of foreground patches, all of the augmentation. */
 export function nnunetSettings(
-  plan: Pick<ConfigurationPlan, 'patchSize' | 'batchSize' | 'batchDice'>,
+  plan: Pick<ConfigurationPlan, 'patchSize' | 'batchSize' | 'batchDice'> & Partial<Pick<ConfigurationPlan, 'channels'>>,
   options: NnunetOptions = {},
 ): TrainingSettings {
   const { epochs = 1000, stepsPerEpoch = 250, validationSteps = 50 } = options;
@@ -34,5 +35,6 @@ export function nnunetSettings(
     loss: 'dice+ce',
     augmentation: 'nnunet',
     mirrorAxes: rotationPlan(patchOf(plan)).mirrorAxes,
+    ...maskedChannels(plan),
   };
 }

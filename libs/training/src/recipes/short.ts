@@ -2,6 +2,7 @@
 import { patchOf } from '@voxelwise/inference';
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import { rotationPlan } from '../sampling/initial-patch.ts';
+import { maskedChannels } from './masked-channels.ts';
 import type { TrainingSettings } from './training-settings.ts';
 
 export interface ShortOptions {
@@ -13,7 +14,7 @@ export interface ShortOptions {
 const REPORTS = 25;
 
 export function shortSettings(
-  plan: Pick<ConfigurationPlan, 'patchSize' | 'batchDice'>,
+  plan: Pick<ConfigurationPlan, 'patchSize' | 'batchDice'> & Partial<Pick<ConfigurationPlan, 'channels'>>,
   { steps, batchSize = 2 }: ShortOptions,
 ): TrainingSettings {
   return {
@@ -31,6 +32,7 @@ export function shortSettings(
     loss: 'dice+ce',
     augmentation: 'nnunet',
     mirrorAxes: rotationPlan(patchOf(plan)).mirrorAxes,
+    ...maskedChannels(plan),
     average: { decay: averageDecay(steps) },
   };
 }

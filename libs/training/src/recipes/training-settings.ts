@@ -48,6 +48,8 @@ export interface TrainingSettings {
   readonly augmentation: 'nnunet' | 'mirror' | 'none';
   /** Axes to mirror in training, and so allowed to be mirrored when predicting. */
   readonly mirrorAxes: readonly number[];
+  /** Channels that augmentation sets to 0 again outside the non-zero region: those normalized inside it only. */
+  readonly maskChannels?: readonly number[];
   /** Running average of the weights, w' = decay · w' + (1 - decay) · w; it is what predicts. */
   readonly average?: { readonly decay: number };
 }

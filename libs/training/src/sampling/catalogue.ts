@@ -7,17 +7,18 @@ import type { Augmentation } from './augmentation.ts';
 import { mirroring, noAugmentation } from './mirroring.ts';
 import { wholeAugmentation } from './nnunet-augmentation.ts';
 
-type Make = (settings: Pick<TrainingSettings, 'mirrorAxes'>, patch: PerAxis, device: Device) => Augmentation;
+type Make = (settings: Pick<TrainingSettings, 'mirrorAxes' | 'maskChannels'>, patch: PerAxis, device: Device) => Augmentation;
 
 const catalogue: Readonly<Record<TrainingSettings['augmentation'], Make>> = {
   none: () => noAugmentation,
   mirror: ({ mirrorAxes }) => mirroring(mirrorAxes),
-  nnunet: ({ mirrorAxes }, patch, device) => wholeAugmentation(device, patch, { mirrorAxes }),
+  nnunet: ({ mirrorAxes, maskChannels = [] }, patch, device) =>
+    wholeAugmentation(device, patch, { mirrorAxes, maskChannels }),
 };
 
 /** Throws: TrainingError for an unknown name, listing the known ones. */
 export function augmentationNamed(
-  settings: Pick<TrainingSettings, 'augmentation' | 'mirrorAxes'>,
+  settings: Pick<TrainingSettings, 'augmentation' | 'mirrorAxes' | 'maskChannels'>,
   patch: PerAxis,
   device: Device,
 ): Augmentation {
