@@ -20,7 +20,7 @@ export default tseslint.config(
   // Libraries are quiet and deterministic.
   {
     files: ['libs/*/src/**/*.ts'],
-    ignores: ['**/*.test.ts', '**/*.bench.ts'],
+    ignores: ['**/*.test.ts', '**/*.bench.ts', '**/*.memory.ts'],
     rules: {
       'no-console': 'error',
       'no-restricted-properties': [

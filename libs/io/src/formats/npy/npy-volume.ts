@@ -9,7 +9,7 @@ import { FormatError } from '../../errors.ts';
 import { castVoxels } from '../../voxels/cast-voxels.ts';
 import { newVoxels, voxelTypeOf } from '../../voxels/stored-type.ts';
 import type { StoredType } from '../../voxels/stored-type.ts';
-import type { DecodeOptions, DecodedVolume, EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
+import type { DecodeOptions, DecodedVolume, EncodeOptions, VolumeFormat } from '../format.ts';
 import { imageGrid } from '../place-grid.ts';
 import { wholeReader } from '../raw-reader.ts';
 

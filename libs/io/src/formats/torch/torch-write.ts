@@ -55,7 +55,8 @@ class Pickler {
     if (++this.#depth > MOST_DEPTH) throw new FormatError(`encodeTorch: ${path} is nested deeper than ${MOST_DEPTH} levels.`, { field: path });
     if (value === null || value === undefined) this.#bytes(0x4e);
     else if (typeof value === 'boolean') this.#bytes(value ? 0x88 : 0x89);
-    else if (typeof value === 'number') Number.isInteger(value) && !Object.is(value, -0) ? this.#int(value) : this.#float(value);
+    else if (Number.isInteger(value) && !Object.is(value, -0)) this.#int(value as number);
+    else if (typeof value === 'number') this.#float(value);
     else if (typeof value === 'string') this.#text(value);
     else if (value instanceof PyFloat) this.#float(value.value);
     else if (value instanceof Tuple) this.#sequence(value.items, path, 0x74);

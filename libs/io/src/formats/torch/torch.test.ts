@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OpaqueObject, OrderedDict, PyFloat, Tuple, decodeTorch, encodeTorch, torchArrays, unpickle } from '../../index.ts';
-import type { NamedArray, PickleValue } from '../../index.ts';
+import { OrderedDict, PyFloat, Tuple, decodeTorch, encodeTorch, torchArrays, unpickle } from '../../index.ts';
+import type { NamedArray, OpaqueObject, PickleValue } from '../../index.ts';
 
 const fixture = (name: string): Uint8Array => readFileSync(new URL(`../../../fixtures/torch/${name}`, import.meta.url));
 const expected = JSON.parse(new TextDecoder().decode(fixture('expected.json'))) as Record<string, { dtype: string; shape: number[]; values: number[] }>;
