@@ -1,6 +1,7 @@
 /** A case in, a segmentation out: model folders, sliding windows, restoration. */
 export { ModelError, PredictionError } from './errors.ts';
 export { patchOf, type Fold, type Model } from './model/model.ts';
+export { pretrainedWeights, type BuildNetwork } from './model/checkpoint-weights.ts';
 export { loadModel, type LoadModelOptions } from './model/load-model.ts';
 export { encodeNnunetCheckpoint, type NnunetCheckpoint } from './model/nnunet-checkpoint.ts';
 export { memoryFolder, type ModelFolder } from './model/model-folder.ts';

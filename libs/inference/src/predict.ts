@@ -50,7 +50,7 @@ export function openPredictor(model: Model, device: Device): Predictor {
   const patch = patchOf(plan);
   const settings = preprocessSettings(plan);
   const networks: readonly Module[] = folds.map(({ weights }) => {
-    const network = buildNetwork(plan.network);
+    const network = (model.build ?? buildNetwork)(plan.network);
     loadWeights(network, device, weights);
     return network;
   });

@@ -5,6 +5,7 @@ export type { TrainOptions } from './loop/train-options.ts';
 export type { EpochReport, StepReport, TrainResult } from './loop/reports.ts';
 export type { OptimizerSettings, ScheduleSettings, TrainingSettings } from './recipes/training-settings.ts';
 export { nnunetSettings, type NnunetOptions } from './recipes/nnunet.ts';
+export { trainerNamed, trainerNames, type TrainerChange } from './recipes/trainers.ts';
 export { shortSettings, type ShortOptions } from './recipes/short.ts';
 export { planBudget, type BudgetRequest } from './recipes/plan-budget.ts';
 export type { BudgetPlan, Decision } from './recipes/budget.ts';

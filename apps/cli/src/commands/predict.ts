@@ -1,5 +1,6 @@
 /** `predict`: segment images with a trained model: ours, or a folder that nnU-Net v2 trained. */
 import { loadModel } from '@voxelwise/inference';
+import type { ConfigurationPlan } from '@voxelwise/planner';
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { CommandUsageError } from '../exit.ts';
 import { writeJson, writeWhole } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../program.ts';
+import { loadTrainer } from '../stages/custom-trainer.ts';
 import { openModelFolder } from '../stages/model-source.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
 import { parseFolds, parseWhole } from '../values.ts';
@@ -22,6 +24,7 @@ interface PredictFlags {
   readonly stepSize: string;
   readonly mirroring: boolean;
   readonly previousStage?: string;
+  readonly trainer?: string;
   readonly saveProbabilities?: boolean;
   readonly parts?: string;
   readonly part?: string;
@@ -42,6 +45,7 @@ export const predictCommand: CommandDefinition = {
       .option('--mirroring', 'average over mirrored copies (default)', true)
       .option('--no-mirroring', 'eight times faster, a little less exact')
       .option('--previous-stage <dir>', "the previous stage's segmentations, for a cascade")
+      .option('--trainer <file>', 'the trainer file, where it brought its own network')
       .option('--save-probabilities', 'also CASE.npz with the probability of each label (large), as ensemble needs')
       .option('--parts <n>', 'segment only one of n parts of the cases, see --part', '1')
       .option('--part <k>', 'which part, from 0', '0')
@@ -54,10 +58,12 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
   const stepSize = Number(flags.stepSize);
   if (!(stepSize > 0 && stepSize <= 1)) throw new CommandUsageError(`--step-size is a share of the patch above 0 and at most 1, came '${flags.stepSize}'`);
   const folder = await openModelFolder(flags.model, flags.configuration);
+  const { trainer } = flags;
   const model = await loadModel(folder, {
     checkpoint: flags.checkpoint,
     ...(flags.folds === undefined ? {} : { folds: parseFolds(flags.folds) }),
     ...(flags.configuration === undefined ? {} : { configuration: flags.configuration }),
+    ...(trainer === undefined ? {} : { build: async (plan: ConfigurationPlan) => (await loadTrainer(trainer, plan)).network }),
   });
   const { source, cases: all } = await casesIn(flags.input, model.plan.fileEnding, model.plan.channels.map((channel) => channel.name));
   const cases = partOf(all, parseWhole(flags.parts ?? '1', '--parts'), parseWhole(flags.part ?? '0', '--part'));

@@ -1,22 +1,30 @@
 /** `train`: one fold of one configuration; run again to go on. */
-import { nnunetSettings, type TrainingSettings } from '@voxelwise/training';
+import { PROGRESS, type EpochReport, type TrainingSettings } from '@voxelwise/training';
+import { join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
+import { CommandUsageError } from '../exit.ts';
+import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../program.ts';
+import { withTraining } from '../run/edited-plans.ts';
 import { openDataset } from '../stages/dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
+import { describePretrained, readPretrained, type PretrainedFlags } from '../stages/pretrained.ts';
 import { finite } from '../stages/scoring.ts';
-import { splitsStage, trainFold, validateFold } from '../stages/training.ts';
+import { chooseTrainer } from '../stages/trainer-choice.ts';
+import { foldFolder, splitsStage, trainFold, validateFold, type FoldOptions } from '../stages/training.ts';
 import { parseDuration, parseWhole } from '../values.ts';
 
-interface TrainFlags {
+interface TrainFlags extends PretrainedFlags {
   readonly plans: string;
   readonly epochs?: string;
   readonly stepsPerEpoch?: string;
+  readonly extendTo?: string;
   readonly maxTime?: string;
   readonly splits?: string;
   readonly loss?: string;
-  readonly trainerName: string;
+  readonly trainer?: string;
+  readonly trainerName?: string;
   readonly exportValidationProbabilities?: boolean;
 }
 
@@ -33,8 +41,13 @@ export const trainCommand: CommandDefinition = {
       .option('--steps-per-epoch <n>', 'steps of an epoch (default: 250)')
       .option('--max-time <duration>', 'fit the epochs into this time, e.g. 11h')
       .option('--splits <file>', 'folds of your own, as splits_final.json')
-      .option('--loss <name>', 'loss by name')
-      .option('--trainer-name <name>', 'first part of the results folder’s name', 'nnUNetTrainer')
+      .option('--extend-to <n>', 'go on with a training that is there, finished or not, up to n epochs')
+      .option('--pretrained <file>', 'start from these weights: .safetensors or .pth')
+      .option('--freeze <globs...>', 'parameters of --pretrained that do not learn, e.g. encoder.stages.0.*')
+      .option('--reinit <globs...>', 'parameters that start afresh besides the heads; none: the heads are taken too')
+      .option('--loss <name or file>', 'loss by name, or a JavaScript file')
+      .option('--trainer <name or file>', 'a stock trainer of nnU-Net by name, or a JavaScript file with values (docs/custom-trainer.md)')
+      .option('--trainer-name <name>', 'first part of the results folder’s name (default: the trainer’s)')
       .option('--export-validation-probabilities', 'keep the probabilities of the validation cases: find-best then tries ensembles')
       .addHelpText('after', '\nExamples:\n  $ voxelwise train Task04_Hippocampus 3d_fullres 0 --epochs 50\n  $ voxelwise train 4 2d all --max-time 11h')
       .action(withContext(trainOne)),
@@ -43,34 +56,49 @@ export const trainCommand: CommandDefinition = {
 async function trainOne(context: Context, spec: string, configuration: string, foldText: string, flags: TrainFlags): Promise<void> {
   const { output } = context;
   const dataset = await openDataset(context, spec);
-  const plans = await plansStage(context, dataset, { plans: flags.plans });
-  const plan = planOf(dataset, plans, configuration);
+  const planned = await plansStage(context, dataset, { plans: flags.plans });
   const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'fold');
+  const chosen = await chooseTrainer(flags, planOf(dataset, planned, configuration));
+  const plans = chosen.stored === undefined ? planned : withTraining(planned, configuration, chosen.stored);
+  const plan = planOf(dataset, plans, configuration);
+  const start = await readPretrained(flags, plan, chosen.extra.build);
+  if (start) output.note(describePretrained(start.report));
+  const settings = { ...chosen.settings, ...(plan.voxelwise['training'] as Partial<TrainingSettings> | undefined), ...chosen.stored };
+  if (flags.extendTo !== undefined) await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
   const cases = await prepareStage(context, dataset, plan);
   const splits = await splitsStage(dataset, flags.splits);
-  const settings: TrainingSettings = {
-    ...nnunetSettings(plan, {
-      ...(flags.epochs === undefined ? {} : { epochs: parseWhole(flags.epochs, '--epochs') }),
-      ...(flags.stepsPerEpoch === undefined ? {} : { stepsPerEpoch: parseWhole(flags.stepsPerEpoch, '--steps-per-epoch') }),
-    }),
-    ...(flags.loss === undefined ? {} : { loss: flags.loss }),
-    ...(plan.voxelwise['training'] as Partial<TrainingSettings> | undefined),
-  };
   const device = await openDevice(context, 'training');
   const augmentOn = await openAugmentationDevice();
   try {
     const end = flags.maxTime === undefined ? undefined : performance.now() + parseDuration(flags.maxTime) * 1000;
-    const inference = { stepSize: 0.5, mirroring: true };
-    const options = { plans, plan, settings, augmentOn, inference, trainer: flags.trainerName, fold, splits, exportProbabilities: flags.exportValidationProbabilities ?? false, ...(end === undefined ? {} : { secondsLeft: () => (end - performance.now()) / 1000 }) } as const;
+    const options: FoldOptions = {
+      plans, plan, settings, augmentOn, fold, splits,
+      inference: { stepSize: 0.5, mirroring: true },
+      trainer: chosen.name,
+      exportProbabilities: flags.exportValidationProbabilities ?? false,
+      extra: { ...chosen.extra, ...(start ? { pretrained: start.pretrained } : {}) },
+      identity: { ...chosen.identity, ...(start ? { pretrained: start.identity } : {}) },
+      ...(end === undefined ? {} : { secondsLeft: () => (end - performance.now()) / 1000 }),
+    };
     const trained = await trainFold(context, dataset, device, cases, options);
     const summary = await validateFold(context, dataset, device, trained, options);
     output.print(`fold ${foldText}: mean Dice ${summary.foreground_mean.Dice.toFixed(4)} on ${summary.metric_per_case.length} validation cases · ${trained.folder}`);
     output.document({
       fold, configuration, epochs: trained.result.history.length, steps: trained.result.steps, seconds: trained.seconds,
       bestEmaDice: trained.result.bestEmaDice, meanValidationDice: finite(summary.foreground_mean.Dice), checkpoint: `${trained.folder}/checkpoint_final.safetensors`,
+      ...(start ? { pretrained: start.report } : {}),
     });
   } finally {
     device.dispose();
     augmentOn.dispose();
   }
+}
+
+/** --extend-to goes on with something. Throws: CommandUsageError if there is nothing, or it is longer already. */
+async function checkExtension(folder: string, { steps, stepsPerEpoch }: TrainingSettings): Promise<void> {
+  const [progress] = [join(folder, PROGRESS)].filter(exists);
+  if (progress === undefined) throw new CommandUsageError(`--extend-to: nothing was trained in ${folder}; start with --epochs`);
+  const { history } = await readJson<{ history: readonly EpochReport[] }>(progress);
+  const done = history.at(-1)?.step ?? 0;
+  if (steps < done) throw new CommandUsageError(`--extend-to ${Math.round(steps / stepsPerEpoch)}: ${history.length} epochs are done already`);
 }

@@ -36,14 +36,6 @@ function checkLines(words: UpstreamWords, dataset: string): string[][] {
   return words.has('--verify_dataset_integrity') ? [['doctor', dataset]] : [];
 }
 
-/** Upstream's trainers that differ in their epochs only. */
-function epochsOf(trainer: string): string[] {
-  const epochs = /^nnUNetTrainer_(\d+)epochs?(_NoMirroring)?$/.exec(trainer);
-  if (epochs && epochs[2] === undefined) return ['--epochs', epochs[1]!];
-  if (trainer === 'nnUNetTrainer') return [];
-  throw new CommandUsageError(`nnUNetv2_train: the trainer ${trainer} is Python code; known are nnUNetTrainer and nnUNetTrainer_{1,5,10,20,50,100,250,500,…}epochs. For a loss, network or schedule of your own see voxelwise train --help`);
-}
-
 export const experimentCommands: readonly UpstreamCommand[] = [
   {
     name: 'nnUNetv2_extract_fingerprint',
@@ -92,7 +84,7 @@ export const experimentCommands: readonly UpstreamCommand[] = [
       const weights = words.optional('-pretrained_weights');
       return [
         [
-          'train', ...words.positional, '--plans', words.one('-p', 'nnUNetPlans'), '--trainer-name', trainer, ...epochsOf(trainer),
+          'train', ...words.positional, '--plans', words.one('-p', 'nnUNetPlans'), '--trainer', trainer,
           ...(weights === undefined ? [] : ['--pretrained', weights]),
           ...(words.has('--npz') ? ['--export-validation-probabilities'] : []),
         ],

@@ -1,6 +1,6 @@
 /** Writes what a budget decided into the plans: the model folder's plans.json says what was really trained. */
 import type { ConfigurationEntry, PlansFile } from '@voxelwise/planner';
-import type { BudgetPlan } from '@voxelwise/training';
+import type { BudgetPlan, TrainingSettings } from '@voxelwise/training';
 
 /** Name of the trainer in a model folder's name: the reference's for its exact recipe, ours otherwise. */
 export function trainerName(recipe: string): string {
@@ -31,5 +31,13 @@ export function withBudget(plans: PlansFile, configuration: string, { network, p
     },
     voxelwise: { ...entry.voxelwise, training: settings, inference, decisions },
   };
+  return { ...plans, configurations: { ...plans.configurations, [configuration]: edited } };
+}
+
+/** Writes training settings that are not the recipe's: predicting reads the axes that may be mirrored from them. */
+export function withTraining(plans: PlansFile, configuration: string, training: Partial<TrainingSettings>): PlansFile {
+  const entry = plans.configurations[configuration]!;
+  const before = entry.voxelwise?.['training'] as Partial<TrainingSettings> | undefined;
+  const edited: ConfigurationEntry = { ...entry, voxelwise: { ...entry.voxelwise, training: { ...before, ...training } } };
   return { ...plans, configurations: { ...plans.configurations, [configuration]: edited } };
 }

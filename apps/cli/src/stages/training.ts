@@ -34,7 +34,9 @@ export interface FoldOptions {
   readonly secondsLeft?: () => number;
   /** Keep the probabilities of the validation cases beside their segmentations: find-best tries ensembles with them. */
   readonly exportProbabilities?: boolean;
-  readonly extra?: Partial<Pick<TrainOptions, 'loss' | 'augmentation' | 'build' | 'pretrained'>>;
+  readonly extra?: Partial<Pick<TrainOptions, 'loss' | 'augmentation' | 'build' | 'pretrained' | 'sampler' | 'schedule'>>;
+  /** Told apart when resuming, beside plan and settings: files of the user's own. */
+  readonly identity?: Readonly<Record<string, string>>;
 }
 
 export interface TrainedFold {
@@ -77,6 +79,7 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
   const progress = context.output.progress(`train ${plan.name}, fold ${fold}`, settings.steps, 'step');
   const begun = performance.now();
   let loss = 0;
+  let said: string | undefined;
   const generator = train({
     device,
     augmentOn: options.augmentOn,
@@ -89,7 +92,7 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
     validation: split.val,
     seed: context.seed,
     store: directoryStore(folder),
-    identity: { configuration: plan.name, fold: String(fold), patch: plan.patchSize, network: plan.network },
+    identity: { configuration: plan.name, fold: String(fold), patch: plan.patchSize, network: plan.network, ...options.identity },
     signal: context.signal,
     ...(options.secondsLeft ? { secondsLeft: options.secondsLeft } : {}),
     ...options.extra,
@@ -102,6 +105,9 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
   let outcome = await generator.next();
   while (!outcome.done) {
     await log.add(outcome.value, log.before + (performance.now() - begun) / 1000);
+    const { note, epoch } = outcome.value;
+    if (note !== undefined && note !== said) context.output.note(`epoch ${epoch + 1}: ${note}`);
+    said = note;
     outcome = await generator.next();
   }
   const result = outcome.value;
@@ -157,9 +163,9 @@ export function curvePoints(history: readonly EpochReport[], times: Readonly<Rec
 }
 
 /** Segments the fold's validation cases as whole images and scores them: `validation/` and its summary.json. */
-export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'inference' | 'fold' | 'exportProbabilities'>): Promise<Summary> {
+export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'>): Promise<Summary> {
   const { plan, inference, fold } = options;
-  const model = await loadModel(directoryFolder(trained.model), { configuration: plan.name, folds: [fold] });
+  const model = await loadModel(directoryFolder(trained.model), { configuration: plan.name, folds: [fold], build: () => options.extra?.build });
   const folder = join(trained.folder, 'validation');
   const wanted = new Set(trained.split.val);
   const files = dataset.source.training.filter((one) => wanted.has(one.id));

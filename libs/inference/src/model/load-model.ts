@@ -8,7 +8,7 @@ import {
 } from '@voxelwise/planner';
 import { parsePythonJson } from '@voxelwise/volume';
 import { ModelError } from '../errors.ts';
-import { safetensorsWeights } from './checkpoint-weights.ts';
+import { safetensorsWeights, type BuildNetwork } from './checkpoint-weights.ts';
 import type { ModelFolder } from './model-folder.ts';
 import type { Fold, Model } from './model.ts';
 import { readTorchWeights, type TorchModel } from './torch-checkpoint.ts';
@@ -20,6 +20,8 @@ export interface LoadModelOptions {
   readonly folds?: readonly (number | string)[];
   /** Default `final`. A name with a file ending is taken as it stands. */
   readonly checkpoint?: string;
+  /** For a network of one's own, whose names nnU-Net does not know. */
+  readonly build?: (plan: ConfigurationPlan) => BuildNetwork | undefined | Promise<BuildNetwork | undefined>;
 }
 
 /** Throws: ModelError naming what is missing; PlanError, FormatError, WeightsError from what is there. */
@@ -46,11 +48,19 @@ export async function loadModel(folder: ModelFolder, options: LoadModelOptions =
     opened.find((one) => one.torch?.configuration)?.torch?.configuration ??
     fromFolderName(folder, root, configurationNames(plans));
   const plan = configurationPlan(plans, dataset, name);
+  const build = await options.build?.(plan);
   const folds = opened.map(({ fold, path, bytes, torch }): Fold => ({
     name: fold,
-    weights: torch ? torch.weights(plan.network) : safetensorsWeights(bytes, `${folder.name}/${path}`, plan.network),
+    weights: torch
+      ? torch.weights(plan.network)
+      : safetensorsWeights(bytes, `${folder.name}/${path}`, plan.network, build),
   }));
-  return { plan, folds, mirrorAxes: mirrorAxes(plan, opened[0]?.torch) };
+  return {
+    plan,
+    folds,
+    mirrorAxes: mirrorAxes(plan, opened[0]?.torch),
+    ...(build ? { build } : {}),
+  };
 }
 
 /** nnU-Net counts mirrored axes over the patch's own axes; we always count [z, y, x]. */

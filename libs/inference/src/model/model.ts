@@ -1,6 +1,6 @@
 /** A model: what to do with a case (a configuration's plan) and the weights of its folds. */
 import type { ConfigurationPlan } from '@voxelwise/planner';
-import type { Weights } from '@voxelwise/nets';
+import type { Module, NetworkConfig, Weights } from '@voxelwise/nets';
 import type { PerAxis } from '@voxelwise/volume';
 
 /** One trained fold. */
@@ -15,6 +15,8 @@ export interface Model {
   /** Axes of the preprocessed image [z, y, x] that may be mirrored; a flat patch has no axis 0. */
   readonly mirrorAxes: readonly number[];
   readonly folds: readonly Fold[];
+  /** Builds the network where it is not the plan's. */
+  readonly build?: (config: NetworkConfig) => Module;
 }
 
 /** The patch as [z, y, x]; a 2D plan's patch is one slice. */

@@ -19,16 +19,22 @@ export async function readTorchWeights(bytes: Uint8Array, file: string): Promise
   return {
     configuration: typeof configuration === 'string' ? configuration : undefined,
     mirrorAxes: axesOf(top.get('inference_allowed_mirroring_axes')),
-    weights: (config) => {
-      const arrays = new Map(
-        Array.from(torchArrays(checkpoint), ([name, { shape, data }]): [string, NamedArray] => [
-          name,
-          { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) },
-        ]),
-      );
-      return weightsFromStateDict(config, arrays);
-    },
+    weights: (config) => weightsFromStateDict(config, floatsOf(checkpoint)),
   };
+}
+
+/** All arrays of a checkpoint's network by the names it gives them. Throws: FormatError as above. */
+export async function readTorchArrays(bytes: Uint8Array, file: string): Promise<ReadonlyMap<string, NamedArray>> {
+  return floatsOf(await decodeTorch(bytes, { file }));
+}
+
+function floatsOf(checkpoint: Awaited<ReturnType<typeof decodeTorch>>): ReadonlyMap<string, NamedArray> {
+  return new Map(
+    Array.from(torchArrays(checkpoint), ([name, { shape, data }]): [string, NamedArray] => [
+      name,
+      { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) },
+    ]),
+  );
 }
 
 /** None means that mirroring is not allowed; an absent key, that the file is older than the key. */

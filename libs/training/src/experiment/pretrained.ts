@@ -1,10 +1,12 @@
 /** Starting from somebody's weights: which of them fit, which are started afresh, and a report of both. */
-import { buildNetwork, parametersOf, type NetworkConfig, type Weights } from '@voxelwise/nets';
+import { buildNetwork, parametersOf, type Module, type NetworkConfig, type Weights } from '@voxelwise/nets';
 import { TrainingError } from '../errors.ts';
 
 export interface PretrainedOptions {
   /** Parameters that keep their fresh start though the weights have them. Default: the heads, as nnU-Net has it. */
   readonly reinit?: (name: string) => boolean;
+  /** Where the network is not one of the catalogue. */
+  readonly build?: (config: NetworkConfig) => Module;
 }
 
 export interface PretrainedMatch {
@@ -28,9 +30,9 @@ export const isHead = (name: string): boolean => /\.head\./.test(name);
 export function matchPretrained(
   config: NetworkConfig,
   given: Weights,
-  { reinit = isHead }: PretrainedOptions = {},
+  { reinit = isHead, build = buildNetwork }: PretrainedOptions = {},
 ): PretrainedMatch {
-  const parameters = parametersOf(buildNetwork(config));
+  const parameters = parametersOf(build(config));
   const faults: string[] = [];
   const weights = new Map<string, NonNullable<ReturnType<Weights['get']>>>();
   const reinitialized: string[] = [];

@@ -57,8 +57,9 @@ function checkSettings({ train: ids, settings }: TrainOptions): void {
     );
 }
 
-/** The state to go on from: the final one, else the latest. */
+/** The state to go on from: the one that is furthest. A finished training that is extended has a final and a later one. */
 async function lastState(store: StateStore, options: TrainOptions): Promise<Checkpoint | undefined> {
+  let furthest: Checkpoint | undefined;
   for (const name of [CHECKPOINT.final, CHECKPOINT.latest]) {
     const bytes = await store.read(name);
     if (bytes === undefined) continue;
@@ -69,9 +70,9 @@ async function lastState(store: StateStore, options: TrainOptions): Promise<Chec
         `train: ${name} was trained with other settings (${differing.join(', ')}). Train into another folder, or remove it to start again.`,
         { file: name, differing },
       );
-    return saved;
+    if (furthest === undefined || saved.position.step > furthest.position.step) furthest = saved;
   }
-  return undefined;
+  return furthest;
 }
 
 function differences(saved: Checkpoint, { settings, seed, identity = {} }: TrainOptions): string[] {

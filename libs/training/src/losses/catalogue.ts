@@ -68,6 +68,7 @@ const labelLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
         a: tverskyOfLabels(logits, target, { ...TVERSKY, batchDice }),
         b: crossEntropy({ logits, target }, { ignoreLabel }),
       }),
+  'dice+ce-nosmooth': (options) => (logits, target) => diceCrossEntropy({ logits, target }, { ...options, smooth: 0 }),
 };
 
 const regionLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
@@ -87,6 +88,10 @@ const regionLosses: Readonly<Record<string, (context: LossContext) => Apply>> = 
     ({ batchDice }) =>
     (logits, target) =>
       tverskyOfRegions(logits, target, { ...TVERSKY, batchDice }),
+  'dice+ce-nosmooth':
+    ({ batchDice }) =>
+    (logits, target) =>
+      diceBinaryCrossEntropy({ logits, target }, { batchDice, smooth: 0 }),
 };
 
 /** Names there are for a data set's labels. */

@@ -1,0 +1,143 @@
+/** Training as users change it: stock trainers, files of their own, somebody's weights, more epochs. */
+import { decodeSafetensors } from '@voxelwise/io';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../exit.ts';
+import { runLine, temporaryFolder, type Document } from '../testing/command-line.ts';
+
+const root = join(import.meta.dirname, '../../../..');
+const data = join(root, 'examples/data/hippocampus');
+const work = temporaryFolder();
+afterAll(work.remove);
+
+const splits = work.at('splits.json');
+const fold = (trainer: string): string =>
+  work.at('results/Dataset000_Hippocampus', `${trainer}__nnUNetPlans__3d_fullres`, 'fold_0');
+const train = (...words: string[]): Promise<Document> =>
+  runLine([
+    'train',
+    data,
+    '3d_fullres',
+    '0',
+    '--steps-per-epoch',
+    '2',
+    '--splits',
+    splits,
+    '--workspace',
+    work.path,
+    ...words,
+  ]);
+const plansOf = (trainer: string): Document =>
+  JSON.parse(readFileSync(join(fold(trainer), '..', 'plans.json'), 'utf8')).configurations['3d_fullres'];
+const weightsOf = (trainer: string): ReadonlyMap<string, Float32Array> => {
+  const { tensors } = decodeSafetensors(readFileSync(join(fold(trainer), 'checkpoint_final.safetensors')), trainer);
+  return new Map(Array.from(tensors, ([name, { data: numbers }]) => [name, numbers as Float32Array]));
+};
+
+beforeAll(async () => {
+  const ids = ['004', '006', '007', '008'].map((n) => `hippocampus_${n}`);
+  writeFileSync(splits, JSON.stringify([{ train: ids.slice(0, 3), val: ids.slice(3) }]));
+  const small = [
+    'patch_size=[16,16,16]',
+    'batch_size=2',
+    'architecture.arch_kwargs.features_per_stage=[4,8,8,8]',
+    'voxelwise={"training":{"validationSteps":1}}',
+  ];
+  await runLine([
+    'plan',
+    data,
+    '--workspace',
+    work.path,
+    ...small.flatMap((edit) => ['--set', `configurations.3d_fullres.${edit}`]),
+  ]);
+});
+
+describe('train', { timeout: 60_000 }, () => {
+  it('trains as a stock trainer says, and predicts without the mirroring that it forbids', async () => {
+    const { epochs } = await train('--trainer', 'nnUNetTrainer_1epoch_NoMirroring', '--trainer-name', 'Plain');
+    expect(epochs).toBe(1);
+    expect(plansOf('Plain').voxelwise.training.mirrorAxes).toEqual([]);
+    expect(
+      await train('--trainer', 'nnUNetTrainerXL').catch((error: Error) => [exitCodeOf(error), error.message]),
+    ).toEqual([2, expect.stringContaining('nnUNetTrainerNoDA')]);
+  });
+
+  it('goes on with a finished training, and only with one', async () => {
+    expect(await train('--extend-to', '2', '--trainer', 'nnUNetTrainerNoDA').catch(exitCodeOf)).toBe(2);
+    await train('--epochs', '1', '--trainer', 'nnUNetTrainerNoDA');
+    const { epochs, steps } = await train('--extend-to', '3', '--trainer', 'nnUNetTrainerNoDA');
+    expect([epochs, steps]).toEqual([3, 6]);
+    expect(existsSync(join(fold('nnUNetTrainerNoDA'), 'checkpoint_latest.safetensors'))).toBe(false);
+    expect(await train('--extend-to', '2', '--trainer', 'nnUNetTrainerNoDA').catch(exitCodeOf)).toBe(2);
+  });
+
+  it('starts from weights, says what became of each, and leaves frozen ones alone', async () => {
+    const from = join(fold('nnUNetTrainerNoDA'), 'checkpoint_final.safetensors');
+    const tune = (name: string, ...more: string[]): Promise<Document> =>
+      train('--epochs', '1', '--trainer-name', name, '--pretrained', from, ...more);
+    const { pretrained } = await tune('Tuned', '--freeze', 'encoder.*', '--reinit', 'decoder.transpconvs.0.*');
+    expect(pretrained.frozen.every((name: string) => name.startsWith('encoder.'))).toBe(true);
+    expect(pretrained.reinitialized).toEqual(
+      expect.arrayContaining(['decoder.stages.0.up.weight', 'decoder.stages.0.head.weight']),
+    );
+    expect(pretrained.loaded).toContain('encoder.stages.0.blocks.0.conv.weight');
+    const [before, after] = [weightsOf('nnUNetTrainerNoDA'), weightsOf('Tuned')];
+    const same = (name: string): boolean =>
+      after.get(`weights.${name}`)!.every((value, k) => value === before.get(`weights.${name}`)![k]);
+    expect(same('encoder.stages.1.blocks.0.conv.weight')).toBe(true);
+    expect(same('decoder.stages.1.blocks.0.conv.weight')).toBe(false);
+    expect(await tune('Other', '--freeze', 'nothing.*').catch(exitCodeOf)).toBe(2);
+    writeFileSync(work.at('broken.pth'), 'no checkpoint');
+    expect(await train('--pretrained', work.at('broken.pth')).catch(exitCodeOf)).toBe(3);
+  });
+
+  it('runs the trainer of the documentation, and refuses files that are none', async () => {
+    const example = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'docs/custom-trainer.md'), 'utf8'))![1]!;
+    writeFileSync(work.at('my-trainer.mjs'), example);
+    await train('--epochs', '1', '--trainer', work.at('my-trainer.mjs'));
+    expect(plansOf('my-trainer').voxelwise.training).toMatchObject({
+      recipe: 'custom',
+      loss: 'dice-only',
+      optimizer: { name: 'adamw' },
+    });
+    writeFileSync(work.at('wrong.mjs'), 'export const optimiser = {}');
+    expect(
+      await train('--trainer', work.at('wrong.mjs')).catch((error: Error) => [exitCodeOf(error), error.message]),
+    ).toEqual([3, expect.stringContaining("came 'optimiser'")]);
+    writeFileSync(work.at('thrown.mjs'), 'throw new Error("no luck")');
+    expect(await train('--loss', work.at('thrown.mjs')).catch((error: Error) => error.message)).toContain('no luck');
+  });
+
+  it('predicts with the network of a trainer file', async () => {
+    const own =
+      'export const network = (config) => ({ only: new Convolution(config.inputChannels, config.outputChannels, ONE), forward(x) { return this.only.forward(x); } });';
+    const module = `export default ({ nets }) => { const { Convolution } = nets; const ONE = { kernel: [1, 1, 1], stride: [1, 1, 1], bias: true, slope: 0 }; ${own.replace('export ', '')} return { network, settings: { deepSupervision: false } }; };`;
+    writeFileSync(work.at('tiny.mjs'), module);
+    await train('--epochs', '1', '--trainer', work.at('tiny.mjs'));
+    expect([...weightsOf('tiny').keys()]).toContain('weights.only.weight');
+    const words = [
+      'predict',
+      '--model',
+      join(fold('tiny'), '..'),
+      '--input',
+      join(data, 'imagesTs/hippocampus_045.nii.gz'),
+      '--output',
+      work.at('out'),
+    ];
+    expect(await runLine(words).catch(exitCodeOf)).toBe(3);
+    expect((await runLine([...words, '--trainer', work.at('tiny.mjs')])).cases).toHaveLength(1);
+  });
+
+  it('stops at a loss that is no number, naming step, case and patch', async () => {
+    writeFileSync(
+      work.at('nan.mjs'),
+      "export default ({ compute }) => ({ name: 'nan', apply: (x) => compute.mul({ a: compute.mean({ x }), b: compute.tensor(x.device, [NaN], []) }) });",
+    );
+    const error = await train('--epochs', '1', '--trainer-name', 'Nan', '--loss', work.at('nan.mjs')).catch(
+      (one: Error) => one,
+    );
+    expect(exitCodeOf(error)).toBe(3);
+    expect(String(error)).toMatch(/step 1.*hippocampus_00\d from voxel \[.*\].*patch 16×16×16/);
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { lossNames } from '../losses/catalogue.ts';
+import { trainerNamed, trainerNames } from './trainers.ts';
+
+describe('trainerNamed', () => {
+  it('counts epochs, with and without mirroring', () => {
+    expect(trainerNamed('nnUNetTrainer_50epochs')).toEqual({ epochs: 50 });
+    expect(trainerNamed('nnUNetTrainer_1epoch')?.epochs).toBe(1);
+    expect(trainerNamed('nnUNetTrainer_250epochs_NoMirroring')?.mirror?.([0, 1, 2], 3)).toEqual([]);
+    expect(trainerNamed('nnUNetTrainer_0epochs')).toBeUndefined();
+  });
+
+  it('mirrors only the first axes of a patch, counted as [z, y, x]', () => {
+    const { mirror } = trainerNamed('nnUNetTrainer_onlyMirror01')!;
+    expect(mirror!([0, 1, 2], 3)).toEqual([0, 1]);
+    expect(mirror!([1, 2], 3)).toEqual([1]);
+    expect(mirror!([1, 2], 2)).toEqual([1]);
+  });
+
+  it('names only losses there are', () => {
+    const labels = { hasRegions: false } as Parameters<typeof lossNames>[0];
+    for (const name of trainerNames) {
+      const loss = trainerNamed(name)?.settings?.loss;
+      if (loss !== undefined) expect(lossNames(labels)).toContain(loss);
+    }
+    expect(trainerNamed('toString')).toBeUndefined();
+  });
+});
