@@ -13,8 +13,9 @@ export { f32, gpuBytes, gpuType, i32, linearGroups, u32, type Dispatch, type Gpu
 export { defineOp, registerKernel, type AnyOp, type Inputs, type Op, type OpCase, type OpDefinition } from './op/op.ts';
 export { float, int, pointer, scratchPointer, type KernelArgument, type KernelCall, type Layout, type LoweringContext, type WasmKernel, type WasmKernelModule, type WasmView } from './devices/wasm/kernel.ts';
 export { storedBytes } from './devices/wasm/layouts.ts';
-export { taped, type Tape, type TapeEntry } from './op/tape.ts';
+export { taped, type SegmentEntry, type Tape, type TapeEntry } from './op/tape.ts';
 export { defineGradient, type GradientRule } from './autograd/gradient.ts';
+export { checkpoint } from './autograd/checkpoint.ts';
 export { registerGradient, valueAndGradients } from './autograd/backward.ts';
 export * from './ops/index.ts';
 export * from './random/index.ts';

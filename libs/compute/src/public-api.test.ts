@@ -21,6 +21,7 @@ it('exports what it promises: growing this list is a decision', () => {
     blur
     boundingBox
     cast
+    checkpoint
     clamp
     clampGradient
     clipGradients

@@ -9,12 +9,26 @@ export interface TapeEntry {
   readonly outputs: readonly Tensor[];
 }
 
-export type Tape = TapeEntry[];
+/** A piece whose inner results were given up; walking back runs it again. */
+export interface SegmentEntry {
+  /** Every tensor that the piece reads and did not make. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: readonly Tensor[];
+  /** Does the same work again; the results stand in for `outputs`, one by one. */
+  rerun(): readonly Tensor[];
+}
+
+export type Tape = (TapeEntry | SegmentEntry)[];
 
 let open: Tape | undefined;
 
-export function recordOnTape(entry: TapeEntry): void {
+export function recordOnTape(entry: TapeEntry | SegmentEntry): void {
   open?.push(entry);
+}
+
+/** Whether somebody will want derivatives of what runs now. */
+export function tapeIsOpen(): boolean {
+  return open !== undefined;
 }
 
 /** Runs `body` with a fresh tape open and returns both. Tapes nest; the inner one hides the outer. */

@@ -1,6 +1,6 @@
 /** The decoder that plain and residual U-Nets share: upsample, join the skip, convolve; a head per resolution. */
 import { concat, convTranspose, type Tensor } from '@voxelwise/compute';
-import { Parameter, type Forward } from '../module/module.ts';
+import { Parameter, runStage, type Forward } from '../module/module.ts';
 import type { Extent, NetworkConfig } from '../network-config.ts';
 import { Convolution, ConvolutionBlock } from './convolution-block.ts';
 
@@ -72,7 +72,7 @@ export class Decoder {
     let x = skips.at(-1)!;
     const logits: Tensor[] = [];
     this.stages.forEach((stage, k) => {
-      x = stage.forward(x, skips[skips.length - 2 - k]!);
+      x = runStage(how, (below, skip) => stage.forward(below, skip), [x, skips[skips.length - 2 - k]!]);
       const last = k === this.stages.length - 1;
       if (last || how.deepSupervision) logits.unshift(stage.head.forward(x));
     });

@@ -2,13 +2,24 @@
  * What a network is: an object with a `forward`, whose parameters are found by walking its fields in declaration order.
  * Nobody extends a network; a part is a value in a field.
  */
-import { sizeOf, type Shape, type Tensor } from '@voxelwise/compute';
+import { checkpoint, sizeOf, type Shape, type Tensor } from '@voxelwise/compute';
 import { WeightsError } from '../errors.ts';
 
 /** How to run a network. */
 export interface Forward {
   /** Return logits of every resolution, the full one first, instead of the full one alone. Default false. */
   readonly deepSupervision?: boolean;
+  /** Keep only what stages hand on and compute the rest again on the way back: less memory, a third more work. Default false. */
+  readonly checkpointing?: boolean;
+}
+
+/** Runs one stage of a network, with its inner results kept or not as `how` says. Same bits either way. */
+export function runStage<I extends readonly Tensor[]>(
+  how: Forward | undefined,
+  stage: (...inputs: I) => Tensor,
+  inputs: I,
+): Tensor {
+  return how?.checkpointing ? checkpoint(stage, inputs) : stage(...inputs);
 }
 
 /** A network: [N, C, (z,) y, x] in, logits [N, K, (z,) y, x] out. */

@@ -15,6 +15,8 @@ export interface StepParts {
   readonly labels: LabelScheme;
   readonly loss: Loss;
   readonly settings: Pick<TrainingSettings, 'deepSupervision' | 'clipNorm'>;
+  /** Whether stages give up their inner results and compute them again on the way back. Same bits, less memory. */
+  readonly checkpointing?: boolean;
 }
 
 /** [N, C, z, y, x] for the network: a 2D network's patch loses its single slice. */
@@ -80,7 +82,8 @@ export function learnFrom(
 ): { readonly loss: Tensor; readonly norm: Tensor } {
   return scope(() => {
     const { value, gradients } = valueAndGradients(() => {
-      const outputs = parts.network.forward(image, { deepSupervision: parts.settings.deepSupervision });
+      const { deepSupervision } = parts.settings;
+      const outputs = parts.network.forward(image, { deepSupervision, checkpointing: parts.checkpointing ?? false });
       return supervisedLoss(parts, Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor], targets);
     }, parameters);
     const norm = optimizer.apply(gradients, { rate, step, clipNorm: parts.settings.clipNorm });

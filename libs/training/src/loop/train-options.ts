@@ -40,6 +40,11 @@ export interface TrainOptions {
   readonly schedule?: (step: number, steps: number) => number;
   /** Draws the case and the place of a sample, in place of uniform cases and foreground oversampling. */
   readonly sampler?: Sampler;
+  /**
+   * Compute the inner results of each stage again on the way back instead of keeping them: less memory, a third more work,
+   * the same bits. Default: only where a step does not fit into the device's memory otherwise, and then a report's `note` says so.
+   */
+  readonly checkpointing?: boolean;
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void;
   /**

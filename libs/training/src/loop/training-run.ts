@@ -1,5 +1,5 @@
 /** A training under way: the network, its optimizer and running average on the device, and the position in the experiment. */
-import { Philox, type Tensor } from '@voxelwise/compute';
+import { OutOfMemoryError, Philox, type Tensor } from '@voxelwise/compute';
 import {
   buildNetwork,
   disposeWeights,
@@ -21,6 +21,7 @@ import { drawBatch, type Batch } from '../sampling/batch.ts';
 import { noAugmentation } from '../sampling/mirroring.ts';
 import { foregroundSampler, type Sampler } from '../sampling/sampler.ts';
 import { learningRate } from '../schedules/learning-rate.ts';
+import { checkpointingNote, stepDoesNotFit } from './memory.ts';
 import { learn, measure, spatial, type StepParts } from './network-step.ts';
 import type { EpochReport, StepReport } from './reports.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -29,13 +30,17 @@ import { augmentationNamed } from '../sampling/catalogue.ts';
 export class TrainingRun {
   readonly #options: TrainOptions;
   readonly #network: Module;
-  readonly #parts: StepParts;
+  #parts: StepParts;
   /** Parameters that learn, in order. */
   readonly #learned: ReadonlyMap<string, Tensor>;
   readonly #optimizer: Optimizer;
   readonly #average: WeightAverage | undefined;
   readonly #random: Philox;
   #position: Position;
+  /** Whether a step of this run has been done: the next ones need no more memory. */
+  #stepped = false;
+  /** What the next report says beside its own. */
+  #note: string | undefined;
   readonly #augmentation: Augmentation;
   readonly #sampler: Sampler;
   #next: { readonly step: number; readonly batch: Promise<Batch> } | undefined;
@@ -57,6 +62,7 @@ export class TrainingRun {
       network: this.#network,
       labels,
       settings,
+      checkpointing: options.checkpointing ?? false,
       loss: options.loss ?? lossNamed(settings.loss, labels, settings),
     };
     this.#random = new Philox(options.seed).split('training');
@@ -85,17 +91,46 @@ export class TrainingRun {
     const { step, steps } = this.#position;
     const batch = await this.#batch(step);
     const rate = this.#rate(step);
-    const { loss, norm } = learn(this.#parts, batch, this.#optimizer, [...this.#learned.values()], rate, step + 1);
-    this.#average?.update(step);
-    const reading = Promise.all([loss.read(), norm.read()]);
-    // While the device computes, this thread cuts and augments the next batch.
-    if (step + 1 < steps) void this.#batch(step + 1).catch(() => undefined);
-    const [[value], [length]] = (await reading) as unknown as [[number], [number]];
-    loss.dispose();
-    norm.dispose();
+    const [value, length] = await this.#learn(batch, rate, step);
     if (!Number.isFinite(value) || !Number.isFinite(length)) await this.#diverged(step, batch, value);
     this.#position = { ...this.#position, step: step + 1, lossSum: this.#position.lossSum + value };
     return { epoch: Math.floor(step / settings.stepsPerEpoch), step: step + 1, steps, loss: value, learningRate: rate };
+  }
+
+  /** Loss and norm of the gradient. Where the first step does not fit into memory, it is done again with checkpointing. */
+  async #learn(batch: Batch, rate: number, step: number): Promise<readonly [loss: number, norm: number]> {
+    try {
+      return await this.#learnOnce(batch, rate, step);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      const { checkpointing } = this.#options;
+      // A step is one program: one that did not get its memory has changed no weight.
+      if (this.#parts.checkpointing || checkpointing !== undefined || this.#stepped)
+        throw stepDoesNotFit(error, batch, this.#parts);
+      this.#parts = { ...this.#parts, checkpointing: true };
+      this.#note = checkpointingNote(error);
+      try {
+        return await this.#learnOnce(batch, rate, step);
+      } catch (second) {
+        throw second instanceof OutOfMemoryError ? stepDoesNotFit(second, batch, this.#parts) : second;
+      }
+    }
+  }
+
+  async #learnOnce(batch: Batch, rate: number, step: number): Promise<readonly [loss: number, norm: number]> {
+    const { loss, norm } = learn(this.#parts, batch, this.#optimizer, [...this.#learned.values()], rate, step + 1);
+    try {
+      this.#average?.update(step);
+      const reading = Promise.all([loss.read(), norm.read()]);
+      // While the device computes, this thread cuts and augments the next batch.
+      if (step + 1 < this.#position.steps) void this.#batch(step + 1).catch(() => undefined);
+      const [[value], [length]] = (await reading) as unknown as [[number], [number]];
+      this.#stepped = true;
+      return [value, length];
+    } finally {
+      loss.dispose();
+      norm.dispose();
+    }
   }
 
   /** Whether an epoch has just ended. */
@@ -114,7 +149,9 @@ export class TrainingRun {
     const ema = mean === null ? before : before === null ? mean : 0.9 * before + 0.1 * mean;
     const bestBefore = Math.max(-1, ...history.map((report) => report.emaDice ?? -1));
     const best = ema !== null && ema > bestBefore;
-    const said = note ?? plateauNote(history, ema);
+    const said =
+      [this.#note, note ?? plateauNote(history, ema)].filter((part) => part !== undefined).join(' ') || undefined;
+    this.#note = undefined;
     const report: EpochReport = {
       epoch,
       epochs: Math.ceil(steps / settings.stepsPerEpoch),
@@ -195,6 +232,7 @@ export class TrainingRun {
       sampler: this.#sampler,
       augmentation: this.#augmentation,
       previousLabels: this.#previousLabels,
+      augmentPrevious: settings.augmentation === 'nnunet',
       random: this.#random.split(step),
     });
     this.#next = { step, batch };

@@ -99,7 +99,7 @@ export class Heap {
     const free = this.#free.reduce((sum, range) => sum + range.end - range.start, Math.max(0, tail));
     throw new OutOfMemoryError(
       `wasm: ${purpose} asks for ${inMegabytes(bytes)}; ${inMegabytes(free)} of ${inMegabytes(this.#limit)} are free, the largest piece is ${inMegabytes(largest)}. ` +
-        `Use a smaller patch or batch, or raise the device's memory limit (at most 4 GiB).`,
+        `${whatFits(largest / bytes)}`,
       { requestedBytes: bytes, freeBytes: free, largestFreeBytes: largest, limitBytes: this.#limit, purpose },
     );
   }
@@ -107,4 +107,11 @@ export class Heap {
 
 function inMegabytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** `share`: how much of the piece that was asked for there is room for. */
+function whatFits(share: number): string {
+  const percent = Math.floor(100 * share);
+  const size = percent >= 100 ? 'Less at once fits' : `About ${percent} % of it would fit`;
+  return `${size}: use a smaller patch or batch, give up inner results with checkpoint(…) when training, or raise the device's memory limit (at most 4 GiB).`;
 }

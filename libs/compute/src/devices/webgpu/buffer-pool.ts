@@ -38,10 +38,11 @@ export class BufferPool {
     const again = waiting?.pop();
     if (again !== undefined) this.#freeBytes -= bytes;
     else if (this.bytes + this.#freeBytes + bytes > this.limitBytes) this.drain();
-    if (this.bytes + bytes > this.limitBytes)
+    const room = Math.max(0, this.limitBytes - this.bytes);
+    if (bytes > room)
       throw new OutOfMemoryError(
-        `webgpu: ${what} takes ${bytes} bytes; ${this.bytes} are in use of ${this.limitBytes}, so ${Math.max(0, this.limitBytes - this.bytes)} would fit. Dispose tensors, or use a smaller patch or batch.`,
-        { wantedBytes: bytes, usedBytes: this.bytes, limitBytes: this.limitBytes },
+        `webgpu: ${what} takes ${bytes} bytes; ${this.bytes} are in use of ${this.limitBytes}, so ${room} would fit. Dispose tensors, use a smaller patch or batch, or give up inner results with checkpoint(…) when training.`,
+        { requestedBytes: bytes, freeBytes: room, largestFreeBytes: room, usedBytes: this.bytes, limitBytes: this.limitBytes },
       );
     this.bytes += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.bytes);

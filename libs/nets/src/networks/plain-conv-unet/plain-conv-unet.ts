@@ -7,7 +7,7 @@
 import type { Tensor } from '@voxelwise/compute';
 import { ConvolutionBlock } from '../../blocks/convolution-block.ts';
 import { Decoder } from '../../blocks/decoder.ts';
-import type { Forward, Module } from '../../module/module.ts';
+import { runStage, type Forward, type Module } from '../../module/module.ts';
 import type { NetworkConfig } from '../../network-config.ts';
 
 export class PlainConvUNet implements Module {
@@ -35,7 +35,7 @@ export class PlainConvUNet implements Module {
   forward(x: Tensor, how?: Forward): Tensor | readonly Tensor[] {
     const skips: Tensor[] = [];
     for (const stage of this.encoder.stages) {
-      for (const block of stage.blocks) x = block.forward(x);
+      x = runStage(how, (input) => stage.blocks.reduce((y, block) => block.forward(y), input), [x]);
       skips.push(x);
     }
     return this.decoder.forward(skips, how);

@@ -8,7 +8,7 @@ import type { Tensor } from '@voxelwise/compute';
 import { ConvolutionBlock } from '../../blocks/convolution-block.ts';
 import { Decoder } from '../../blocks/decoder.ts';
 import { ResidualBlock } from '../../blocks/residual-block.ts';
-import type { Forward, Module } from '../../module/module.ts';
+import { runStage, type Forward, type Module } from '../../module/module.ts';
 import type { NetworkConfig } from '../../network-config.ts';
 
 export class ResidualEncoderUNet implements Module {
@@ -45,7 +45,7 @@ export class ResidualEncoderUNet implements Module {
     x = this.encoder.stem.forward(x);
     const skips: Tensor[] = [];
     for (const stage of this.encoder.stages) {
-      for (const block of stage.blocks) x = block.forward(x);
+      x = runStage(how, (input) => stage.blocks.reduce((y, block) => block.forward(y), input), [x]);
       skips.push(x);
     }
     return this.decoder.forward(skips, how);
