@@ -1,6 +1,6 @@
 /** How to predict, and what comes back. */
 import type { Device } from '@voxelwise/compute';
-import type { Volume } from '@voxelwise/volume';
+import type { PerAxis, Volume } from '@voxelwise/volume';
 
 export interface PredictOptions {
   readonly device: Device;
@@ -17,6 +17,8 @@ export interface PredictOptions {
   readonly maxLogitBytes?: number;
   /** The previous stage's segmentation of this case, on the input's grid (cascade). */
   readonly previousStage?: Volume;
+  /** Preprocessed shapes of the configurations that go on from this segmentation (cascade). */
+  readonly nextStages?: readonly PerAxis[];
   /** Network passes done and to do. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
@@ -27,4 +29,6 @@ export interface Prediction {
   readonly segmentation: Volume;
   /** [K, z, y, x] f32: one channel per label (background first) or region. */
   readonly probabilities?: Volume;
+  /** Labels [z, y, x] for each of the `nextStages` asked for, on its grid. */
+  readonly nextStages?: readonly Int16Array[];
 }

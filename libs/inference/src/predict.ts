@@ -75,8 +75,16 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const { case: prepared, properties } = await preprocess(staged, settings, device);
       const image = await hostImage(prepared, model, options.previousStage !== undefined);
       const bytes = plan.network.outputChannels * voxelCount(image.shape) * 4;
-      if (bytes <= (options.maxLogitBytes ?? MOST_LOGIT_BYTES) || options.probabilities || !decidesBySlab(settings))
-        return predictor.restore(await predictor.logits(image, options), subject, properties, options);
+      const { nextStages = [] } = options;
+      const whole = options.probabilities || nextStages.length > 0 || !decidesBySlab(settings);
+      if (whole || bytes <= (options.maxLogitBytes ?? MOST_LOGIT_BYTES)) {
+        const logits = await predictor.logits(image, options);
+        const prediction = await predictor.restore(logits, subject, properties, options);
+        if (nextStages.length === 0) return prediction;
+        const following: Int16Array[] = [];
+        for (const shape of nextStages) following.push(await predictor.nextStage(logits, shape));
+        return { ...prediction, nextStages: following };
+      }
       const labels = await decideSlabs(slidingSlabs(networks, image, windowSettings(options)), {
         device,
         properties,

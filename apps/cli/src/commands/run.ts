@@ -3,8 +3,8 @@ import type { Device } from '@voxelwise/compute';
 import { loadModel } from '@voxelwise/inference';
 import { directoryFolder } from '@voxelwise/inference/node';
 import { summarize, type Summary } from '@voxelwise/metrics';
-import { configurationNames, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
-import { nnunetSettings, type BudgetPlan, type TrainingSettings } from '@voxelwise/training';
+import { configurationNames, resolveConfiguration, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
+import { nnunetSettings, type BudgetPlan, type CaseSource, type TrainingSettings } from '@voxelwise/training';
 import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
@@ -24,6 +24,7 @@ import { examineDataset } from '../stages/examination.ts';
 import { fingerprintStage } from '../stages/fingerprint.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
+import { stagedCases } from '../stages/cascade.ts';
 import { classNames, finite, meanDiceOf, pairFolders, perClass, saveSummary, scorePairs } from '../stages/scoring.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
 import { curvePoints, foldFolder, splitsStage, TIMES, trainFold, validateFold, type TrainedFold } from '../stages/training.ts';
@@ -75,18 +76,22 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   const splits = await splitsStage(dataset);
   if (splits.length === 0 && folds.some((fold) => fold !== 'all')) throw new CommandUsageError(`${dataset.name} has ${dataset.source.training.length} cases, too few for five folds; use --folds all`);
 
+  const cascade = configurations.find((name) => planOf(dataset, plans, name).previousStage !== undefined);
+  if (cascade !== undefined && !folds.includes('all') && splits.some((_, k) => !folds.includes(k)))
+    throw new CommandUsageError(`${cascade} learns from what the folds of its first stage found in cases they did not train on; use --folds ${splits.map((_, k) => k).join(',')}, or leave it out with --configurations`);
+
   const device = await openDevice(context, 'training and predicting');
   const augmentOn = await openAugmentationDevice();
   try {
-    const job: Job = { context, dataset, device, augmentOn, state, plans, splits, folds, budget, parts: configurations.length * folds.length, testCases: test ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.length : 0 };
+    const job: Job = { context, dataset, device, augmentOn, state, plans, splits, folds, configurations, budget, parts: configurations.length * folds.length, testCases: test ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.length : 0 };
     const trained: TrainedConfiguration[] = [];
-    for (const configuration of configurations) trained.push(await trainConfiguration(job, configuration, configurations.length - trained.length));
+    for (const configuration of configurations) trained.push(await trainConfiguration(job, configuration, trained));
     const best = bestOf(trained);
     const scored: ScoredSet[] = [];
     let segmented: string | undefined;
     if (test) {
       segmented = flags.output ?? join(dataset.results, 'test');
-      const summary = await state.stage('test', () => segmentTest(job, best, test, segmented!));
+      const summary = await state.stage('test', () => segmentTest(job, best, trained, test, segmented!));
       if (summary) scored.push({ split: 'test', summary: summary.scores, imageOf: summary.imageOf });
     }
     if (best.summary) scored.push({ split: 'validation', summary: best.summary, imageOf: (id) => imageOf(dataset, id) });
@@ -138,6 +143,7 @@ interface Job {
   readonly plans: PlansFile;
   readonly splits: readonly Split[];
   readonly folds: readonly Fold[];
+  readonly configurations: readonly string[];
   readonly budget: number | undefined;
   /** Trainings in all. */
   readonly parts: number;
@@ -157,12 +163,17 @@ interface TrainedConfiguration {
 /** Seconds kept back for tables and the report. */
 const RESERVE = 8;
 
-async function trainConfiguration(job: Job, configuration: string, configurationsLeft: number): Promise<TrainedConfiguration> {
+async function trainConfiguration(job: Job, configuration: string, earlier: readonly TrainedConfiguration[]): Promise<TrainedConfiguration> {
+  const configurationsLeft = job.configurations.length - earlier.length;
   const { context, dataset, device, state, folds } = job;
   const planned = planOf(dataset, job.plans, configuration);
   const cases = await state.stage('preprocess', () => prepareStage(context, dataset, planned));
+  const previous = earlier.find((one) => one.configuration === planned.previousStage);
+  const previousTrainer = previous && trainerName(previous.recipe.settings.recipe);
+  const seen = (): CaseSource => (previousTrainer === undefined ? cases : stagedCases(dataset, cases, dataset.source.training.map((files) => files.id), { trainer: previousTrainer, plans: job.plans, plan: planned }));
   // A fold that trains on everything has no case left to validate on; the test set does that.
-  const validates = (fold: Fold): boolean => fold !== 'all' || job.testCases === 0;
+  const followed = planned.nextStages.some((name) => job.configurations.includes(name));
+  const validates = (fold: Fold): boolean => fold !== 'all' || job.testCases === 0 || followed;
   const anew = !state.decided(`recipe ${configuration}`);
   const recipe = await state.stage('budget', () =>
     state.decide(`recipe ${configuration}`, async (): Promise<BudgetPlan> => {
@@ -170,13 +181,13 @@ async function trainConfiguration(job: Job, configuration: string, configuration
       const seconds = (job.budget - state.seconds - RESERVE) / configurationsLeft;
       if (seconds < 20) throw new ResourceError(`run: of the budget of ${formatSeconds(job.budget)} only ${formatSeconds(Math.max(0, seconds))} are left for training ${configuration}; give it more.`, { budget: job.budget, spent: state.seconds });
       const predictions = folds.filter(validates).length > 0 ? Math.ceil(dataset.source.training.length / Math.max(1, job.splits.length)) * folds.filter(validates).length : 0;
-      return decideBudget({ context, device, augmentOn: job.augmentOn, plan: planned, cases, ids: dataset.source.training.map((files) => files.id), seconds, folds: folds.length, predictions: predictions + job.testCases });
+      return decideBudget({ context, device, augmentOn: job.augmentOn, plan: planned, cases: seen(), ids: dataset.source.training.map((files) => files.id), seconds, folds: folds.length, predictions: predictions + job.testCases });
     }),
   );
   explainRecipe(context, configuration, recipe);
   const plans = withBudget(job.plans, configuration, recipe);
   const plan = planOf(dataset, plans, configuration);
-  const options = { plans, plan, settings: recipe.settings, inference: recipe.inference, trainer: trainerName(recipe.settings.recipe), splits: job.splits };
+  const options = { plans, plan, settings: recipe.settings, inference: recipe.inference, trainer: trainerName(recipe.settings.recipe), splits: job.splits, ...(previousTrainer === undefined ? {} : { previousTrainer }) };
   if (anew) await setAside(context, foldFolder(dataset, { ...options, fold: folds[0]! }).model);
   const trained: TrainedFold[] = [];
   const curves: FoldCurve[] = [];
@@ -212,11 +223,18 @@ function bestOf(trained: readonly TrainedConfiguration[]): TrainedConfiguration 
   return trained.reduce((best, one) => (dice(one) > dice(best) ? one : best));
 }
 
-async function segmentTest(job: Job, best: TrainedConfiguration, test: Awaited<ReturnType<typeof findTestSet>>, folder: string): Promise<{ scores: Summary; imageOf: (id: string) => string } | undefined> {
+/** Beside the segmentations that go on from them. */
+function previousFolder(folder: string, stage: string): string {
+  return `${folder}-${stage}`;
+}
+
+async function segmentTest(job: Job, best: TrainedConfiguration, trained: readonly TrainedConfiguration[], test: Awaited<ReturnType<typeof findTestSet>>, folder: string): Promise<{ scores: Summary; imageOf: (id: string) => string } | undefined> {
   const { context, dataset, device, folds } = job;
   const model = await loadModel(directoryFolder(best.folds[0]!.model), { configuration: best.configuration, folds });
   const { source, cases } = await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels);
-  await segmentCases(context, model, device, source, cases, folder, { ...best.recipe.inference, identity: `${best.folds.map((one) => one.result.steps).join()} ${JSON.stringify(best.recipe.settings)} ${context.seed}` });
+  const { previousStage } = best.plan;
+  if (previousStage !== undefined) await segmentTest(job, trained.find((one) => one.configuration === previousStage)!, trained, { images: test.images, labels: undefined }, previousFolder(folder, previousStage));
+  await segmentCases(context, model, device, source, cases, folder, { ...best.recipe.inference, previousStage: previousStage === undefined ? undefined : previousFolder(folder, previousStage), identity: `${best.folds.map((one) => one.result.steps).join()} ${JSON.stringify(best.recipe.settings)} ${context.seed}` });
   if (test.labels === undefined) return undefined;
   const pairs = await pairFolders(folder, test.labels, dataset.source.fileEnding, true);
   const { labels } = model.plan;
@@ -234,8 +252,17 @@ function chooseConfigurations(plans: PlansFile, flags: RunFlags, budget: number 
   const asked = flags.configurations?.split(',').map((name) => name.trim());
   const unknown = asked?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new CommandUsageError(`--configurations: the plans hold ${known.join(', ')}; came '${unknown}'`);
-  if (asked) return asked;
-  return budget === undefined ? known.filter((name) => !name.includes('cascade')) : [known.includes('3d_fullres') ? '3d_fullres' : '2d'];
+  if (asked) return withPreviousStages(plans, asked);
+  return budget === undefined ? [...known] : [known.includes('3d_fullres') ? '3d_fullres' : '2d'];
+}
+
+/** A cascade's first stage comes before its second, asked for or not. */
+function withPreviousStages(plans: PlansFile, asked: readonly string[]): string[] {
+  const before = (name: string): string[] => {
+    const previous = resolveConfiguration(plans.configurations, name).previous_stage;
+    return previous === undefined ? [name] : [...before(previous), name];
+  };
+  return [...new Set(asked.flatMap(before))];
 }
 
 function chooseFolds(flags: RunFlags, budget: number | undefined): Fold[] {

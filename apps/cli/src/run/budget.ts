@@ -1,8 +1,7 @@
 /** Hands a budget to the planner of budgets, with what the app knows: cases, device, what is still to be predicted. */
 import type { Device } from '@voxelwise/compute';
 import type { ConfigurationPlan } from '@voxelwise/planner';
-import { planBudget, type BudgetPlan } from '@voxelwise/training';
-import type { CaseFolder } from '@voxelwise/training/node';
+import { planBudget, type BudgetPlan, type CaseSource } from '@voxelwise/training';
 import type { Context } from '../context.ts';
 
 export interface BudgetQuestion {
@@ -10,7 +9,7 @@ export interface BudgetQuestion {
   readonly device: Device;
   readonly augmentOn: Device;
   readonly plan: ConfigurationPlan;
-  readonly cases: CaseFolder;
+  readonly cases: CaseSource;
   readonly ids: readonly string[];
   /** For all folds together, training and predictions. */
   readonly seconds: number;

@@ -1,5 +1,5 @@
 /** Writes what a budget decided into the plans: the model folder's plans.json says what was really trained. */
-import type { ConfigurationEntry, PlansFile } from '@voxelwise/planner';
+import { resolveConfiguration, type ConfigurationEntry, type PlansFile } from '@voxelwise/planner';
 import type { BudgetPlan, TrainingSettings } from '@voxelwise/training';
 
 /** Name of the trainer in a model folder's name: the reference's for its exact recipe, ours otherwise. */
@@ -10,7 +10,7 @@ export function trainerName(recipe: string): string {
 export function withBudget(plans: PlansFile, configuration: string, { network, patch, settings, inference, decisions }: BudgetPlan): PlansFile {
   const entry = plans.configurations[configuration]!;
   const flat = network.kernelSizes[0]!.length === 2;
-  const arch = entry.architecture;
+  const arch = resolveConfiguration(plans.configurations, configuration).architecture;
   if (arch === undefined) return plans;
   const edited: ConfigurationEntry = {
     ...entry,

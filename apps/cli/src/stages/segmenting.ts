@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, readJson, writeJson } from '../files.ts';
+import { nextStageFile, saveNextStage, type NextStage } from './cascade.ts';
 import { saveProbabilities } from './probabilities.ts';
 
 export interface SegmentOptions {
@@ -16,7 +17,9 @@ export interface SegmentOptions {
   readonly mirroring: boolean;
   readonly saveProbabilities?: boolean;
   /** Folder with the previous stage's segmentations, for a cascade. */
-  readonly previousStage?: string | undefined;
+  readonly previousStage?: string | ((id: string) => string) | undefined;
+  /** Where the stages after this one find what it segmented. */
+  readonly nextStages?: readonly NextStage[];
   /** What made the segmentations: a finished file of the same model is kept, of another is made again. */
   readonly identity: string;
 }
@@ -59,19 +62,25 @@ export async function segmentCases(context: Context, model: Model, device: Devic
       stopIfInterrupted(context);
       const output = join(folder, `${files.id}${ending}`);
       const begun = performance.now();
-      const whole = exists(output) && (!options.saveProbabilities || exists(join(folder, `${files.id}.npz`)));
+      const next = options.nextStages ?? [];
+      const whole = exists(output) && (!options.saveProbabilities || exists(join(folder, `${files.id}.npz`))) && next.every((stage) => exists(nextStageFile(stage.folder, files.id)));
       if (!(same && whole)) {
         const subject = await loadCase(source, files, { withLabels: false });
-        const previous = options.previousStage === undefined ? {} : { previousStage: await readVolume(join(options.previousStage, `${files.id}${ending}`), { kind: 'labels' }) };
-        const { segmentation, probabilities } = await predictor.predict(subject, {
+        const { previousStage } = options;
+        const before = typeof previousStage === 'string' ? join(previousStage, `${files.id}${ending}`) : previousStage?.(files.id);
+        const previous = before === undefined ? {} : { previousStage: await readVolume(before, { kind: 'labels' }) };
+        const shapes = await Promise.all(next.map((stage) => stage.shapeOf(files.id)));
+        const { segmentation, probabilities, nextStages = [] } = await predictor.predict(subject, {
           stepSize: options.stepSize,
           mirroring: options.mirroring,
           probabilities: options.saveProbabilities ?? false,
           ...previous,
+          nextStages: shapes,
           signal: context.signal,
           onProgress: (passes, total) => progress.update(done.length + passes / total, files.id),
         });
         if (probabilities) await saveProbabilities(folder, files.id, probabilities);
+        for (const [k, stage] of next.entries()) await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
         await writeVolume(output, segmentation);
       }
       done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });

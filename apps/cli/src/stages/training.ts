@@ -12,6 +12,7 @@ import { exists, readJson, sha256, writeJson, writeWhole } from '../files.ts';
 import { InputError } from '../exit.ts';
 import { modelFolder } from '../workspace.ts';
 import type { OpenedDataset } from './dataset.ts';
+import { nextStages, previousValidation, stagedCases, type CascadeNames } from './cascade.ts';
 import { groundTruthFolder } from './preparation.ts';
 import { progressChart } from '../report/progress-chart.ts';
 import { saveSummary, scorePairs } from './scoring.ts';
@@ -27,6 +28,8 @@ export interface FoldOptions {
   readonly settings: TrainingSettings;
   readonly inference: { readonly stepSize: number; readonly mirroring: boolean };
   readonly trainer: string;
+  /** Trainer of a cascade's first stage, where it is another. */
+  readonly previousTrainer?: string;
   /** Where patches are augmented while the device trains. */
   readonly augmentOn: Device;
   readonly fold: Fold;
@@ -66,11 +69,16 @@ export function foldFolder(dataset: OpenedDataset, { trainer, plans, plan, fold 
   return { model, folder: join(model, `fold_${fold}`) };
 }
 
+function cascadeNames({ plans, plan, trainer, previousTrainer }: Pick<FoldOptions, 'plans' | 'plan' | 'trainer' | 'previousTrainer'>): CascadeNames {
+  return { plans, plan, trainer: previousTrainer ?? trainer };
+}
+
 /** Trains, or goes on, or finds that all is done. */
 export async function trainFold(context: Context, dataset: OpenedDataset, device: Device, cases: CaseFolder, options: FoldOptions): Promise<TrainedFold> {
   const { plans, plan, settings, fold } = options;
   const split = splitForFold(options.splits, fold, dataset.source.training.map((files) => files.id));
   const { model, folder } = foldFolder(dataset, options);
+  const staged = plan.previousStage === undefined ? cases : stagedCases(dataset, cases, [...new Set([...split.train, ...split.val])], cascadeNames(options));
   await Promise.all([
     writeWhole(join(model, 'plans.json'), writePlans(plans)),
     writeJson(join(model, 'dataset.json'), dataset.datasetJson),
@@ -87,7 +95,8 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
     patch: patchOf(plan),
     labels: plan.labels,
     settings,
-    cases,
+    cases: staged,
+    cascade: plan.previousStage !== undefined,
     train: split.train,
     validation: split.val,
     seed: context.seed,
@@ -163,7 +172,7 @@ export function curvePoints(history: readonly EpochReport[], times: Readonly<Rec
 }
 
 /** Segments the fold's validation cases as whole images and scores them: `validation/` and its summary.json. */
-export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'>): Promise<Summary> {
+export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'plans' | 'trainer' | 'previousTrainer' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'>): Promise<Summary> {
   const { plan, inference, fold } = options;
   const model = await loadModel(directoryFolder(trained.model), { configuration: plan.name, folds: [fold], build: () => options.extra?.build });
   const folder = join(trained.folder, 'validation');
@@ -172,7 +181,11 @@ export async function validateFold(context: Context, dataset: OpenedDataset, dev
   const missing = [...wanted].filter((id) => !files.some((one) => one.id === id));
   if (missing.length > 0) throw new InputError('missing-case', `fold ${fold}: ${missing[0]!} is to be validated but not in the data set.`, dataset.source.tree.root, { missing });
   const identity = `${await sha256(join(trained.folder, CHECKPOINT.final))} step ${inference.stepSize} mirroring ${inference.mirroring}`;
-  const made = await segmentCases(context, model, device, dataset.source, files, folder, { ...inference, identity, saveProbabilities: options.exportProbabilities ?? false });
+  const made = await segmentCases(context, model, device, dataset.source, files, folder, {
+    ...inference, identity, saveProbabilities: options.exportProbabilities ?? false,
+    previousStage: plan.previousStage === undefined ? undefined : previousValidation(dataset, cascadeNames(options)),
+    nextStages: await nextStages(context, dataset, options, trained.model),
+  });
   const pairs = made.map(({ id, output }) => ({ id, prediction: output, reference: join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`) }));
   const summary = await scorePairs(context, pairs, { labels: plan.labels.foreground, ignoreLabel: plan.labels.ignoreLabel, surfaces: true });
   await saveSummary(join(folder, 'summary.json'), summary);

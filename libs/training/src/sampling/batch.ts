@@ -2,8 +2,9 @@
  * Batches: cases drawn with replacement, patches drawn from them, augmented. Everything random is a function of (seed, step,
  * sample), so that any step can be made again alone.
  */
-import type { Philox } from '@voxelwise/compute';
+import type { Philox, Rng } from '@voxelwise/compute';
 import { oneHotLabels } from '@voxelwise/inference';
+import { applyCascade, sampleCascade } from '@voxelwise/transforms';
 import { voxelCount, type PerAxis } from '@voxelwise/volume';
 import type { CaseSource, Crop } from '../cases/prepared-case.ts';
 import { TrainingError } from '../errors.ts';
@@ -19,6 +20,8 @@ export interface BatchRequest {
   readonly augmentation: Augmentation;
   /** Labels of a cascade's first stage, found in the cases' second label channel: appended to the image, one 0/1 channel each. */
   readonly previousLabels?: readonly number[] | undefined;
+  /** Change those channels by chance, as nnU-Net does, so that the second stage does not trust the first blindly. */
+  readonly augmentPrevious?: boolean;
   /** The stream of this step. */
   readonly random: Philox;
 }
@@ -71,18 +74,21 @@ async function drawSample(request: BatchRequest, sample: number): Promise<{ crop
   const initialPatch = augmentation.initialPatch(patch);
   const start = sampler.choosePatch(prepared, { initialPatch, patch }, { random, sample, batchSize });
   const crop = await augmentation.apply(await prepared.crop(start, initialPatch), patch, random.split('augmentation'));
-  return { crop: request.previousLabels ? withPreviousStage(crop, request.previousLabels, id) : crop, id, start };
+  const { previousLabels, augmentPrevious } = request;
+  const chance = augmentPrevious ? random.split('cascade') : undefined;
+  return { crop: previousLabels ? withPreviousStage(crop, previousLabels, id, chance) : crop, id, start };
 }
 
 /** The segmentation of the previous stage went through the same chance as the labels; now it becomes input. */
-function withPreviousStage(crop: Crop, labels: readonly number[], id: string): Crop {
+function withPreviousStage(crop: Crop, labels: readonly number[], id: string, random: Rng | undefined): Crop {
   const voxels = voxelCount(crop.shape);
   if (crop.labels.length < 2 * voxels)
     throw new TrainingError(
       `drawBatch: ${id} has no segmentation of the previous stage; predict that first, and prepare the case with it.`,
       { case: id },
     );
-  const extra = oneHotLabels(Int32Array.from(crop.labels.subarray(voxels, 2 * voxels)), labels);
+  const channels = oneHotLabels(Int32Array.from(crop.labels.subarray(voxels, 2 * voxels)), labels);
+  const extra = random ? applyCascade(channels, crop.shape, sampleCascade(labels.length, random)) : channels;
   const image = new Float32Array(crop.image.length + extra.length);
   image.set(crop.image);
   image.set(extra, crop.image.length);
