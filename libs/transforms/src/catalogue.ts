@@ -16,6 +16,9 @@ import { affineApplication, torchioAffineApplication } from './spatial/affine.ts
 import { anisotropyApplication } from './spatial/anisotropy.ts';
 import { controlGridApplication, elasticApplication, gridDistortionApplication } from './spatial/elastic.ts';
 import { boxApplication, flipApplication, rotate90Application, transposeApplication } from './spatial/index-moves.ts';
+import * as post from './post/activations.ts';
+import * as torchio2 from './spatial/torchio-2.ts';
+import { torchio2MotionApplication } from './intensity/torchio-2-motion.ts';
 import { LINEAR } from './spatial/move.ts';
 import { resizeApplication, zoomApplication } from './spatial/resize.ts';
 import { orientationApplication, resampleApplication, spacingApplication } from './spatial/spacing.ts';
@@ -80,6 +83,14 @@ const applications: readonly AnyApplication[] = [
   nnunet.outsideToBackgroundApplication,
   nnunetSpatialApplication,
   mirrorApplication,
+  post.activationApplication,
+  post.binarizeApplication,
+  post.roundApplication,
+  post.sobelApplication,
+  torchio2.torchio2AffineApplication,
+  torchio2.torchio2AnisotropyApplication,
+  torchio2.torchio2ControlGridApplication,
+  torchio2MotionApplication,
 ];
 
 /** By name. */

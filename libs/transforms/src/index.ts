@@ -55,6 +55,11 @@ export {
   selectLabels,
   sequentialLabels,
 } from './labels/labels.ts';
+export { PatchAggregator, patchStarts, type Merging, type PatchGridSettings } from './loading/patch-grid.ts';
+export { activate, binarize, round, sobel } from './post/activations.ts';
+export { meanOfPredictions, voteOfPredictions } from './post/ensembles.ts';
+export { torchio2Motion } from './intensity/torchio-2-motion.ts';
+export { torchio2Affine, torchio2Anisotropy, torchio2ControlGrid } from './spatial/torchio-2.ts';
 export { cache, type Cache, type CacheSettings, type CacheStore } from './loading/cache.ts';
 export { prefetch, type PrefetchOptions } from './loading/prefetch.ts';
 export {

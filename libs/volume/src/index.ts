@@ -1,5 +1,5 @@
 /** A voxel grid placed in the patient; nothing about files or devices. */
-export type { Case, Grid, PerAxis, Volume, VoxelArray } from './volume.ts';
+export type { Case, Grid, PerAxis, Points, Volume, VoxelArray } from './volume.ts';
 export type { Matrix3, WorldPoint } from './affine.ts';
 export type { OrthogonalGrid } from './direction.ts';
 export type { GridDifference } from './same-grid.ts';

@@ -36,9 +36,13 @@ export interface Volume<V = VoxelArray> {
   readonly voxels: V;
 }
 
-/** What is read for one study: its images on one grid, and its labels where known. */
+/** Landmarks: positions in the patient, RAS+ millimetres, three numbers each. */
+export type Points = readonly (readonly [number, number, number])[];
+
+/** What is read for one study: its images on one grid, its labels where known, and landmarks by the name of their set. */
 export interface Case<V = VoxelArray> {
   readonly id: string;
   readonly images: Volume<V>;
   readonly labels?: Volume<V>;
+  readonly points?: Readonly<Record<string, Points>>;
 }

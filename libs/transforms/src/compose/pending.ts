@@ -6,6 +6,7 @@ import type { Tensor } from '@voxelwise/compute';
 import type { Grid, Volume } from '@voxelwise/volume';
 import { mapVolumes, type Placement, type Sampling, type Scene } from '../contract/transform.ts';
 import { compose, IDENTITY } from '../spatial/matrix.ts';
+import { movePoints } from '../spatial/move-points.ts';
 import { indexMove, LINEAR, moveVolume } from '../spatial/move.ts';
 
 interface Waiting {
@@ -46,10 +47,12 @@ export class Pending {
   /** Carries out what waits. */
   settle(): Scene {
     if (this.#waiting.size > 0) {
-      this.#scene = mapVolumes(this.#scene, (volume) => {
+      const before = this.#scene;
+      const moved = mapVolumes(before, (volume) => {
         const waiting = this.#waiting.get(volume);
         return waiting ? moveVolume(volume, waiting.placement, joint(waiting)) : volume;
       });
+      this.#scene = movePoints(moved, before, this.#waiting.get(before.images)!.placement);
       this.#waiting = new Map();
     }
     return this.#scene;

@@ -3,16 +3,14 @@
  * Parameters are plain JSON: together with the name they are the record of what was done, and they are enough to do it again.
  */
 import type { Rng, Tensor } from '@voxelwise/compute';
-import type { Case, Grid, Volume } from '@voxelwise/volume';
+import type { Case, Grid, Points, Volume } from '@voxelwise/volume';
 
-/** Points in the patient, RAS+ millimetres, three numbers each. */
-export type Points = readonly (readonly [number, number, number])[];
+export type { Points };
 
-/** A case on a device, with further volumes and points that move with it, and the record of what was done to it. */
+/** A case on a device, with further volumes that move with it, and the record of what was done to it. */
 export interface Scene extends Case<Tensor> {
   /** More volumes by name (another contrast, a weight map); each may have its own grid. */
   readonly volumes?: Readonly<Record<string, Volume<Tensor>>>;
-  readonly points?: Readonly<Record<string, Points>>;
   readonly history?: readonly Applied[];
 }
 
@@ -79,6 +77,18 @@ export function mapVolumes(scene: Scene, change: (volume: Volume<Tensor>) => Vol
       ? { volumes: Object.fromEntries(Object.entries(scene.volumes).map(([name, volume]) => [name, change(volume)])) }
       : {}),
   };
+}
+
+/** As `mapVolumes`, for changes that wait; one volume after another, so that only one is in memory twice. */
+export async function mapVolumesInTurn(
+  scene: Scene,
+  change: (volume: Volume<Tensor>) => Promise<Volume<Tensor>>,
+): Promise<Scene> {
+  const images = await change(scene.images);
+  const labels = scene.labels && (await change(scene.labels));
+  const volumes: Record<string, Volume<Tensor>> = {};
+  for (const [name, volume] of Object.entries(scene.volumes ?? {})) volumes[name] = await change(volume);
+  return { ...scene, images, ...(labels ? { labels } : {}), ...(scene.volumes ? { volumes } : {}) };
 }
 
 /** The scene with the voxels of every intensity volume changed. */

@@ -10,7 +10,20 @@ export function upload(subject: Case, device: Device): Scene {
     id: subject.id,
     images: uploadVolume(subject.images, device, subject.id),
     ...(subject.labels ? { labels: uploadVolume(subject.labels, device, subject.id) } : {}),
+    ...(subject.points ? { points: checkedPoints(subject.points, subject.id) } : {}),
   };
+}
+
+/** Throws: TransformError for points that are not three finite numbers each. */
+function checkedPoints(points: NonNullable<Case['points']>, id: string): NonNullable<Case['points']> {
+  for (const [name, set] of Object.entries(points))
+    for (const [k, point] of set.entries())
+      if (point.length !== 3 || !point.every(Number.isFinite))
+        throw new TransformError(
+          `upload: point ${k} of '${name}' in case ${id} is three finite numbers (RAS+ millimetres), came [${point.join(', ')}].`,
+          { case: id, set: name, index: k },
+        );
+  return points;
 }
 
 function uploadVolume(volume: Volume, device: Device, id: string): Volume<Tensor> {

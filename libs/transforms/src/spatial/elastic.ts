@@ -13,6 +13,7 @@ import {
 import { TransformError } from '../errors.ts';
 import { sampledTaps } from '../intensity/gaussian-taps.ts';
 import { IDENTITY } from './matrix.ts';
+import { movePointsByField } from './move-points.ts';
 import { LINEAR, moveVolume } from './move.ts';
 
 export interface ElasticParameters {
@@ -55,19 +56,34 @@ function randomField(
   return field;
 }
 
-export const elasticApplication: Application<ElasticParameters> & {
-  apply(to: Scene, parameters: ElasticParameters): Scene;
-} = {
+export const elasticApplication: Application<ElasticParameters> = {
   name: 'elastic',
   moves: 'positions',
   apply: (scene, parameters) =>
-    mapVolumes(scene, (volume) => {
-      const field = randomField(volume.voxels.device, volume.grid.shape, spacingOf(volume.grid), parameters);
-      const moved = displaced(volume, field, parameters.sampling);
-      field.dispose();
-      return moved;
-    }),
+    deform(scene, parameters.sampling, ({ voxels, grid }) =>
+      randomField(voxels.device, grid.shape, spacingOf(grid), parameters),
+    ),
 };
+
+/** Every volume read at o + field(o), by a field of its own grid; points go along with the images. A promise where there are points. */
+export function deform(
+  scene: Scene,
+  sampling: Sampling,
+  fieldOf: (volume: Volume<Tensor>) => Tensor,
+): Scene | Promise<Scene> {
+  const moved = mapVolumes(scene, (volume) => {
+    const field = fieldOf(volume);
+    const result = displaced(volume, field, sampling);
+    field.dispose();
+    return result;
+  });
+  if (!scene.points) return moved;
+  const field = fieldOf(scene.images);
+  return field.read().then((values) => {
+    field.dispose();
+    return movePointsByField(moved, scene.images.grid, values);
+  });
+}
 
 /** The volume read at o + field(o). */
 export function displaced(
@@ -113,22 +129,13 @@ export interface ControlGridParameters {
 }
 
 /** Free-form deformation by a control grid: cubic B-splines over a mesh of n - 3 cells across the image. Source: Rueckert 1999; ITK. */
-export const controlGridApplication: Application<ControlGridParameters> & {
-  apply(to: Scene, parameters: ControlGridParameters): Scene;
-} = {
+export const controlGridApplication: Application<ControlGridParameters> = {
   name: 'controlGrid',
   moves: 'positions',
   apply: (scene, { controlPoints, controlShape, sampling }) =>
-    mapVolumes(scene, (volume) => {
-      const { shape, affine } = volume.grid;
-      const field = tensor(volume.voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine), [
-        3,
-        ...shape,
-      ]);
-      const moved = displaced(volume, field, sampling);
-      field.dispose();
-      return moved;
-    }),
+    deform(scene, sampling, ({ voxels, grid: { shape, affine } }) =>
+      tensor(voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine), [3, ...shape]),
+    ),
 };
 
 /** Dense [3][voxels] values of the spline. */
@@ -243,13 +250,11 @@ export interface GridDistortionParameters {
 }
 
 /** Cells of a regular grid stretch and shrink, axis by axis. */
-export const gridDistortionApplication: Application<GridDistortionParameters> & {
-  apply(to: Scene, parameters: GridDistortionParameters): Scene;
-} = {
+export const gridDistortionApplication: Application<GridDistortionParameters> = {
   name: 'gridDistortion',
   moves: 'positions',
   apply: (scene, { steps, cells, sampling, monaiRemainder = false }) =>
-    mapVolumes(scene, (volume) => {
+    deform(scene, sampling, (volume) => {
       const { shape } = volume.grid;
       const lines = shape.map((n, axis) => distortedLine(n, cells[axis]!, steps[axis]!, monaiRemainder));
       const voxels = shape[0] * shape[1] * shape[2];
@@ -259,10 +264,7 @@ export const gridDistortionApplication: Application<GridDistortionParameters> & 
         for (let y = 0; y < shape[1]; y++)
           for (let x = 0; x < shape[2]; x++, v++)
             [z, y, x].forEach((o, axis) => (field[axis * voxels + v] = lines[axis]![o]! - o));
-      const uploaded = tensor(volume.voxels.device, field, [3, ...shape]);
-      const moved = displaced(volume, uploaded, sampling);
-      uploaded.dispose();
-      return moved;
+      return tensor(volume.voxels.device, field, [3, ...shape]);
     }),
 };
 

@@ -10,6 +10,7 @@ import {
   type Transform,
 } from '../contract/transform.ts';
 import { invert } from './matrix.ts';
+import { movePoints } from './move-points.ts';
 import { LINEAR, moveVolume } from './move.ts';
 
 /** A grid in plain JSON. */
@@ -46,7 +47,11 @@ export function placedApplication<S>(
   return {
     name,
     apply: (scene, { settings, sampling }) =>
-      mapVolumes(scene, (volume) => moveVolume(volume, place(volume.grid, settings), sampling)),
+      movePoints(
+        mapVolumes(scene, (volume) => moveVolume(volume, place(volume.grid, settings), sampling)),
+        scene,
+        place(scene.images.grid, settings),
+      ),
     invert: (volume, { settings, sampling, before }) => {
       const grid = readGrid(before);
       return moveVolume(volume, { grid, matrix: invert(place(grid, settings).matrix) }, sampling);
