@@ -53,6 +53,18 @@ describe('predict with folders of nnU-Net v2', () => {
     }
   });
 
+  it('keeps only the classes that are asked for', async () => {
+    const model = join(results, 'Dataset004_Hippo6', 'nnUNetTrainer__nnUNetPlans__3d_fullres');
+    const predictInto = (name: string, ...more: string[]): Promise<unknown> => runLine(['predict', '--model', model, '--input', input, '--output', work.at(name), '--folds', '0', '--no-mirroring', '--step-size', '1', ...more]);
+    await predictInto('every');
+    await predictInto('subset', '--roi-subset', 'Posterior');
+    const [every, subset] = await Promise.all(['every', 'subset'].map((name) => readVolume(work.at(name, 'hippocampus_001.nii.gz'))));
+    expect(new Set(every!.voxels)).toEqual(new Set([0, 1, 2]));
+    expect(new Set(subset!.voxels)).toEqual(new Set([0, 2]));
+    every!.voxels.forEach((label, k) => expect(subset!.voxels[k]).toBe(label === 2 ? 2 : 0));
+    expect(await codeOf(predictInto('none', '--roi-subset', 'spleen'))).toBe(2);
+  });
+
   it('saves probabilities that ensemble averages, packs a zip that predicts the same', async () => {
     const model = join(results, 'Dataset004_Hippo6', 'nnUNetTrainer__nnUNetPlans__3d_fullres');
     const common = ['--input', input, '--no-mirroring', '--step-size', '1'];

@@ -11,7 +11,7 @@ import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../program.ts';
 import { loadTrainer } from '../stages/custom-trainer.ts';
 import { openModelFolder } from '../stages/model-source.ts';
-import { casesIn, segmentCases } from '../stages/segmenting.ts';
+import { casesIn, labelsNamed, segmentCases } from '../stages/segmenting.ts';
 import { parseFolds, parseWhole } from '../values.ts';
 
 interface PredictFlags {
@@ -25,6 +25,7 @@ interface PredictFlags {
   readonly mirroring: boolean;
   readonly previousStage?: string;
   readonly trainer?: string;
+  readonly roiSubset?: string;
   readonly saveProbabilities?: boolean;
   readonly parts?: string;
   readonly part?: string;
@@ -45,6 +46,7 @@ export const predictCommand: CommandDefinition = {
       .option('--mirroring', 'average over mirrored copies (default)', true)
       .option('--no-mirroring', 'eight times faster, a little less exact')
       .option('--previous-stage <dir>', "the previous stage's segmentations, for a cascade")
+      .option('--roi-subset <names>', 'only these classes, by name with commas between; all else becomes background')
       .option('--trainer <file>', 'the trainer file, where it brought its own network')
       .option('--save-probabilities', 'also CASE.npz with the probability of each label (large), as ensemble needs')
       .option('--parts <n>', 'segment only one of n parts of the cases, see --part', '1')
@@ -67,6 +69,7 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
   });
   const { source, cases: all } = await casesIn(flags.input, model.plan.fileEnding, model.plan.channels.map((channel) => channel.name));
   const cases = partOf(all, parseWhole(flags.parts ?? '1', '--parts'), parseWhole(flags.part ?? '0', '--part'));
+  const labels = flags.roiSubset === undefined ? undefined : labelsNamed(model, flags.roiSubset.split(',').map((name) => name.trim()));
   const device = await openDevice(context, 'predicting');
   try {
     await mkdir(flags.output, { recursive: true });
@@ -80,7 +83,8 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
       mirroring: flags.mirroring,
       previousStage: flags.previousStage,
       saveProbabilities: flags.saveProbabilities ?? false,
-      identity: `${identity.digest('hex')} step ${stepSize} mirroring ${flags.mirroring}`,
+      labels,
+      identity: `${identity.digest('hex')} step ${stepSize} mirroring ${flags.mirroring}${labels ? ` labels ${[...labels].join()}` : ''}`,
     });
     const there = new Set(await folder.list());
     for (const name of ['dataset.json', 'plans.json']) if (there.has(name)) await writeWhole(join(flags.output, name), await folder.read(name));

@@ -4,10 +4,11 @@ import { folderTree, writeVolume } from '@voxelwise/io/node';
 import { openPredictor, type Model } from '@voxelwise/inference';
 import type { Device } from '@voxelwise/compute';
 import { readVolume } from '@voxelwise/io/node';
+import type { Volume } from '@voxelwise/volume';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
-import { InputError } from '../exit.ts';
+import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson, writeJson } from '../files.ts';
 import { nextStageFile, saveNextStage, type NextStage } from './cascade.ts';
 import { saveProbabilities } from './probabilities.ts';
@@ -20,6 +21,8 @@ export interface SegmentOptions {
   readonly previousStage?: string | ((id: string) => string) | undefined;
   /** Where the stages after this one find what it segmented. */
   readonly nextStages?: readonly NextStage[];
+  /** Labels to write; voxels of others become background. Default: all. */
+  readonly labels?: ReadonlySet<number> | undefined;
   /** What made the segmentations: a finished file of the same model is kept, of another is made again. */
   readonly identity: string;
 }
@@ -81,7 +84,7 @@ export async function segmentCases(context: Context, model: Model, device: Devic
         });
         if (probabilities) await saveProbabilities(folder, files.id, probabilities);
         for (const [k, stage] of next.entries()) await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
-        await writeVolume(output, segmentation);
+        await writeVolume(output, options.labels ? onlyLabels(segmentation, options.labels) : segmentation);
       }
       done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });
       progress.update(done.length, files.id);
@@ -91,4 +94,20 @@ export async function segmentCases(context: Context, model: Model, device: Devic
   }
   progress.end();
   return done;
+}
+
+/** Label numbers of classes by name. Throws: CommandUsageError for an unknown name, listing the known. */
+export function labelsNamed({ plan: { labels } }: Model, names: readonly string[]): ReadonlySet<number> {
+  const numbers = new Map(labels.foregroundNames.map((name, k) => [name, labels.hasRegions ? labels.regionsClassOrder![k]! : labels.foregroundLabels[k]!]));
+  return new Set(
+    names.map((name) => {
+      const number = numbers.get(name);
+      if (number === undefined) throw new CommandUsageError(`--roi-subset: the model has no class '${name}'; it has ${[...numbers.keys()].join(', ')}`);
+      return number;
+    }),
+  );
+}
+
+function onlyLabels(segmentation: Volume, labels: ReadonlySet<number>): Volume {
+  return { ...segmentation, voxels: segmentation.voxels.map((label: number) => (labels.has(label) ? label : 0)) };
 }
