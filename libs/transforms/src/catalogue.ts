@@ -9,6 +9,7 @@ import { dropoutApplication } from './intensity/dropout.ts';
 import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
+import { monaiSmallApplication } from './labels/monai-small.ts';
 import * as nnunet from './nnunet/augmentation/intensity.ts';
 import { mirrorApplication } from './nnunet/augmentation/mirror.ts';
 import { nnunetSpatialApplication } from './nnunet/augmentation/spatial.ts';
@@ -83,6 +84,7 @@ const applications: readonly AnyApplication[] = [
   nnunet.outsideToBackgroundApplication,
   nnunetSpatialApplication,
   mirrorApplication,
+  monaiSmallApplication,
   post.activationApplication,
   post.binarizeApplication,
   post.roundApplication,

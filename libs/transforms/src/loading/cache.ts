@@ -50,6 +50,7 @@ interface Header {
     readonly dtype: 'f32' | 'i32';
   }[];
   readonly history: readonly Applied[];
+  readonly points?: NonNullable<Case['points']>;
 }
 
 /** `rng` is handed to the steps; deterministic steps draw nothing from it. */
@@ -108,7 +109,7 @@ export function cache({ steps, recipe, device, maxBytes = 2 ** 30, store }: Cach
   };
 }
 
-async function pack({ id, images, labels, history = [] }: Scene): Promise<Entry> {
+async function pack({ id, images, labels, points, history = [] }: Scene): Promise<Entry> {
   const volumes = [['images', images] as const, ...(labels ? [['labels', labels] as const] : [])];
   const arrays = await Promise.all(volumes.map(([, { voxels }]) => voxels.read()));
   const bytes = new Uint8Array(arrays.reduce((sum, array) => sum + array.byteLength, 0));
@@ -122,6 +123,7 @@ async function pack({ id, images, labels, history = [] }: Scene): Promise<Entry>
     header: {
       id,
       history,
+      ...(points ? { points } : {}),
       volumes: volumes.map(([role, { kind, channels, grid, voxels }]) => ({
         role,
         kind,
@@ -152,6 +154,7 @@ function unpack({ header, bytes }: Entry, device: Device): Scene {
     id: header.id,
     images: parts.images!,
     ...(parts.labels ? { labels: parts.labels } : {}),
+    ...(header.points ? { points: header.points } : {}),
     history: header.history,
   };
 }
@@ -166,12 +169,13 @@ async function sha256(...parts: readonly Uint8Array[]): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', whole));
 }
 
-async function keyOf({ id, images, labels }: Case, recipe: unknown): Promise<string> {
+async function keyOf({ id, images, labels, points }: Case, recipe: unknown): Promise<string> {
   const bytesOf = (voxels: VoxelArray): Uint8Array =>
     new Uint8Array(voxels.buffer, voxels.byteOffset, voxels.byteLength);
   const text = JSON.stringify([
     id,
     recipe,
+    points,
     [images, labels].map(
       (volume) =>
         volume && [

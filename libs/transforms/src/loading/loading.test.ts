@@ -117,6 +117,14 @@ describe('cache', () => {
     expect(await (await third.open(subject(1))).images.voxels.read()).toEqual(await made.images.voxels.read());
     expect(third.misses).toBe(1);
   });
+  it('keeps points, and knows cases apart by them', async () => {
+    const kept = cache({ ...settings, device }, new Philox(1));
+    const marked: Case = { ...subject(1), points: { tips: [[1, 2, 3]] } };
+    await kept.open(marked);
+    expect((await kept.open(marked)).points).toEqual({ tips: [[1, 2, 3]] });
+    expect(kept.hits).toBe(1);
+    expect((await kept.open(subject(1))).points).toBeUndefined();
+  });
   it('stays within its bytes', async () => {
     const small = cache({ ...settings, device, maxBytes: 12_000 }, new Philox(1));
     for (let seed = 0; seed < 5; seed++) {

@@ -1,5 +1,5 @@
 /** Which box: sizes, margins, multiples, foreground. All of them exact moves of voxels. */
-import { boundingBox, rangeMask, type Boundary } from '@voxelwise/compute';
+import { boundingBox, cast, rangeMask, type Boundary } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
 import type { Scene, Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
@@ -142,6 +142,8 @@ export const torchioCropOrPad = (sizes: readonly number[], outside: Outside = {}
 export interface ForegroundSettings extends Outside {
   /** Foreground: intensities above this in any channel. Default 0. */
   readonly above?: number;
+  /** Where foreground is looked for: the images (default), the labels, or a further volume by its name. */
+  readonly source?: string;
   /** Voxels around the box. */
   readonly margin?: number | readonly number[];
   /** The box grows to multiples of this. */
@@ -171,11 +173,20 @@ export function foregroundBox(
 
 /** Crops to what is brighter than a threshold. Throws: TransformError if nothing is. */
 export function cropForeground(settings: ForegroundSettings = {}): Transform<BoxParameters> {
-  const { above = 0 } = settings;
+  const { above = 0, source = 'images' } = settings;
   return {
     ...boxApplication,
     sample: async (scene) => {
-      const mask = rangeMask({ x: scene.images.voxels }, { low: nextAbove(above), high: null });
+      const volume =
+        source === 'images' ? scene.images : source === 'labels' ? scene.labels : scene.volumes?.[source];
+      if (volume === undefined)
+        throw new TransformError(`cropForeground: case ${scene.id} has no '${source}' to look for foreground in.`, {
+          case: scene.id,
+          source,
+        });
+      const x = volume.voxels.dtype === 'f32' ? volume.voxels : cast({ x: volume.voxels }, { dtype: 'f32' });
+      const mask = rangeMask({ x }, { low: nextAbove(above), high: null });
+      if (x !== volume.voxels) x.dispose();
       const box = boundingBox({ mask });
       const tight = [...(await box.read())];
       mask.dispose();
