@@ -6,12 +6,46 @@ export { keep, scope } from './tensor/scope.ts';
 export type { Device, DeviceKind, MemoryUse } from './devices/device.ts';
 export { createReferenceDevice } from './devices/reference/reference-device.ts';
 export { createShapeDevice, type ShapeDevice, type WorkCount } from './devices/shape/shape-device.ts';
+export type { AutotuneTable } from './devices/wasm/autotune.ts';
 export { createWasmDevice, type WasmDevice, type WasmOptions } from './devices/wasm/wasm-device.ts';
 export { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './devices/wasm/features.ts';
-export { createWebGpuDevice, tensorCoresAvailable, type WebGpuDevice, type WebGpuOptions } from './devices/webgpu/webgpu-device.ts';
-export { f32, gpuBytes, gpuType, i32, linearGroups, u32, type Dispatch, type GpuLoweringContext, type GpuScratch, type GpuTable, type GpuType, type GpuView, type GpuWord, type WebGpuKernel } from './devices/webgpu/kernel.ts';
+export {
+  createWebGpuDevice,
+  tensorCoresAvailable,
+  type WebGpuDevice,
+  type WebGpuOptions,
+} from './devices/webgpu/webgpu-device.ts';
+export {
+  f32,
+  gpuBytes,
+  gpuType,
+  i32,
+  linearGroups,
+  u32,
+  type Dispatch,
+  type GpuLoweringContext,
+  type GpuScratch,
+  type GpuTable,
+  type GpuType,
+  type GpuView,
+  type GpuWord,
+  type WebGpuKernel,
+} from './devices/webgpu/kernel.ts';
 export { defineOp, registerKernel, type AnyOp, type Inputs, type Op, type OpCase, type OpDefinition } from './op/op.ts';
-export { float, int, pointer, scratchPointer, type KernelArgument, type KernelCall, type Layout, type LoweringContext, type WasmKernel, type WasmKernelModule, type WasmView } from './devices/wasm/kernel.ts';
+export {
+  float,
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type KernelCall,
+  type Layout,
+  type LoweringContext,
+  type WasmKernel,
+  type WasmKernelModule,
+  type WasmVariant,
+  type WasmView,
+} from './devices/wasm/kernel.ts';
 export { storedBytes } from './devices/wasm/layouts.ts';
 export { taped, type SegmentEntry, type Tape, type TapeEntry } from './op/tape.ts';
 export { defineGradient, type GradientRule } from './autograd/gradient.ts';

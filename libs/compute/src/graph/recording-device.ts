@@ -18,6 +18,8 @@ export interface Backend<B, P> {
   /** Puts host numbers into a new buffer. */
   upload(data: HostArray, spec: TensorSpec): B;
   layoutOf(buffer: B): string;
+  /** What must be found out before a program is compiled for the first time, if anything. */
+  prepare?(graph: Graph): Promise<void>;
   compile(graph: Graph): P;
   /**
    * Runs a program. `externals` holds a buffer per external slot, in slot order; returns a buffer per result slot, in slot
@@ -183,6 +185,7 @@ export class RecordingDevice<B, P> implements Device {
       const { graph, key, externals, results } = this.#number(nodes, later);
       let program = this.#programs.get(key);
       if (program === undefined) {
+        await this.backend.prepare?.(graph);
         program = this.backend.compile(graph);
         if (this.#programs.size >= PROGRAM_LIMIT) {
           const [oldest, dropped] = this.#programs.entries().next().value!;

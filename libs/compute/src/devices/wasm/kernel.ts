@@ -61,6 +61,12 @@ export interface WasmKernelModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** One way among several to compute the same: options that ask for it. */
+export interface WasmVariant<R> {
+  readonly name: string;
+  readonly options: R;
+}
+
 export interface WasmKernel<R = unknown> {
   /** Where the kernels live, when they are not Voxelwise's own. */
   readonly module?: WasmKernelModule;
@@ -74,6 +80,11 @@ export interface WasmKernel<R = unknown> {
     readonly options: R;
   }): { readonly inputs: Readonly<Record<string, Layout>>; readonly outputs: readonly Layout[] };
   lower(context: LoweringContext<R>): readonly KernelCall[];
+  /** Options that compute the same in other ways, the best by estimate first, for a device that times them. Same layouts for all. */
+  variants?(node: {
+    readonly inputs: Readonly<Record<string, TensorSpec | undefined>>;
+    readonly options: R;
+  }): readonly WasmVariant<R>[];
 }
 
 export const int = (value: number): KernelArgument => ({ i32: value });

@@ -1,7 +1,7 @@
 /** The WASM device: AssemblyScript SIMD kernels over one shared memory, run by a pool of threads as whole programs. */
-import { DeviceError } from '../../errors.ts';
+import { DeviceError, OutOfMemoryError } from '../../errors.ts';
 import { RecordingDevice, type Backend } from '../../graph/recording-device.ts';
-import type { Graph } from '../../graph/graph.ts';
+import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
 import type { AnyOp } from '../../op/op.ts';
 import type { HostArray, TensorSpec } from '../../tensor/spec.ts';
 import { bytesPerElement, sizeOf } from '../../tensor/spec.ts';
@@ -10,8 +10,9 @@ import { compile, type WasmProgram } from './compile.ts';
 import { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './features.ts';
 import { Heap } from './heap.ts';
 import { kernelName } from './interpreter.ts';
-import type { Layout } from './kernel.ts';
-import { unblock } from './layouts.ts';
+import { fingerprint, tune, tuned, type AutotuneTable, type Trial, type TuningMachine } from './autotune.ts';
+import type { Layout, WasmKernel } from './kernel.ts';
+import { storedBytes, unblock } from './layouts.ts';
 import { InlineRunner, PoolRunner, type Runner } from './runner.ts';
 import relaxedBase64 from '../../generated/kernels.relaxed.ts';
 import simdBase64 from '../../generated/kernels.simd.ts';
@@ -26,6 +27,12 @@ export interface WasmOptions {
   readonly maxBytes?: number;
   /** For pages whose policy forbids blob: workers: where `worker.js` of this package is served. */
   readonly workerUrl?: string | URL;
+  /**
+   * A table (empty, or saved before) switches on timing: what has several algorithms is timed before a program runs for the
+   * first time, at most a second per program, and the table grows. Results then differ in the last bits as the clock decides.
+   * Default false: algorithms are chosen by estimated cost.
+   */
+  readonly autotune?: AutotuneTable | false;
   /** Keeps milliseconds per operation of each program; needs `threads: 1`. */
   readonly profile?: boolean;
 }
@@ -69,16 +76,92 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   #unheard: string[] = [];
   /** Kernels per module; '' is our own. */
   readonly #exports = new Map<string, ReadonlySet<string>>();
+  readonly #autotune: { readonly table: AutotuneTable; readonly machine: TuningMachine } | undefined;
   #arena = { address: 0, bytes: 0 };
 
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, runner: Runner, build: 'simd' | 'relaxed', options: WasmOptions) {
+  constructor(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    runner: Runner,
+    build: 'simd' | 'relaxed',
+    options: WasmOptions,
+  ) {
     this.#exports.set('', exportsOf(module));
     this.#memory = memory;
     this.runner = runner;
     this.build = build;
     this.deterministic = options.deterministic ?? false;
     this.#heap = new Heap(memory, HEAP_START, Math.min(options.maxBytes ?? Infinity, MAX_PAGES * PAGE));
+    if (options.autotune)
+      this.#autotune = {
+        table: options.autotune,
+        machine: {
+          name: `${fingerprint(build === 'relaxed' ? relaxedBase64 : simdBase64)}/${build}/${runner.threads}`,
+          now: () => performance.now(),
+          trial: (node, nodeOptions) => this.#trial(node, nodeOptions),
+        },
+      };
     this.name = `wasm (${build === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${runner.threads} thread${runner.threads === 1 ? '' : 's'})`;
+  }
+
+  async prepare(graph: Graph): Promise<void> {
+    if (this.#autotune === undefined) return;
+    try {
+      await tune(graph, this.#autotune.table, this.#autotune.machine);
+    } catch (error) {
+      // No room to try: the estimate stands.
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
+    // The trials may have needed more than the program will.
+    if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
+    this.#arena = { address: 0, bytes: 0 };
+  }
+
+  /** A program of one node, whose inputs come in the layouts that it wants. */
+  #trial(node: GraphNode, options: unknown): Trial {
+    const kernel = node.op.kernels.wasm as WasmKernel;
+    const came = Object.fromEntries(
+      Object.entries(node.inputs).map(([name, slot], id) => [name, slot && { ...slot, layout: 'plain' as const, id }]),
+    );
+    const wanted = kernel.layouts?.({ inputs: came, outputs: node.outputs, options });
+    const slots: Slot[] = [];
+    const inputs: Record<string, Slot | undefined> = {};
+    const externals: WasmBuffer[] = [];
+    const dispose = (): void => {
+      for (const buffer of externals) this.free(buffer);
+    };
+    try {
+      for (const [name, slot] of Object.entries(node.inputs)) {
+        if (slot === undefined) continue;
+        const layout = wanted?.inputs[name] ?? 'plain';
+        const bytes = storedBytes(slot, layout);
+        const address = this.#heap.allocate(bytes, `timing ${node.op.name}`);
+        externals.push({ address, layout });
+        if (slot.dtype === 'f32') new Float32Array(this.#memory.buffer, address, bytes / 4).fill(0.5);
+        else new Uint8Array(this.#memory.buffer, address, bytes).fill(0);
+        inputs[name] = { ...slot, index: slots.length, role: 'external', layout };
+        slots.push(inputs[name]);
+      }
+      const outputs = node.outputs.map((slot, k): Slot => ({
+        ...slot,
+        index: slots.length + k,
+        role: 'result',
+        layout: '',
+      }));
+      const loaded = this.#load({ nodes: [{ op: node.op, inputs, outputs, options }], slots: [...slots, ...outputs] });
+      return {
+        run: async () => {
+          for (const result of await this.execute(loaded, externals)) this.free(result);
+        },
+        dispose: () => {
+          this.dropProgram(loaded);
+          dispose();
+        },
+      };
+    } catch (error) {
+      dispose();
+      throw error;
+    }
   }
 
   supports(op: AnyOp): boolean {
@@ -97,7 +180,15 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   }
 
   compile(graph: Graph): LoadedProgram {
-    const program = compile(graph, { threads: this.runner.threads, build: this.build, deterministic: this.deterministic });
+    return this.#load(this.#autotune ? tuned(graph, this.#autotune.table, this.#autotune.machine.name) : graph);
+  }
+
+  #load(graph: Graph): LoadedProgram {
+    const program = compile(graph, {
+      threads: this.runner.threads,
+      build: this.build,
+      deterministic: this.deterministic,
+    });
     for (const call of program.calls) this.#prepareKernel(call);
     const address = this.#heap.allocate(program.words.byteLength, 'the arguments of a program');
     const kernels = new Int32Array(program.calls.length);
@@ -128,7 +219,10 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       this.runner.addModule(name, compiled);
     }
     if (!this.#exports.get(name)!.has(kernel))
-      throw new DeviceError(`${label}: its lowering calls kernel ${kernel}, which ${module ? `module ${name}` : 'the kernel build'} does not export.`, { op: label, kernel });
+      throw new DeviceError(
+        `${label}: its lowering calls kernel ${kernel}, which ${module ? `module ${name}` : 'the kernel build'} does not export.`,
+        { op: label, kernel },
+      );
   }
 
   async execute(loaded: LoadedProgram, externals: readonly WasmBuffer[]): Promise<WasmBuffer[]> {
@@ -138,7 +232,10 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       if (program.arenaBytes > this.#arena.bytes) {
         if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
         this.#arena = { address: 0, bytes: 0 };
-        this.#arena = { address: this.#heap.allocate(program.arenaBytes, `temporaries of ${program.calls.length} kernel calls`), bytes: program.arenaBytes };
+        this.#arena = {
+          address: this.#heap.allocate(program.arenaBytes, `temporaries of ${program.calls.length} kernel calls`),
+          bytes: program.arenaBytes,
+        };
       }
       for (const { bytes, layout, slot } of program.results)
         results.push({ address: this.#heap.allocate(bytes, `a result [${slot.shape.join(', ')}]`), layout });
@@ -150,7 +247,13 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
     words.set(program.words);
     for (const patch of program.patches) {
       const base =
-        patch.base === 'external' ? externals[patch.index]!.address : patch.base === 'result' ? results[patch.index]!.address : patch.base === 'arena' ? this.#arena.address : address;
+        patch.base === 'external'
+          ? externals[patch.index]!.address
+          : patch.base === 'result'
+            ? results[patch.index]!.address
+            : patch.base === 'arena'
+              ? this.#arena.address
+              : address;
       words[patch.word] = (base + patch.byteOffset) | 0;
     }
     const newNames = this.#unheard;
@@ -164,10 +267,17 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
     const size = sizeOf(spec.shape);
     if (buffer.layout === 'blocked') {
       const [n, c, ...space] = spec.shape as [number, number, ...number[]];
-      return Promise.resolve(unblock(new Float32Array(this.#memory.buffer, buffer.address, n * Math.ceil(c / 8) * 8 * sizeOf(space)), spec));
+      return Promise.resolve(
+        unblock(new Float32Array(this.#memory.buffer, buffer.address, n * Math.ceil(c / 8) * 8 * sizeOf(space)), spec),
+      );
     }
     // Copied element by element: the source is shared memory, the result must not be.
-    const from = spec.dtype === 'i32' ? new Int32Array(this.#memory.buffer, buffer.address, size) : spec.dtype === 'u8' ? new Uint8Array(this.#memory.buffer, buffer.address, size) : new Float32Array(this.#memory.buffer, buffer.address, size);
+    const from =
+      spec.dtype === 'i32'
+        ? new Int32Array(this.#memory.buffer, buffer.address, size)
+        : spec.dtype === 'u8'
+          ? new Uint8Array(this.#memory.buffer, buffer.address, size)
+          : new Float32Array(this.#memory.buffer, buffer.address, size);
     const Host = from.constructor as new (source: HostArray) => HostArray;
     return Promise.resolve(new Host(from));
   }
@@ -202,11 +312,17 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
  * Makes a WASM device. Threads need shared memory (Node, or a cross-origin isolated page); where that is missing one thread
  * is used and the device's name says so.
  *
- * Throws: DeviceError if `threads` is not a positive whole number.
+ * Throws: DeviceError if `threads` is not a positive whole number, or `autotune` comes with `deterministic`.
  */
 export async function createWasmDevice(options: WasmOptions = {}): Promise<WasmDevice> {
   const wanted = options.threads ?? hardwareThreads();
-  if (!Number.isInteger(wanted) || wanted < 1) throw new DeviceError(`createWasmDevice: threads is a positive whole number, came ${wanted}.`, { threads: wanted });
+  if (!Number.isInteger(wanted) || wanted < 1)
+    throw new DeviceError(`createWasmDevice: threads is a positive whole number, came ${wanted}.`, { threads: wanted });
+  if (options.autotune && options.deterministic)
+    throw new DeviceError(
+      'createWasmDevice: deterministic algorithms are never chosen by the clock; leave out autotune, or deterministic.',
+      { deterministic: true },
+    );
   const relaxed = !options.deterministic && relaxedSimdAvailable();
   const module = await WebAssembly.compile(decode(relaxed ? relaxedBase64 : simdBase64));
   const memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared: true });

@@ -42,7 +42,13 @@ export class BufferPool {
     if (bytes > room)
       throw new OutOfMemoryError(
         `webgpu: ${what} takes ${bytes} bytes; ${this.bytes} are in use of ${this.limitBytes}, so ${room} would fit. Dispose tensors, use a smaller patch or batch, or give up inner results with checkpoint(…) when training.`,
-        { requestedBytes: bytes, freeBytes: room, largestFreeBytes: room, usedBytes: this.bytes, limitBytes: this.limitBytes },
+        {
+          requestedBytes: bytes,
+          freeBytes: room,
+          largestFreeBytes: room,
+          usedBytes: this.bytes,
+          limitBytes: this.limitBytes,
+        },
       );
     this.bytes += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.bytes);

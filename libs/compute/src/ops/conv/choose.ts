@@ -65,11 +65,15 @@ export function algorithmFits(g: ConvGeometry, algorithm: ChosenAlgorithm): bool
 export function chooseAlgorithm(g: ConvGeometry, task: ConvTask, wanted: ConvAlgorithm): ChosenAlgorithm {
   if (wanted !== 'auto')
     return algorithmFits(g, wanted) ? wanted : wanted === 'F2x4x4' && algorithmFits(g, 'F4') ? 'F4' : 'direct';
+  return candidatesFor(g, task)[0]!;
+}
+
+/** The algorithms that `auto` may take for a task, in ascending order of estimated cycles. */
+export function candidatesFor(g: ConvGeometry, task: ConvTask): readonly ChosenAlgorithm[] {
   const summed = task === 'output' ? g.inputs : task === 'inputGradient' ? g.outputs : 0;
-  const candidates = (['direct', 'F2', 'F4', 'F2x4x4'] as const).filter(
-    (algorithm) => algorithmFits(g, algorithm) && (summed <= MOST_CHANNELS || !isLarge(algorithm)),
-  );
-  return candidates.reduce((best, algorithm) =>
-    estimateCycles(g, task, algorithm) < estimateCycles(g, task, best) ? algorithm : best,
-  );
+  return (['direct', 'F2', 'F4', 'F2x4x4'] as const)
+    .filter((algorithm) => algorithmFits(g, algorithm) && (summed <= MOST_CHANNELS || !isLarge(algorithm)))
+    .map((algorithm) => ({ algorithm, cycles: estimateCycles(g, task, algorithm) }))
+    .sort((a, b) => a.cycles - b.cycles)
+    .map(({ algorithm }) => algorithm);
 }

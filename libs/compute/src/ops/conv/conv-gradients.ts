@@ -5,7 +5,7 @@ import { describe, type Shape, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceInputGradient, referenceWeightGradient } from './conv.reference.ts';
-import { imageLayout, lowerProduct, lowerWeightGradient } from './conv.wasm.ts';
+import { algorithmVariants, imageLayout, lowerProduct, lowerWeightGradient } from './conv.wasm.ts';
 import { lowerGpuProduct } from './conv.webgpu.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvGeometry, type ConvOptions } from './geometry.ts';
 import { lowerBiasGradient } from './weight-gradient.wasm.ts';
@@ -68,6 +68,8 @@ export const convInputGradient = defineOp<{ dy: Tensor; weight: Tensor }, ConvIn
           context.options.algorithm,
         );
       },
+      variants: ({ inputs: { dy, weight }, options }) =>
+        algorithmVariants(inputGeometry(dy!.shape, weight!.shape, options), 'inputGradient', dy!.shape[1]!, options),
     },
     webgpu: {
       halves: 'all',
@@ -122,6 +124,8 @@ export const convWeightGradient = defineOp<{ x: Tensor; dy: Tensor }, ConvWeight
           context.options.algorithm,
         );
       },
+      variants: ({ inputs: { x, dy }, options }) =>
+        algorithmVariants(weightGeometry(x!.shape, dy!.shape, options), 'weightGradient', x!.shape[1]!, options),
     },
     webgpu: {
       halves: 'inputs',

@@ -5,7 +5,7 @@ import { describe, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceConv } from './conv.reference.ts';
-import { imageLayout, lowerProduct } from './conv.wasm.ts';
+import { algorithmVariants, imageLayout, lowerProduct } from './conv.wasm.ts';
 import { lowerGpuProduct } from './conv.webgpu.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } from './geometry.ts';
 
@@ -54,6 +54,8 @@ export const conv = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor | undefi
           options.algorithm,
         );
       },
+      variants: ({ inputs: { x, weight }, options }) =>
+        algorithmVariants(convGeometry('conv', x!.shape, weight!.shape, options), 'output', x!.shape[1]!, options),
     },
     webgpu: {
       halves: 'all',

@@ -1,6 +1,6 @@
 /** Which kernels a convolution, its transpose and its weight gradient run on the WASM device. */
-import type { KernelCall, Layout, LoweringContext, WasmView } from '../../devices/wasm/kernel.ts';
-import { chooseAlgorithm, TILES } from './choose.ts';
+import type { KernelCall, Layout, LoweringContext, WasmVariant, WasmView } from '../../devices/wasm/kernel.ts';
+import { candidatesFor, chooseAlgorithm, TILES, type ConvTask } from './choose.ts';
 import { FEW_CHANNELS, lowerDirect, type ConvProduct } from './direct.wasm.ts';
 import type { ConvAlgorithm, ConvGeometry } from './geometry.ts';
 import { lowerDirectWeightGradient } from './weight-gradient.wasm.ts';
@@ -34,4 +34,15 @@ export function lowerWeightGradient(
   return algorithm === 'direct'
     ? lowerDirectWeightGradient(context, geometry, x, dy, dw)
     : lowerWinogradWeightGradient(context, geometry, x, dy, dw, TILES[algorithm]);
+}
+
+/** The algorithms among which `auto` chooses, as options. `channels`: of the image that the kernel takes. */
+export function algorithmVariants<R extends { readonly algorithm: ConvAlgorithm }>(
+  geometry: ConvGeometry,
+  task: ConvTask,
+  channels: number,
+  options: R,
+): WasmVariant<R>[] {
+  if (options.algorithm !== 'auto' || imageLayout(channels) === 'plain') return [];
+  return candidatesFor(geometry, task).map((algorithm) => ({ name: algorithm, options: { ...options, algorithm } }));
 }
