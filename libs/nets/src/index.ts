@@ -23,3 +23,4 @@ export {
   weightsFromStateDict,
   type StateDictEntry,
 } from './networks/state-dict.ts';
+export { encodeOnnx } from './exchange/onnx.ts';
