@@ -2,12 +2,13 @@
 import { encodeSafetensors } from '@voxelwise/io';
 import { loadModel } from '@voxelwise/inference';
 import { stateDictEntries } from '@voxelwise/nets';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
-import { exists, writeWhole } from '../files.ts';
+import { exists, writeJson, writeWhole } from '../files.ts';
 import type { CommandDefinition } from '../program.ts';
 import { modelTexts, packModels, torchCheckpoint } from '../stages/model-archive.ts';
+import { onnxNetwork, onnxProcedure } from '../stages/onnx-export.ts';
 import { modelRoots, openModelFolder, openModelZip } from '../stages/model-source.ts';
 import { formatBytes, parseFolds } from '../values.ts';
 import { workspaceOf } from '../workspace.ts';
@@ -23,22 +24,22 @@ interface ExportFlags {
   readonly predictions?: boolean;
 }
 
-const FORMS = ['zip', 'safetensors', 'pth'];
+const FORMS = ['zip', 'safetensors', 'pth', 'onnx'];
 
 export const exportCommand: CommandDefinition = {
   name: 'export',
   define: (command, withContext) =>
     command
-      .description('write a trained model for others: a zip or .pth as nnU-Net has them, or safetensors')
+      .description('write a trained model for others: a zip or .pth as nnU-Net has them, safetensors, or onnx with a JSON of what to do around it')
       .requiredOption('--model <dirs...>', 'model folders; several for a zip')
       .requiredOption('--to <form>', FORMS.join(', '))
       .requiredOption('--out <file>', 'where it goes')
-      .option('--folds <list>', 'default: every trained fold; .pth and safetensors hold one')
+      .option('--folds <list>', 'default: every trained fold; .pth, safetensors and onnx hold one')
       .option('--checkpoint <names...>', 'final, best', ['final'])
       .option('-c, --configuration <name>', 'when the folder does not tell')
       .option('--not-strict', 'zip: pass over folds and models that are not trained')
       .option('--predictions', 'zip: also the segmentations of the cross-validation')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise export --model results/Dataset004_Hippocampus/nnUNetTrainer__nnUNetPlans__3d_fullres --to zip --out hippocampus.zip\n  $ voxelwise export --model my-model --to pth --folds 0 --out checkpoint_final.pth')
+      .addHelpText('after', '\nExamples:\n  $ voxelwise export --model results/Dataset004_Hippocampus/nnUNetTrainer__nnUNetPlans__3d_fullres --to zip --out hippocampus.zip\n  $ voxelwise export --model my-model --to pth --folds 0 --out checkpoint_final.pth\n  $ voxelwise export --model my-model --to onnx --folds 0 --out network.onnx')
       .action(withContext(exportModel)),
 };
 
@@ -48,8 +49,9 @@ async function exportModel(context: Context, flags: ExportFlags): Promise<void> 
   const folds = flags.folds === undefined ? undefined : parseFolds(flags.folds);
   const bytes = to === 'zip' ? await zipped(flags, folds) : await oneFold(flags, folds);
   await writeWhole(out, bytes);
-  context.output.print(`wrote ${out} (${formatBytes(bytes.length)})`);
-  context.output.document({ out, form: to, bytes: bytes.length });
+  const beside = to === 'onnx' ? procedureFile(out) : undefined;
+  context.output.print(`wrote ${out} (${formatBytes(bytes.length)})${beside === undefined ? '' : ` and ${beside}`}`);
+  context.output.document({ out, form: to, bytes: bytes.length, ...(beside === undefined ? {} : { procedure: beside }) });
 }
 
 async function zipped({ model, checkpoint, notStrict = false, predictions = false }: ExportFlags, folds: (number | 'all')[] | undefined): Promise<Uint8Array> {
@@ -59,11 +61,20 @@ async function zipped({ model, checkpoint, notStrict = false, predictions = fals
   return packModels(there, { folds, checkpoints: checkpoint, predictions, lenient: notStrict });
 }
 
-async function oneFold({ to, model, checkpoint, configuration }: ExportFlags, folds: (number | 'all')[] | undefined): Promise<Uint8Array> {
+/** `network.onnx` → `network.json` */
+function procedureFile(out: string): string {
+  return `${out.replace(/\.onnx$/i, '')}.json`;
+}
+
+async function oneFold({ to, out, model, checkpoint, configuration }: ExportFlags, folds: (number | 'all')[] | undefined): Promise<Uint8Array> {
   if (model.length !== 1 || checkpoint.length !== 1) throw new CommandUsageError(`--to ${to} takes one --model and one --checkpoint`);
   const loaded = await loadModel(await openModelFolder(model[0]!, configuration), { ...(folds ? { folds } : {}), checkpoint: checkpoint[0]!, ...(configuration === undefined ? {} : { configuration }) });
   if (loaded.folds.length !== 1) throw new CommandUsageError(`--to ${to} holds the weights of one fold; the model has folds ${loaded.folds.map((fold) => fold.name).join(', ')}: choose with --folds`);
   if (to === 'pth') return torchCheckpoint(loaded, 0, await modelTexts(model[0]!));
+  if (to === 'onnx') {
+    await writeJson(procedureFile(out), onnxProcedure(loaded, basename(out)));
+    return onnxNetwork(loaded);
+  }
   const { weights, name } = loaded.folds[0]!;
   const named = stateDictEntries(loaded.plan.network).flatMap(({ ours, theirs, alias }) => (alias ? [] : [[theirs, weights.get(ours)!] as const]));
   return encodeSafetensors(new Map(named), { format: 'pt', configuration: loaded.plan.name, fold: name });

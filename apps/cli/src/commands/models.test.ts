@@ -65,6 +65,27 @@ describe('predict with folders of nnU-Net v2', () => {
     expect(await codeOf(predictInto('none', '--roi-subset', 'spleen'))).toBe(2);
   });
 
+  it('exports a network as ONNX, with what to do before and after', async () => {
+    const exported = async (configuration: string): Promise<{ network: Buffer; procedure: Record<string, never> }> => {
+      const model = join(results, 'Dataset004_Hippo6', `nnUNetTrainer__nnUNetPlans__${configuration}`);
+      const { out, procedure } = (await runLine(['export', '--model', model, '--to', 'onnx', '--folds', '0', '--out', work.at(`${configuration}.onnx`)])) as Record<string, string>;
+      return { network: readFileSync(out!), procedure: JSON.parse(readFileSync(procedure!, 'utf8')) as Record<string, never> };
+    };
+    const { network, procedure } = await exported('3d_fullres');
+    // Field 1, the IR version, is 8; the weights are most of the file.
+    expect([...network.subarray(0, 2)]).toEqual([8, 8]);
+    expect(network.includes('InstanceNormalization')).toBe(true);
+    expect(procedure).toMatchObject({
+      network: { file: '3d_fullres.onnx', output: { channels: [{ name: 'background' }, { name: 'Anterior' }, { name: 'Posterior' }] } },
+      preprocessing: { channels: [{ normalization: 'ZScoreNormalization' }], resampling: { order: 3 } },
+      slidingWindow: { mirrorAxes: { zyx: [0, 1, 2] } },
+      postprocessing: { decide: { labels: [0, 1, 2] } },
+    });
+    expect((await exported('3d_cascade_fullres')).procedure).toMatchObject({ network: { input: { channels: 3 } }, preprocessing: { previousStage: { configuration: '3d_lowres', labels: [1, 2] } } });
+    const both = ['export', '--model', join(results, 'Dataset004_Hippo6', 'nnUNetTrainer__nnUNetPlans__3d_fullres'), '--to', 'onnx', '--out', work.at('both.onnx')];
+    expect(await codeOf(runLine(both))).toBe(2);
+  });
+
   it('saves probabilities that ensemble averages, packs a zip that predicts the same', async () => {
     const model = join(results, 'Dataset004_Hippo6', 'nnUNetTrainer__nnUNetPlans__3d_fullres');
     const common = ['--input', input, '--no-mirroring', '--step-size', '1'];
