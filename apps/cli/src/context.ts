@@ -1,8 +1,10 @@
 /** What every command gets: where to speak, on what to compute, where to work, and when to stop. */
 import { createWasmDevice, createReferenceDevice, hardwareThreads, type Device } from '@voxelwise/compute';
+import { readAutotuneTable, saveAutotuneTable } from './autotune-file.ts';
 import { Output } from './terminal/output.ts';
 import { CommandUsageError, InterruptedError } from './exit.ts';
 import { parseBytes, parseWhole } from './values.ts';
+import { autotuneFile } from './workspace.ts';
 
 /** Flags that every command takes. */
 export interface GlobalFlags {
@@ -14,6 +16,7 @@ export interface GlobalFlags {
   readonly seed?: string;
   readonly maxMemory?: string;
   readonly workspace?: string;
+  readonly autotune?: boolean;
 }
 
 export type DeviceChoice = 'auto' | 'webgpu' | 'wasm' | 'reference';
@@ -26,6 +29,8 @@ export interface Context {
   /** Bytes; undefined: what the machine has. */
   readonly maxMemory: number | undefined;
   readonly workspaceFlag: string | undefined;
+  /** Whether algorithms are chosen by the clock, and the choices kept in the workspace. */
+  readonly autotune: boolean;
   readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** Runs another command line, with more environment if given, and returns its document. */
@@ -50,6 +55,7 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
     seed: flags.seed === undefined ? 1234 : parseWhole(flags.seed, '--seed'),
     maxMemory: flags.maxMemory === undefined ? undefined : parseBytes(flags.maxMemory),
     workspaceFlag: flags.workspace,
+    autotune: flags.autotune ?? false,
     environment,
     signal,
     run,
@@ -57,12 +63,13 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
 }
 
 /** The global flags again, as words: for a command that runs others. */
-export function globalWords({ output, device, threads, seed, maxMemory, workspaceFlag }: Context): string[] {
+export function globalWords({ output, device, threads, seed, maxMemory, workspaceFlag, autotune }: Context): string[] {
   return [
     ...(output.json ? ['--json'] : []), ...(output.quiet ? ['--quiet'] : []), ...(output.verbose ? ['--verbose'] : []),
     '--device', device, '--threads', String(threads), '--seed', String(seed),
     ...(maxMemory === undefined ? [] : ['--max-memory', `${maxMemory}B`]),
     ...(workspaceFlag === undefined ? [] : ['--workspace', workspaceFlag]),
+    ...(autotune ? ['--autotune'] : []),
   ];
 }
 
@@ -73,8 +80,8 @@ export function stopIfInterrupted(context: Context): void {
 
 /** Opens the device that was asked for and says which it is and why. The caller disposes it. */
 export async function openDevice(context: Context, purpose = 'compute'): Promise<Device> {
-  const { output, threads, maxMemory } = context;
-  const wasm = (): Promise<Device> => createWasmDevice({ threads, ...(maxMemory === undefined ? {} : { maxBytes: Math.min(maxMemory, 2 ** 32) }) });
+  const { output } = context;
+  const wasm = (): Promise<Device> => openWasm(context);
   let device: Device;
   let why: string;
   if (context.device === 'reference') [device, why] = [createReferenceDevice(), 'as asked'];
@@ -86,6 +93,22 @@ export async function openDevice(context: Context, purpose = 'compute'): Promise
     else [device, why] = [await wasm(), 'no GPU that is real'];
   }
   output.note(`${purpose} on ${device.name}: ${why}`);
+  return device;
+}
+
+async function openWasm(context: Context): Promise<Device> {
+  const { threads, maxMemory } = context;
+  const options = { threads, ...(maxMemory === undefined ? {} : { maxBytes: Math.min(maxMemory, 2 ** 32) }) };
+  if (!context.autotune) return createWasmDevice(options);
+  const file = autotuneFile(context);
+  const table = readAutotuneTable(file);
+  const known = Object.keys(table).length;
+  const device = await createWasmDevice({ ...options, autotune: table });
+  const dispose = device.dispose.bind(device);
+  device.dispose = () => {
+    dispose();
+    if (Object.keys(table).length > known) saveAutotuneTable(file, table);
+  };
   return device;
 }
 

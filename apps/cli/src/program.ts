@@ -90,5 +90,6 @@ function withGlobalFlags(command: Command): void {
     .option('--threads <n>', 'WASM threads (default: all cores)')
     .option('--seed <n>', 'seed of all chance', '1234')
     .option('--max-memory <size>', 'a limit that is kept, e.g. 4GB')
-    .option('--workspace <dir>', 'where raw, preprocessed and results live (default: nnU-Net variables, else ./voxelwise)');
+    .option('--workspace <dir>', 'where raw, preprocessed and results live (default: nnU-Net variables, else ./voxelwise)')
+    .option('--autotune', 'WASM: time the algorithms of each convolution, and keep the choices in the workspace');
 }
