@@ -9,6 +9,7 @@ import { dropoutApplication } from './intensity/dropout.ts';
 import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
+import { n4Application } from './intensity/n4.ts';
 import { monaiSmallApplication } from './labels/monai-small.ts';
 import * as nnunet from './nnunet/augmentation/intensity.ts';
 import { mirrorApplication } from './nnunet/augmentation/mirror.ts';
@@ -85,6 +86,7 @@ const applications: readonly AnyApplication[] = [
   nnunetSpatialApplication,
   mirrorApplication,
   monaiSmallApplication,
+  n4Application,
   post.activationApplication,
   post.binarizeApplication,
   post.roundApplication,
