@@ -17,6 +17,7 @@ it('exports what it promises: growing this list is a decision', () => {
     adamw
     add
     argmax
+    attention
     avgPool
     blur
     boundingBox

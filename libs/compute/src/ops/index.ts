@@ -50,4 +50,5 @@ export { oneHot, type OneHotOptions } from './one-hot/one-hot.ts';
 export { resize, type ResizeOptions } from './resize/resize.ts';
 export type { ResizeMode } from './resample-axis/axis-weights.ts';
 export { avgPool, maxPool, type PoolOptions } from './pool/pool.ts';
+export { attention, type AttentionOptions } from './attention/attention.ts';
 export { matmul, type MatmulOptions } from './matmul/matmul.ts';
