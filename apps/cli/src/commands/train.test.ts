@@ -1,6 +1,6 @@
 /** Training as users change it: stock trainers, files of their own, somebody's weights, more epochs. */
 import { decodeSafetensors } from '@voxelwise/io';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
@@ -63,6 +63,18 @@ describe('train', { timeout: 60_000 }, () => {
     ).toEqual([2, expect.stringContaining('nnUNetTrainerNoDA')]);
   });
 
+  it("takes nnU-Net's names on its own command line", async () => {
+    const environment = Object.fromEntries(
+      ['raw', 'preprocessed', 'results'].map((name) => [`nnUNet_${name}`, work.at(name)]),
+    );
+    const upstream = (trainer: string): Promise<Document> =>
+      runLine(['nnUNetv2_train', data, '3d_fullres', '0', '-tr', trainer], environment);
+    expect(await upstream('nnUNetTrainerAdam').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
+      2,
+      expect.stringContaining('nnUNetTrainer_<n>epochs'),
+    ]);
+  });
+
   it('goes on with a finished training, and only with one', async () => {
     expect(await train('--extend-to', '2', '--trainer', 'nnUNetTrainerNoDA').catch(exitCodeOf)).toBe(2);
     await train('--epochs', '1', '--trainer', 'nnUNetTrainerNoDA');
@@ -105,6 +117,14 @@ describe('train', { timeout: 60_000 }, () => {
     expect(
       await train('--trainer', work.at('wrong.mjs')).catch((error: Error) => [exitCodeOf(error), error.message]),
     ).toEqual([3, expect.stringContaining("came 'optimiser'")]);
+    const typed =
+      "import type { Loss } from '@voxelwise/training';\nexport default ({ compute }: { compute: any }): Loss => ({ name: 'typed', apply: (logits, target) => compute.softDice({ logits, target }) });";
+    writeFileSync(work.at('typed.ts'), typed);
+    await train('--epochs', '1', '--trainer-name', 'Typed', '--loss', work.at('typed.ts'));
+    expect(plansOf('Typed').voxelwise.training.loss).toBe('typed');
+    expect(readdirSync(work.path).filter((name) => name.startsWith('.typed'))).toEqual([]);
+    writeFileSync(work.at('enum.ts'), 'enum A { B }\nexport default A;');
+    expect(await train('--loss', work.at('enum.ts')).catch(exitCodeOf)).toBe(3);
     writeFileSync(work.at('thrown.mjs'), 'throw new Error("no luck")');
     expect(await train('--loss', work.at('thrown.mjs')).catch((error: Error) => error.message)).toContain('no luck');
   });

@@ -1,12 +1,14 @@
-/** Losses and trainers of a user's own: a JavaScript module whose values replace those of the recipe. */
+/** Losses and trainers of a user's own: a JavaScript or TypeScript module whose values replace those of the recipe. */
 import * as compute from '@voxelwise/compute';
 import * as nets from '@voxelwise/nets';
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import * as training from '@voxelwise/training';
 import type { Loss, TrainingSettings, TrainOptions } from '@voxelwise/training';
-import { extname, resolve } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { exists, sha256 } from '../files.ts';
+import { exists, sha256, writeWhole } from '../files.ts';
 import { InputError } from '../exit.ts';
 
 /** What a trainer module may hold, each a value. */
@@ -88,14 +90,15 @@ async function loadModule(path: string, plan: ConfigurationPlan): Promise<{ valu
   const hash = await sha256(full);
   let module: Record<string, unknown>;
   try {
-    module = (await import(/* @vite-ignore */ pathToFileURL(full).href)) as Record<string, unknown>;
+    module = /\.[cm]?ts$/.test(full) ? await importTypeScript(full) : await importFile(full);
   } catch (error) {
-    const typed =
-      (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION' && extname(full).endsWith('ts');
-    const say = typed
-      ? `Node ${process.versions.node} does not read TypeScript (from 22.18 on it does); save it as JavaScript`
-      : `the module cannot be loaded: ${(error as Error).message}`;
-    throw new InputError('bad-module', `${path}: ${say}.`, full, {}, { cause: error });
+    throw new InputError(
+      'bad-module',
+      `${path}: the module cannot be loaded: ${(error as Error).message}`,
+      full,
+      {},
+      { cause: error },
+    );
   }
   const { default: main, ...named } = module;
   const tools: TrainerTools = { compute, nets, training, plan };
@@ -111,6 +114,24 @@ async function loadModule(path: string, plan: ConfigurationPlan): Promise<{ valu
       {},
       { cause: error },
     );
+  }
+}
+
+function importFile(full: string): Promise<Record<string, unknown>> {
+  return import(/* @vite-ignore */ pathToFileURL(full).href) as Promise<Record<string, unknown>>;
+}
+
+/** Takes the types off; what is left stands beside the original while it is read, so that its own imports are found. */
+async function importTypeScript(full: string): Promise<Record<string, unknown>> {
+  const { transformSync } = await import('@swc/wasm-typescript');
+  const source = await readFile(full, 'utf8');
+  const { code } = transformSync(source, { mode: 'strip-only', module: true, filename: full });
+  const plain = join(dirname(full), `.${basename(full)}.${randomBytes(4).toString('hex')}.mjs`);
+  await writeWhole(plain, code);
+  try {
+    return await importFile(plain);
+  } finally {
+    await rm(plain, { force: true });
   }
 }
 
