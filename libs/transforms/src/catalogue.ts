@@ -9,6 +9,7 @@ import { dropoutApplication } from './intensity/dropout.ts';
 import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
+import { maskApplication } from './intensity/mask.ts';
 import { n4Application } from './intensity/n4.ts';
 import { monaiSmallApplication } from './labels/monai-small.ts';
 import * as nnunet from './nnunet/augmentation/intensity.ts';
@@ -86,6 +87,7 @@ const applications: readonly AnyApplication[] = [
   nnunetSpatialApplication,
   mirrorApplication,
   monaiSmallApplication,
+  maskApplication,
   n4Application,
   post.activationApplication,
   post.binarizeApplication,

@@ -216,36 +216,51 @@ export const softClipPercentiles = ({
   );
 
 export interface SavitzkyGolayParameters {
+  readonly boundary?: LineBoundary;
   readonly taps: readonly number[];
   readonly axis: number;
 }
 export const savitzkyGolayApplication = hostIntensity<SavitzkyGolayParameters>(
   'savitzkyGolay',
-  ({ data, shape }: HostVoxels, { taps, axis }) => {
+  ({ data, shape }: HostVoxels, { taps, axis, boundary = 'zeros' }) => {
     const n = shape[axis + 1]!;
     const inner = shape.slice(axis + 2).reduce((a, b) => a * b, 1);
     const half = taps.length >> 1;
     return data.map((_, v) => {
       const i = Math.floor(v / inner) % n;
-      return taps.reduce(
-        (sum, tap, k) => (i + k - half < 0 || i + k - half >= n ? sum : sum + tap * data[v + (k - half) * inner]!),
-        0,
-      );
+      return taps.reduce((sum, tap, k) => {
+        const j = insideLine(i + k - half, n, boundary);
+        return j === undefined ? sum : sum + tap * data[v + (j - i) * inner]!;
+      }, 0);
     });
   },
 );
-/** A least-squares polynomial over a window along one axis; zeros outside. */
+/** What a line holds beyond its ends: 0, its mirror image without the last voxel again, the last voxel, or the other end. */
+export type LineBoundary = 'zeros' | 'reflect' | 'edge' | 'wrap';
+
+function insideLine(i: number, n: number, boundary: LineBoundary): number | undefined {
+  if (i >= 0 && i < n) return i;
+  if (boundary === 'zeros') return undefined;
+  if (boundary === 'edge' || n === 1) return i < 0 ? 0 : n - 1;
+  if (boundary === 'wrap') return ((i % n) + n) % n;
+  const k = ((i % (2 * n - 2)) + 2 * n - 2) % (2 * n - 2);
+  return k < n ? k : 2 * n - 2 - k;
+}
+
+/** A least-squares polynomial over a window along one axis. */
 export const savitzkyGolay = ({
   window,
   order,
   axis,
+  boundary = 'zeros',
 }: {
   readonly window: number;
   readonly order: number;
   readonly axis: number;
+  readonly boundary?: LineBoundary;
 }): Transform<SavitzkyGolayParameters> => {
   const taps = savitzkyGolayTaps(window, order);
-  return fixed(savitzkyGolayApplication, () => ({ axis, taps }));
+  return fixed(savitzkyGolayApplication, () => ({ axis, taps, boundary }));
 };
 
 /** The weights that give the fitted polynomial's value in the middle of the window. */
