@@ -263,6 +263,6 @@ export function assertBytes(bytes: number, what: string, limits: GPUSupportedLim
   if (bytes > most)
     throw new OutOfMemoryError(
       `webgpu: ${what} takes ${bytes} bytes, one buffer of this adapter holds ${most}; use a smaller patch or batch, or cut it into parts.`,
-      { wantedBytes: bytes, limitBytes: most },
+      { requestedBytes: bytes, freeBytes: most, largestFreeBytes: most, limitBytes: most },
     );
 }
