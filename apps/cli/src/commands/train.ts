@@ -11,7 +11,7 @@ import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
 import { describePretrained, readPretrained, type PretrainedFlags } from '../stages/pretrained.ts';
 import { finite } from '../stages/scoring.ts';
-import { chooseTrainer } from '../stages/trainer-choice.ts';
+import { chooseTrainer, stockTrainer } from '../stages/trainer-choice.ts';
 import { foldFolder, splitsStage, trainFold, validateFold, type FoldOptions } from '../stages/training.ts';
 import { parseDuration, parseWhole } from '../values.ts';
 
@@ -55,6 +55,8 @@ export const trainCommand: CommandDefinition = {
 
 async function trainOne(context: Context, spec: string, configuration: string, foldText: string, flags: TrainFlags): Promise<void> {
   const { output } = context;
+  // A wrong name is said before anything is read.
+  if (flags.trainer !== undefined) stockTrainer(flags.trainer);
   const dataset = await openDataset(context, spec);
   const planned = await plansStage(context, dataset, { plans: flags.plans });
   const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'fold');

@@ -1,6 +1,13 @@
 /** How a fold is trained: nnU-Net's recipe, changed by a stock trainer's name, a trainer file, and the flags. */
 import type { ConfigurationPlan } from '@voxelwise/planner';
-import { lossNamed, nnunetSettings, trainerNamed, trainerNames, type TrainingSettings } from '@voxelwise/training';
+import {
+  lossNamed,
+  nnunetSettings,
+  trainerNamed,
+  trainerNames,
+  type TrainerChange,
+  type TrainingSettings,
+} from '@voxelwise/training';
 import { basename, extname } from 'node:path';
 import { CommandUsageError } from '../exit.ts';
 import { parseWhole } from '../values.ts';
@@ -26,15 +33,21 @@ export interface TrainerChoice {
   readonly identity: Readonly<Record<string, string>>;
 }
 
-/** Throws: CommandUsageError for an unknown trainer, listing the known; InputError for a faulty file; TrainingError for an unknown loss. */
+/** Throws: CommandUsageError for a name that is neither a file nor a stock trainer, listing those. */
+export function stockTrainer(name: string): TrainerChange {
+  const change = isModulePath(name) ? {} : trainerNamed(name);
+  if (change === undefined)
+    throw new CommandUsageError(
+      `--trainer: '${name}' is neither a file nor a trainer that is known here; those are ${trainerNames.join(', ')}`,
+    );
+  return change;
+}
+
+/** Throws: CommandUsageError for an unknown trainer; InputError for a faulty file; TrainingError for an unknown loss. */
 export async function chooseTrainer(flags: TrainerFlags, plan: ConfigurationPlan): Promise<TrainerChoice> {
   const { trainer = 'nnUNetTrainer' } = flags;
   const file = isModulePath(trainer) ? await loadTrainer(trainer, plan) : undefined;
-  const change = file ? {} : trainerNamed(trainer);
-  if (change === undefined)
-    throw new CommandUsageError(
-      `--trainer: '${trainer}' is neither a file nor a trainer that is known here; those are ${trainerNames.join(', ')}`,
-    );
+  const change = file ? {} : stockTrainer(trainer);
   const epochs = flags.extendTo ?? flags.epochs;
   const recipe = nnunetSettings(plan, {
     ...(change.epochs === undefined ? {} : { epochs: change.epochs }),
