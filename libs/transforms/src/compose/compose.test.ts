@@ -8,7 +8,7 @@ import type { Scene } from '../contract/transform.ts';
 import { replay } from '../catalogue.ts';
 import { gammaCurve, noise, smooth } from '../intensity/curves.ts';
 import { intensityRange, shift } from '../intensity/range.ts';
-import { affine, monaiAffine, monaiAffineMatrix, rotate } from '../spatial/affine.ts';
+import { affine, monaiAffine, monaiAffineMatrix, rotate, torchioAffine } from '../spatial/affine.ts';
 import { cropForeground, padOrCrop } from '../spatial/crop-pad.ts';
 import { elastic } from '../spatial/elastic.ts';
 import { flip, rotate90, transpose } from '../spatial/index-moves.ts';
@@ -205,6 +205,22 @@ describe('48 orientations', () => {
       expect(found.images.grid.shape).toEqual(expected.images.grid.shape);
       expect(distance(found.images.grid.affine, expected.images.grid.affine)).toBeLessThan(1e-9);
       expect(distance(await found.images.voxels.read(), await expected.images.voxels.read())).toBeLessThan(2e-5);
+    }
+  });
+
+  it('commute with turns about the axes of the patient', async () => {
+    const scene = smoothScene(wasm, [14, 18, 20], [1.6, 1.1, 0.9]);
+    const turn = torchioAffine({ scales: [1.05, 0.95, 1.1], degrees: [9, -14, 21], translationMm: [1.2, -0.8, 0.5] });
+    const canonical = async (volume: Volume<Tensor>): Promise<Scene> =>
+      run(orientation('SAR'), { id: 's', images: volume }, new Philox(1));
+    const expected = await canonical((await run(turn, scene, new Philox(1))).images);
+    expect(distance(await expected.images.voxels.read(), await scene.images.voxels.read())).toBeGreaterThan(1);
+    for (const codes of all) {
+      // The orientation is carried out by itself, so that the turn really happens on another grid.
+      const turned = await run(turn, await run(orientation(codes), scene, new Philox(1)), new Philox(1));
+      const found = await canonical(turned.images);
+      expect(distance(found.images.grid.affine, expected.images.grid.affine)).toBeLessThan(1e-9);
+      expect(distance(await found.images.voxels.read(), await expected.images.voxels.read())).toBeLessThan(2e-3);
     }
   });
 });
