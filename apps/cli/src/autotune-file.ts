@@ -14,7 +14,13 @@ export function readAutotuneTable(file: string): AutotuneTable {
     throw error;
   }
   const refuse = (cause?: unknown): never => {
-    throw new InputError('autotune', `${file} is no table of --autotune (a JSON object of names); remove it to measure again.`, file, {}, { cause });
+    throw new InputError(
+      'autotune',
+      `${file} is no table of --autotune (a JSON object of names); remove it to measure again.`,
+      file,
+      {},
+      { cause },
+    );
   };
   let table: unknown;
   try {
@@ -22,7 +28,13 @@ export function readAutotuneTable(file: string): AutotuneTable {
   } catch (error) {
     return refuse(error);
   }
-  if (typeof table !== 'object' || table === null || Array.isArray(table) || !Object.values(table).every((name) => typeof name === 'string')) return refuse();
+  if (
+    typeof table !== 'object' ||
+    table === null ||
+    Array.isArray(table) ||
+    !Object.values(table).every((name) => typeof name === 'string')
+  )
+    return refuse();
   return table as AutotuneTable;
 }
 

@@ -45,11 +45,17 @@ export interface ProgramLinks extends Pick<Context, 'signal' | 'environment' | '
 
 export function makeContext(flags: GlobalFlags, { signal, environment, run, onDocument }: ProgramLinks): Context {
   const device = flags.device ?? 'auto';
-  if (!['auto', 'webgpu', 'wasm', 'reference'].includes(device)) throw new CommandUsageError(`--device is one of auto, webgpu, wasm, reference; came '${device}'`);
+  if (!['auto', 'webgpu', 'wasm', 'reference'].includes(device))
+    throw new CommandUsageError(`--device is one of auto, webgpu, wasm, reference; came '${device}'`);
   const threads = flags.threads === undefined ? hardwareThreads() : parseWhole(flags.threads, '--threads');
   if (threads < 1) throw new CommandUsageError(`--threads is at least 1, came ${threads}`);
   return {
-    output: new Output({ json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? false, onDocument }),
+    output: new Output({
+      json: flags.json ?? false,
+      quiet: flags.quiet ?? false,
+      verbose: flags.verbose ?? false,
+      onDocument,
+    }),
     device: device as DeviceChoice,
     threads,
     seed: flags.seed === undefined ? 1234 : parseWhole(flags.seed, '--seed'),
@@ -65,8 +71,15 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
 /** The global flags again, as words: for a command that runs others. */
 export function globalWords({ output, device, threads, seed, maxMemory, workspaceFlag, autotune }: Context): string[] {
   return [
-    ...(output.json ? ['--json'] : []), ...(output.quiet ? ['--quiet'] : []), ...(output.verbose ? ['--verbose'] : []),
-    '--device', device, '--threads', String(threads), '--seed', String(seed),
+    ...(output.json ? ['--json'] : []),
+    ...(output.quiet ? ['--quiet'] : []),
+    ...(output.verbose ? ['--verbose'] : []),
+    '--device',
+    device,
+    '--threads',
+    String(threads),
+    '--seed',
+    String(seed),
     ...(maxMemory === undefined ? [] : ['--max-memory', `${maxMemory}B`]),
     ...(workspaceFlag === undefined ? [] : ['--workspace', workspaceFlag]),
     ...(autotune ? ['--autotune'] : []),

@@ -38,20 +38,46 @@ export interface CommandDefinition {
 }
 
 /** Wraps the work of a command: it gets a context made of the global flags. */
-export type WithContext = (work: (context: Context, ...args: never[]) => Promise<void>) => (...args: unknown[]) => Promise<void>;
+export type WithContext = (
+  work: (context: Context, ...args: never[]) => Promise<void>,
+) => (...args: unknown[]) => Promise<void>;
 
 const COMMANDS: readonly CommandDefinition[] = [
-  runCommand, doctorCommand, fingerprintCommand, planCommand, preprocessCommand, trainCommand, predictCommand, evaluateCommand, reportCommand, benchCommand,
-  findBestCommand, accumulateCommand, ensembleCommand, postprocessCommand, exportCommand, importCommand, movePlansCommand,
-  initCommand, splitsCommand, compareCommand, stabilityCommand, convertCommand,
-  runnerCommand, ...upstreamCommands,
+  runCommand,
+  doctorCommand,
+  fingerprintCommand,
+  planCommand,
+  preprocessCommand,
+  trainCommand,
+  predictCommand,
+  evaluateCommand,
+  reportCommand,
+  benchCommand,
+  findBestCommand,
+  accumulateCommand,
+  ensembleCommand,
+  postprocessCommand,
+  exportCommand,
+  importCommand,
+  movePlansCommand,
+  initCommand,
+  splitsCommand,
+  compareCommand,
+  stabilityCommand,
+  convertCommand,
+  runnerCommand,
+  ...upstreamCommands,
 ];
 
 export function makeProgram(surroundings: Surroundings): Command {
   /** Another command line in the same surroundings; what it would print as JSON is returned. */
   const run: Context['run'] = async (words, environment = {}) => {
     let document: unknown;
-    await makeProgram({ ...surroundings, environment: { ...surroundings.environment, ...environment }, onDocument: (value) => (document = value) }).parseAsync(words, { from: 'user' });
+    await makeProgram({
+      ...surroundings,
+      environment: { ...surroundings.environment, ...environment },
+      onDocument: (value) => (document = value),
+    }).parseAsync(words, { from: 'user' });
     return document;
   };
   const program = new Command('voxelwise')
@@ -90,6 +116,9 @@ function withGlobalFlags(command: Command): void {
     .option('--threads <n>', 'WASM threads (default: all cores)')
     .option('--seed <n>', 'seed of all chance', '1234')
     .option('--max-memory <size>', 'a limit that is kept, e.g. 4GB')
-    .option('--workspace <dir>', 'where raw, preprocessed and results live (default: nnU-Net variables, else ./voxelwise)')
+    .option(
+      '--workspace <dir>',
+      'where raw, preprocessed and results live (default: nnU-Net variables, else ./voxelwise)',
+    )
     .option('--autotune', 'WASM: time the algorithms of each convolution, and keep the choices in the workspace');
 }

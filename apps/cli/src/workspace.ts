@@ -16,7 +16,11 @@ export function workspaceOf(context: Context): Workspace {
     const given = useEnvironment ? context.environment[variable] : undefined;
     return given !== undefined && given !== '' ? resolve(given) : join(base, name);
   };
-  return { raw: root('nnUNet_raw', 'raw'), preprocessed: root('nnUNet_preprocessed', 'preprocessed'), results: root('nnUNet_results', 'results') };
+  return {
+    raw: root('nnUNet_raw', 'raw'),
+    preprocessed: root('nnUNet_preprocessed', 'preprocessed'),
+    results: root('nnUNet_results', 'results'),
+  };
 }
 
 /** Where --autotune keeps its choices. */
@@ -32,4 +36,3 @@ function baseOf(context: Context): string {
 export function modelFolder(trainer: string, plans: string, configuration: string): string {
   return `${trainer}__${plans}__${configuration}`;
 }
-

@@ -1,6 +1,14 @@
 /** Networks as readable modules, their weights' names, their export. */
 export { NetworkError, WeightsError } from './errors.ts';
-export { Parameter, parameterCount, parametersOf, runStage, type Forward, type Module, type Start } from './module/module.ts';
+export {
+  Parameter,
+  parameterCount,
+  parametersOf,
+  runStage,
+  type Forward,
+  type Module,
+  type Start,
+} from './module/module.ts';
 export { initialize, startingNumbers } from './module/initialize.ts';
 export { disposeWeights, loadWeights, readWeights, type NamedArray, type Weights } from './module/weights.ts';
 export { networkConfig, type Extent, type NetworkConfig } from './network-config.ts';

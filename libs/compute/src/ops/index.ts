@@ -4,7 +4,11 @@ export { resizeSpline, type ResizeSplineOptions } from './resize-spline/resize-s
 export { resizeLabels, type ResizeLabelsOptions } from './resize-labels/resize-labels.ts';
 export { reindex, type AxisMap, type Boundary, type ReindexOptions } from './reindex/reindex.ts';
 export { statistics, STATISTICS } from './statistics/statistics.ts';
-export { rescaleIntensity, type RescaleIntensityOptions, type Rescaling } from './rescale-intensity/rescale-intensity.ts';
+export {
+  rescaleIntensity,
+  type RescaleIntensityOptions,
+  type Rescaling,
+} from './rescale-intensity/rescale-intensity.ts';
 export { components, type ComponentsOptions } from './components/components.ts';
 export { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
 export { decideLabels, type DecideLabelsOptions } from './decide-labels/decide-labels.ts';
@@ -15,10 +19,21 @@ export { lerp } from './lerp/lerp.ts';
 export { gradientNorm, type GradientNormOptions } from './clip-gradients/gradient-norm.ts';
 export { clipGradients, type ClippedGradients } from './clip-gradients/clip-gradients.ts';
 export { conv } from './conv/conv.ts';
-export { convBiasGradient, convInputGradient, convWeightGradient, type ConvInputGradientOptions, type ConvWeightGradientOptions } from './conv/conv-gradients.ts';
+export {
+  convBiasGradient,
+  convInputGradient,
+  convWeightGradient,
+  type ConvInputGradientOptions,
+  type ConvWeightGradientOptions,
+} from './conv/conv-gradients.ts';
 export type { ConvAlgorithm, ConvOptions } from './conv/geometry.ts';
 export { convTranspose, type ConvTransposeOptions } from './conv-transpose/conv-transpose.ts';
-export { instanceNorm, instanceNormGradient, instanceNormWithMoments, type InstanceNormOptions } from './instance-norm/instance-norm.ts';
+export {
+  instanceNorm,
+  instanceNormGradient,
+  instanceNormWithMoments,
+  type InstanceNormOptions,
+} from './instance-norm/instance-norm.ts';
 export { cast, type CastOptions } from './cast/cast.ts';
 export { concat, type ConcatOptions } from './concat/concat.ts';
 export { expand, type ExpandOptions } from './expand/expand.ts';
@@ -37,9 +52,20 @@ export { contrast, type ContrastOptions } from './contrast/contrast.ts';
 export { gamma, type GammaOptions } from './gamma/gamma.ts';
 export { lowResolution, type LowResolutionOptions } from './low-resolution/low-resolution.ts';
 export { remapLabels, type RemapLabelsOptions } from './remap-labels/remap-labels.ts';
-export { crossEntropy, diceCrossEntropy, diceCrossEntropyWithSums, softDice, type DiceCrossEntropyInputs } from './dice-cross-entropy/dice-cross-entropy.ts';
+export {
+  crossEntropy,
+  diceCrossEntropy,
+  diceCrossEntropyWithSums,
+  softDice,
+  type DiceCrossEntropyInputs,
+} from './dice-cross-entropy/dice-cross-entropy.ts';
 export type { DiceCrossEntropyOptions } from './dice-cross-entropy/options.ts';
-export { diceBinaryCrossEntropy, diceBinaryCrossEntropyWithSums, type DiceBinaryCrossEntropyInputs, type DiceBinaryCrossEntropyOptions } from './dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
+export {
+  diceBinaryCrossEntropy,
+  diceBinaryCrossEntropyWithSums,
+  type DiceBinaryCrossEntropyInputs,
+  type DiceBinaryCrossEntropyOptions,
+} from './dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
 export { voxelCrossEntropy, type VoxelCrossEntropyOptions } from './voxel-cross-entropy/voxel-cross-entropy.ts';
 export { topMean, type TopMeanOptions } from './top-mean/top-mean.ts';
 export { distance, type DistanceOptions } from './distance/distance.ts';

@@ -2,7 +2,17 @@
 import { DeviceError } from '../../errors.ts';
 import { planArena, type Lifetime } from '../../graph/arena.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
-import { int, pointer, type KernelArgument, type KernelCall, type Layout, type ScratchBuffer, type WasmKernel, type WasmKernelModule, type WasmView } from './kernel.ts';
+import {
+  int,
+  pointer,
+  type KernelArgument,
+  type KernelCall,
+  type Layout,
+  type ScratchBuffer,
+  type WasmKernel,
+  type WasmKernelModule,
+  type WasmView,
+} from './kernel.ts';
 import { canBeBlocked, storedBytes } from './layouts.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
@@ -23,7 +33,12 @@ export interface ResultBuffer {
 
 export interface WasmProgram {
   /** Kernel names, one per call, with the module they come from. */
-  readonly calls: readonly { readonly kernel: string; readonly module: WasmKernelModule | undefined; readonly argumentWord: number; readonly label: string }[];
+  readonly calls: readonly {
+    readonly kernel: string;
+    readonly module: WasmKernelModule | undefined;
+    readonly argumentWord: number;
+    readonly label: string;
+  }[];
   readonly words: Int32Array;
   readonly patches: readonly Patch[];
   readonly results: readonly ResultBuffer[];
@@ -120,7 +135,13 @@ class Compiler {
   #writeBack(slot: Slot, written: View): void {
     const own = this.#anyView(slot);
     if (own !== written) this.#convert(written, own);
-    this.#views.set(slot.index, new Map([[own.layout, own], [written.layout, written]]));
+    this.#views.set(
+      slot.index,
+      new Map([
+        [own.layout, own],
+        [written.layout, written],
+      ]),
+    );
   }
 
   #view(slot: Slot, layout: Layout, place: View['place']): View {
@@ -132,7 +153,8 @@ class Compiler {
   }
 
   #define(slot: Slot, layout: Layout): View {
-    const place: View['place'] = slot.role === 'result' ? { base: 'result', index: this.#resultIndex.get(slot.index)! } : { base: 'temporary' };
+    const place: View['place'] =
+      slot.role === 'result' ? { base: 'result', index: this.#resultIndex.get(slot.index)! } : { base: 'temporary' };
     if (place.base === 'result') this.#results[place.index] = { bytes: storedBytes(slot, layout), layout, slot };
     const view = this.#view(slot, layout, place);
     this.#views.set(slot.index, new Map([[layout, view]]));
@@ -143,7 +165,8 @@ class Compiler {
     const views = this.#views.get(slot.index)!;
     const there = views.get(layout);
     if (there !== undefined) return there;
-    if (!canBeBlocked(slot)) throw new DeviceError(`wasm: ${slot.dtype} [${slot.shape.join(', ')}] has no ${layout} layout.`);
+    if (!canBeBlocked(slot))
+      throw new DeviceError(`wasm: ${slot.dtype} [${slot.shape.join(', ')}] has no ${layout} layout.`);
     const from = this.#anyView(slot);
     const to = this.#view(slot, layout, { base: 'temporary' });
     this.#convert(from, to);
@@ -155,7 +178,11 @@ class Compiler {
   #convert(from: View, to: View): void {
     const [samples, channels, ...space] = from.shape as [number, number, ...number[]];
     const args = [pointer(from), pointer(to), int(samples), int(channels), int(sizeOf(space))];
-    this.#steps.push({ call: { kernel: to.layout === 'blocked' ? 'to_blocked' : 'to_plain', args }, module: undefined, label: 'layout' });
+    this.#steps.push({
+      call: { kernel: to.layout === 'blocked' ? 'to_blocked' : 'to_plain', args },
+      module: undefined,
+      label: 'layout',
+    });
     this.#touch(from, this.#steps.length - 1, this.#steps.length - 1);
     this.#touch(to, this.#steps.length - 1, this.#steps.length - 1);
   }
@@ -169,7 +196,10 @@ class Compiler {
 
   #encode(): WasmProgram {
     const owners = [...this.#lifetimes.keys()];
-    const plan = planArena(owners.map((owner) => this.#lifetimes.get(owner)! satisfies Lifetime), 64);
+    const plan = planArena(
+      owners.map((owner) => this.#lifetimes.get(owner)! satisfies Lifetime),
+      64,
+    );
     const offsets = new Map(owners.map((owner, k) => [owner, plan.offsets[k]!]));
     const words: number[] = [];
     const patches: Patch[] = [];
@@ -185,17 +215,29 @@ class Compiler {
           float[0] = arg.f32;
           words[word] = bits[0]!;
         } else if ('words' in arg) patches.push({ word, base: 'program', index: 0, byteOffset: place(arg.words) * 4 });
-        else if ('scratch' in arg) patches.push({ word, base: 'arena', index: 0, byteOffset: offsets.get(arg.scratch)! + (arg.byteOffset ?? 0) });
+        else if ('scratch' in arg)
+          patches.push({
+            word,
+            base: 'arena',
+            index: 0,
+            byteOffset: offsets.get(arg.scratch)! + (arg.byteOffset ?? 0),
+          });
         else {
           const view = arg.pointer as View;
           const extra = arg.byteOffset ?? 0;
-          if (view.place.base === 'temporary') patches.push({ word, base: 'arena', index: 0, byteOffset: offsets.get(view)! + extra });
+          if (view.place.base === 'temporary')
+            patches.push({ word, base: 'arena', index: 0, byteOffset: offsets.get(view)! + extra });
           else patches.push({ word, base: view.place.base, index: view.place.index, byteOffset: extra });
         }
       });
       return at;
     };
-    const calls = this.#steps.map((step) => ({ kernel: step.call.kernel, module: step.module, argumentWord: place(step.call.args), label: step.label }));
+    const calls = this.#steps.map((step) => ({
+      kernel: step.call.kernel,
+      module: step.module,
+      argumentWord: place(step.call.args),
+      label: step.label,
+    }));
     return { calls, words: Int32Array.from(words), patches, results: this.#results, arenaBytes: plan.bytes };
   }
 }

@@ -30,4 +30,3 @@ export function unblock(stored: Float32Array, spec: TensorSpec): Float32Array {
     }
   return plain;
 }
-

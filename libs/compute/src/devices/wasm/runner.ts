@@ -73,7 +73,14 @@ export class PoolRunner implements Runner {
     this.#workers = workers;
   }
 
-  static async start(source: string, workerUrl: string | URL | undefined, module: WebAssembly.Module, memory: WebAssembly.Memory, control: number, parts: number): Promise<PoolRunner> {
+  static async start(
+    source: string,
+    workerUrl: string | URL | undefined,
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    control: number,
+    parts: number,
+  ): Promise<PoolRunner> {
     const listeners: ((message: FromWorker) => void)[] = [];
     const failures: ((error: Error) => void)[] = [];
     const workers = Array.from({ length: parts }, (_, k) =>
@@ -127,14 +134,25 @@ export class PoolRunner implements Runner {
 
   /** The other threads wait at a barrier that will never open: end them all. */
   #fail(cause: Error): void {
-    this.#broken = new DeviceError(`wasm: a worker failed (${cause.message.split('\n')[0]}); the device is lost, create a new one.`, {}, { cause });
+    this.#broken = new DeviceError(
+      `wasm: a worker failed (${cause.message.split('\n')[0]}); the device is lost, create a new one.`,
+      {},
+      { cause },
+    );
     for (const worker of this.#workers) void worker.terminate();
     this.#waiting?.reject(this.#broken);
   }
 }
 
-function spawn(source: string, url: string | URL | undefined, onMessage: (message: FromWorker) => void, onError: (error: Error) => void): WorkerLike {
-  const threads = (globalThis as { process?: { getBuiltinModule?(name: string): typeof import('node:worker_threads') } }).process?.getBuiltinModule?.('node:worker_threads');
+function spawn(
+  source: string,
+  url: string | URL | undefined,
+  onMessage: (message: FromWorker) => void,
+  onError: (error: Error) => void,
+): WorkerLike {
+  const threads = (
+    globalThis as { process?: { getBuiltinModule?(name: string): typeof import('node:worker_threads') } }
+  ).process?.getBuiltinModule?.('node:worker_threads');
   if (threads) {
     const worker = new threads.Worker(source, { eval: true, stdin: false, execArgv: [], env: {} });
     worker.on('message', onMessage);

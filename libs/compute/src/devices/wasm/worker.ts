@@ -2,11 +2,19 @@
 import { Interpreter, type RunCommand } from './interpreter.ts';
 
 export type ToWorker =
-  | { readonly type: 'start'; readonly module: WebAssembly.Module; readonly memory: WebAssembly.Memory; readonly control: number; readonly part: number; readonly parts: number }
+  | {
+      readonly type: 'start';
+      readonly module: WebAssembly.Module;
+      readonly memory: WebAssembly.Memory;
+      readonly control: number;
+      readonly part: number;
+      readonly parts: number;
+    }
   | { readonly type: 'module'; readonly name: string; readonly module: WebAssembly.Module }
   | { readonly type: 'run'; readonly command: RunCommand };
 
-export type FromWorker = { readonly type: 'ready' } | { readonly type: 'done' } | { readonly type: 'failed'; readonly message: string };
+export type FromWorker =
+  { readonly type: 'ready' } | { readonly type: 'done' } | { readonly type: 'failed'; readonly message: string };
 
 interface Port {
   postMessage(message: FromWorker): void;
@@ -14,7 +22,9 @@ interface Port {
   onmessage?: ((event: { data: ToWorker }) => void) | null;
 }
 
-const threads = (globalThis as { process?: { getBuiltinModule?(name: string): { parentPort: Port | null } } }).process?.getBuiltinModule?.('node:worker_threads');
+const threads = (
+  globalThis as { process?: { getBuiltinModule?(name: string): { parentPort: Port | null } } }
+).process?.getBuiltinModule?.('node:worker_threads');
 const port: Port = threads?.parentPort ?? (globalThis as unknown as Port);
 let interpreter: Interpreter | undefined;
 let part = 0;
@@ -34,7 +44,10 @@ function receive(message: ToWorker): void {
       port.postMessage({ type: 'done' });
     }
   } catch (error) {
-    port.postMessage({ type: 'failed', message: error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error) });
+    port.postMessage({
+      type: 'failed',
+      message: error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error),
+    });
   }
 }
 
