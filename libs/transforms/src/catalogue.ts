@@ -10,6 +10,7 @@ import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
 import { maskApplication } from './intensity/mask.ts';
+import { monaiElasticApplication } from './spatial/monai-elastic.ts';
 import { n4Application } from './intensity/n4.ts';
 import { monaiSmallApplication } from './labels/monai-small.ts';
 import * as nnunet from './nnunet/augmentation/intensity.ts';
@@ -88,6 +89,7 @@ const applications: readonly AnyApplication[] = [
   mirrorApplication,
   monaiSmallApplication,
   maskApplication,
+  monaiElasticApplication,
   n4Application,
   post.activationApplication,
   post.binarizeApplication,

@@ -61,6 +61,7 @@ export { meanOfPredictions, voteOfPredictions } from './post/ensembles.ts';
 export { torchio2Motion } from './intensity/torchio-2-motion.ts';
 export { torchio2Affine, torchio2Anisotropy, torchio2ControlGrid } from './spatial/torchio-2.ts';
 export { maskBy } from './intensity/mask.ts';
+export { monaiElastic } from './spatial/monai-elastic.ts';
 export { n4, n4Field, type N4Parameters } from './intensity/n4.ts';
 export { monaiRemoveSmall } from './labels/monai-small.ts';
 export { cache, type Cache, type CacheSettings, type CacheStore } from './loading/cache.ts';

@@ -46,7 +46,10 @@ export function sharpened(values: Float64Array, { bins, fullWidth, noise }: Shar
   };
   const sharp = filtered(histogram, (k) => kernel[k]! / (kernel[k]! ** 2 + noise)).map((x) => Math.max(0, x));
   const valueOf = (k: number): number => low + (k - offset) * step;
-  const weighted = filtered(sharp.map((x, k) => x * valueOf(k)), (k) => kernel[k]!);
+  const weighted = filtered(
+    sharp.map((x, k) => x * valueOf(k)),
+    (k) => kernel[k]!,
+  );
   const weights = filtered(sharp, (k) => kernel[k]!);
   const greatest = weights.reduce((a, b) => Math.max(a, b), 0);
   // The expected true value of each bin; a bin that nothing reaches keeps its own.

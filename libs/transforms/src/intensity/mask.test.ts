@@ -44,7 +44,10 @@ describe("Savitzky-Golay's boundaries", () => {
     const found = await applied(savitzkyGolay({ window: 5, order: 2, axis: 2, boundary }), { id: 's', images });
     const taps = savitzkyGolayTaps(5, 2);
     line.forEach((_, i) =>
-      expect(found[i]).toBeCloseTo(taps.reduce((sum, tap, k) => sum + tap * beyond[boundary][i + k]!, 0), 5),
+      expect(found[i]).toBeCloseTo(
+        taps.reduce((sum, tap, k) => sum + tap * beyond[boundary][i + k]!, 0),
+        5,
+      ),
     );
   });
 });

@@ -32,7 +32,16 @@ function deviation(found: ArrayLike<number>, truth: ArrayLike<number>, tissue: U
   return Math.sqrt(logs.reduce((sum, x) => sum + (x - mean) ** 2, 0) / logs.length);
 }
 
-const settings = { iterations: [50, 50, 30], convergence: 1e-3, cells: [1, 1, 1], shrink: 2, above: 0, bins: 200, fullWidth: 0.15, noise: 0.01 };
+const settings = {
+  iterations: [50, 50, 30],
+  convergence: 1e-3,
+  cells: [1, 1, 1],
+  shrink: 2,
+  above: 0,
+  bins: 200,
+  fullWidth: 0.15,
+  noise: 0.01,
+};
 
 describe('N4', () => {
   it('finds the field, up to a factor, within a tolerance', () => {

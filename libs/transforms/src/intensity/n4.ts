@@ -47,11 +47,18 @@ export function n4Field(
       }
   const total = new Float64Array(space[0] * space[1] * space[2]);
   const logs = Float64Array.from(places, (v) => Math.log(channel[v]!));
-  const range = logs.reduce(([low, high], x) => [Math.min(low, x), Math.max(high, x)] as const, [Infinity, -Infinity] as const);
+  const range = logs.reduce(([low, high], x) => [Math.min(low, x), Math.max(high, x)] as const, [
+    Infinity,
+    -Infinity,
+  ] as const);
   if (!(range[1] > range[0])) return total.fill(1);
   const bias = new Float64Array(logs.length);
   iterations.forEach((most, level) => {
-    const mesh = new SplineMesh(space, cells.map((n) => n * 2 ** level), places);
+    const mesh = new SplineMesh(
+      space,
+      cells.map((n) => n * 2 ** level),
+      places,
+    );
     for (let k = 0; k < most; k++) {
       const flat = logs.map((x, p) => x - bias[p]!);
       const peaks = sharpened(flat, sharpening);

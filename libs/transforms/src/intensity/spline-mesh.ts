@@ -86,7 +86,10 @@ function axisWeights(n: number, cells: number): AxisWeights {
     const low = Math.min(cells - 1, Math.floor(t));
     const u = t - low;
     first[i] = low;
-    weights.set([(1 - u) ** 3 / 6, (4 - 6 * u * u + 3 * u ** 3) / 6, (1 + 3 * u + 3 * u * u - 3 * u ** 3) / 6, u ** 3 / 6], 4 * i);
+    weights.set(
+      [(1 - u) ** 3 / 6, (4 - 6 * u * u + 3 * u ** 3) / 6, (1 + 3 * u + 3 * u * u - 3 * u ** 3) / 6, u ** 3 / 6],
+      4 * i,
+    );
   }
   return { first, weights };
 }

@@ -59,7 +59,10 @@ async function turned(
     translation(half),
     compose(
       diagonal(half),
-      compose(translation(shift), compose(swapped, compose(diagonal(half.map((h) => 1 / h)), translation(half.map((h) => -h))))),
+      compose(
+        translation(shift),
+        compose(swapped, compose(diagonal(half.map((h) => 1 / h)), translation(half.map((h) => -h)))),
+      ),
     ),
   );
   const moved = moveVolume(volume, { grid: volume.grid, matrix }, LINEAR);

@@ -39,7 +39,9 @@ describe("MONAI's RemoveSmallObjects", () => {
   });
   it('counts components of a mask, or of all labels together', async () => {
     expect(await removed(row(1, [1, 0, 1, 1, 0, 0, 0]), { leastVoxels: 2 })).toEqual([0, 0, 1, 1, 0, 0, 0]);
-    expect(await removed(row(1, [1, 0, 1, 2, 2, 0, 2]), { leastVoxels: 2, independent: false })).toEqual([0, 0, 1, 2, 2, 0, 0]);
+    expect(await removed(row(1, [1, 0, 1, 2, 2, 0, 2]), { leastVoxels: 2, independent: false })).toEqual([
+      0, 0, 1, 2, 2, 0, 0,
+    ]);
   });
   it('joins channels at one place', async () => {
     expect(await removed(row(2, [1, 0, 0, 1, 1, 0, 0, 0]), { leastVoxels: 2 })).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);

@@ -29,7 +29,9 @@ describe("TorchIO's patch grids", () => {
             );
       aggregator.add(patch, start);
     }
-    expect(excess(aggregator.result(), file.array(row.outputs['image']!.array!).data, row).worst).toBeLessThanOrEqual(0);
+    expect(excess(aggregator.result(), file.array(row.outputs['image']!.array!).data, row).worst).toBeLessThanOrEqual(
+      0,
+    );
   });
   it('refuse what does not fit', () => {
     expect(() => patchStarts({ shape: [4, 4, 4], patch: [5, 4, 4], overlap: [0, 0, 0] })).toThrow(/axis 0/);

@@ -91,9 +91,12 @@ export class PatchAggregator {
     const voxels = this.#weights.length;
     const missing = this.#weights.indexOf(0);
     if (missing >= 0)
-      throw new TransformError('PatchAggregator: some voxels are in no patch yet; add every patch of patchStarts first.', {
-        voxel: missing,
-      });
+      throw new TransformError(
+        'PatchAggregator: some voxels are in no patch yet; add every patch of patchStarts first.',
+        {
+          voxel: missing,
+        },
+      );
     return Float32Array.from(this.#sum, (value, k) => value / this.#weights[k % voxels]!);
   }
 }

@@ -39,8 +39,9 @@ export const activate = (which: ActivationParameters['function']): Transform<Act
   return fixed(activationApplication, { function: which });
 };
 
-export const binarizeApplication = hostIntensity<{ readonly threshold: number }>('binarize', ({ data }, { threshold }) =>
-  data.map((x) => (x >= threshold ? 1 : 0)),
+export const binarizeApplication = hostIntensity<{ readonly threshold: number }>(
+  'binarize',
+  ({ data }, { threshold }) => data.map((x) => (x >= threshold ? 1 : 0)),
 );
 /** 1 at the threshold and above, else 0. */
 export const binarize = (threshold: number): Transform<{ readonly threshold: number }> => {

@@ -14,7 +14,11 @@ const post = sceneFile('monai-post');
 const row = (id: string): (typeof post.cases.cases)[number] => post.cases.cases.find((entry) => entry.id === id)!;
 const expected = (id: string): ArrayLike<number> => post.array(row(id).outputs['out']!.array!).data;
 
-async function through(input: string, kind: 'intensity' | 'labels', ...steps: Transform<Any>[]): Promise<ArrayLike<number>> {
+async function through(
+  input: string,
+  kind: 'intensity' | 'labels',
+  ...steps: Transform<Any>[]
+): Promise<ArrayLike<number>> {
   let scene: Scene = { id: 's', images: inputVolume(post, input, kind, device) };
   for (const step of steps) scene = await step.apply(scene, await step.sample(scene, new Philox(1)));
   return scene.images.voxels.read();
@@ -44,7 +48,9 @@ describe("MONAI's ensembles", () => {
   const size = data.length / shape[0]!;
   const members = Array.from({ length: shape[0]! }, (_, k) => data.subarray(k * size, (k + 1) * size));
   it('average, with and without weights', () => {
-    expect(excess(meanOfPredictions(members), expected('mean_ensemble'), row('mean_ensemble')).worst).toBeLessThanOrEqual(0);
+    expect(
+      excess(meanOfPredictions(members), expected('mean_ensemble'), row('mean_ensemble')).worst,
+    ).toBeLessThanOrEqual(0);
     expect(
       excess(meanOfPredictions(members, [0.5, 1, 2]), expected('mean_ensemble_w'), row('mean_ensemble_w')).worst,
     ).toBeLessThanOrEqual(0);

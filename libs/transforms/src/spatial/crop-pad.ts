@@ -177,8 +177,7 @@ export function cropForeground(settings: ForegroundSettings = {}): Transform<Box
   return {
     ...boxApplication,
     sample: async (scene) => {
-      const volume =
-        source === 'images' ? scene.images : source === 'labels' ? scene.labels : scene.volumes?.[source];
+      const volume = source === 'images' ? scene.images : source === 'labels' ? scene.labels : scene.volumes?.[source];
       if (volume === undefined)
         throw new TransformError(`cropForeground: case ${scene.id} has no '${source}' to look for foreground in.`, {
           case: scene.id,

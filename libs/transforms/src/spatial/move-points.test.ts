@@ -66,16 +66,45 @@ const steps: [string, Transform<Any>, number][] = [
   ['crop', spatialCrop({ start: [2, 3, 4], end: [25, 28, 27] }), 0.02],
   ['pad', pad([30, 30, 40]), 0.02],
   ['rotate', rotate({ degrees: [10, -15, 20] }), 0.1],
-  ['affine', affine({ degrees: [5, 0, 10], scale: 1.1, shear: [0.1, 0, 0, 0, 0.05, 0], translateMm: [1, -2, 0.5] }), 0.1],
-  ['monaiAffine', monaiAffine({ matrix: monaiAffineMatrix({ radians: [0.2, 0.1, 0], translateVoxels: [1, 2, -1] }) }), 0.1],
-  ['torchioAffine', torchioAffine({ scales: [1.1, 1, 0.95], degrees: [8, -5, 12], translationMm: [1.5, -2, 0.7] }), 0.1],
-  ['torchio2Affine', torchio2Affine({ scales: [1.1, 1, 0.95], degrees: [8, -5, 12], translationMm: [1.5, -2, 0.7] }), 0.1],
-  ['nnunetSpatial', nnunetSpatial({ patch: [26, 28, 26], rotation: [0.3, 0.3, 0.3], rotationProbability: 1, scalingProbability: 1, scale: [1.05, 1.1] }), 0.1],
+  [
+    'affine',
+    affine({ degrees: [5, 0, 10], scale: 1.1, shear: [0.1, 0, 0, 0, 0.05, 0], translateMm: [1, -2, 0.5] }),
+    0.1,
+  ],
+  [
+    'monaiAffine',
+    monaiAffine({ matrix: monaiAffineMatrix({ radians: [0.2, 0.1, 0], translateVoxels: [1, 2, -1] }) }),
+    0.1,
+  ],
+  [
+    'torchioAffine',
+    torchioAffine({ scales: [1.1, 1, 0.95], degrees: [8, -5, 12], translationMm: [1.5, -2, 0.7] }),
+    0.1,
+  ],
+  [
+    'torchio2Affine',
+    torchio2Affine({ scales: [1.1, 1, 0.95], degrees: [8, -5, 12], translationMm: [1.5, -2, 0.7] }),
+    0.1,
+  ],
+  [
+    'nnunetSpatial',
+    nnunetSpatial({
+      patch: [26, 28, 26],
+      rotation: [0.3, 0.3, 0.3],
+      rotationProbability: 1,
+      scalingProbability: 1,
+      scale: [1.05, 1.1],
+    }),
+    0.1,
+  ],
   ['elastic', elastic({ displacementMm: 1.5, smoothnessMm: 12 }), 0.3],
   ['controlGrid', controlGrid({ maxMm: 5 }), 0.3],
   [
     'torchio2ControlGrid',
-    torchio2ControlGrid(Array.from({ length: 3 * 64 }, (_, k) => 2 * Math.sin(k * 1.3)), [4, 4, 4]),
+    torchio2ControlGrid(
+      Array.from({ length: 3 * 64 }, (_, k) => 2 * Math.sin(k * 1.3)),
+      [4, 4, 4],
+    ),
     0.4,
   ],
 ];
@@ -94,12 +123,20 @@ describe('points', () => {
     ['elastic', elastic({ displacementMm: 3, smoothnessMm: 10 })],
     ['controlGrid', controlGrid({ maxMm: 7.5 })],
     ['gridDistortion', gridDistortion({ cells: 3, distort: 0.3 })],
-    ['torchio2ControlGrid', torchio2ControlGrid(Array.from({ length: 192 }, (_, k) => 2 * Math.sin(k * 1.3)), [4, 4, 4])],
+    [
+      'torchio2ControlGrid',
+      torchio2ControlGrid(
+        Array.from({ length: 192 }, (_, k) => 2 * Math.sin(k * 1.3)),
+        [4, 4, 4],
+      ),
+    ],
   ] as [string, Transform<Any>][])('are where an image of its own indices says: %s', async (_name, step) => {
     const size = shape[0] * shape[1] * shape[2];
     const indices = Float32Array.from({ length: 3 * size }, (_, k) => {
       const v = k % size;
-      return [Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]][Math.floor(k / size)]!;
+      return [Math.floor(v / (shape[1] * shape[2])), Math.floor(v / shape[2]) % shape[1], v % shape[2]][
+        Math.floor(k / size)
+      ]!;
     });
     const images = { grid, kind: 'intensity', channels: ['z', 'y', 'x'], voxels: indices } as const;
     const after = await run(step, upload({ ...subject(), images }, device), new Philox(7));
@@ -110,7 +147,10 @@ describe('points', () => {
       const read = [0, 1, 2].map((channel) =>
         Array.from({ length: 8 }, (_, c) => [c >> 2, (c >> 1) & 1, c & 1]).reduce((sum, corner) => {
           const [z, y, x] = low.map((l, axis) => l + corner[axis]!) as [number, number, number];
-          const weight = corner.reduce((w, one, axis) => w * (one ? at[axis]! - low[axis]! : 1 - at[axis]! + low[axis]!), 1);
+          const weight = corner.reduce(
+            (w, one, axis) => w * (one ? at[axis]! - low[axis]! : 1 - at[axis]! + low[axis]!),
+            1,
+          );
           return sum + weight * values[channel * size + (z * shape[1] + y) * shape[2] + x]!;
         }, 0),
       );
@@ -137,7 +177,11 @@ describe('points', () => {
   });
 
   it('stay where they are in the patient where the grid says where voxels went', async () => {
-    const after = await run(sequence(orientation('RAS'), rotate({ degrees: 15 }), flip([1])), upload(subject(), device), new Philox(1));
+    const after = await run(
+      sequence(orientation('RAS'), rotate({ degrees: 15 }), flip([1])),
+      upload(subject(), device),
+      new Philox(1),
+    );
     after.points!['marks']!.forEach((mark, k) =>
       mark.forEach((value, axis) => expect(value).toBeCloseTo(marks[k]![axis]!, 9)),
     );
@@ -153,6 +197,8 @@ describe('points', () => {
   });
 
   it('are refused where they are no positions', () => {
-    expect(() => upload({ ...subject(), points: { a: [[1, NaN, 2]] } }, device)).toThrow(/point 0 of 'a'.*three finite/);
+    expect(() => upload({ ...subject(), points: { a: [[1, NaN, 2]] } }, device)).toThrow(
+      /point 0 of 'a'.*three finite/,
+    );
   });
 });

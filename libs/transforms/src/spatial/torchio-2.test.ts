@@ -19,8 +19,7 @@ const low = (ranges: number[]): number[] => ranges.filter((_, k) => k % 2 === 0)
 
 const transforms: Record<string, (p: Any, row: GoldenCase) => Transform<Any>> = {
   Motion: (p) => torchio2Motion(p.transforms),
-  Affine: (p) =>
-    torchio2Affine({ scales: low(p.scales), degrees: low(p.degrees), translationMm: low(p.translation) }),
+  Affine: (p) => torchio2Affine({ scales: low(p.scales), degrees: low(p.degrees), translationMm: low(p.translation) }),
   Anisotropy: (p) => torchio2Anisotropy(p.axes[0], p.downsampling),
   Resample: (p) => spacing({ spacingMm: p.target, rounding: 'down', sampling: { padding: 'zeros' } }),
   ElasticDeformation: (p, row) =>
@@ -40,7 +39,12 @@ for (const kind of ['reference', 'wasm'])
         id: row.id,
         images: inputVolume(file, row.inputs['image'] as string, 'intensity', device),
         ...(row.inputs['label']
-          ? { labels: { ...inputVolume(file, 'lab', 'labels', device), grid: inputVolume(file, row.inputs['image'] as string, 'intensity', device).grid } }
+          ? {
+              labels: {
+                ...inputVolume(file, 'lab', 'labels', device),
+                grid: inputVolume(file, row.inputs['image'] as string, 'intensity', device).grid,
+              },
+            }
           : {}),
       };
       const transform = transforms[row.op]!(row.params, row);
@@ -51,11 +55,15 @@ for (const kind of ['reference', 'wasm'])
       expect(excess(await result.images.voxels.read(), expected.data, row).worst).toBeLessThanOrEqual(0);
       if (row.outputs['label'] && row.id !== 'affine_obl')
         expect(
-          excess(await result.labels!.voxels.read(), file.array(row.outputs['label'].array!).data, { atol: 0, rtol: 0 }).share,
+          excess(await result.labels!.voxels.read(), file.array(row.outputs['label'].array!).data, { atol: 0, rtol: 0 })
+            .share,
         ).toBeLessThanOrEqual(0.005);
       if (row.outputs['affine'])
         expect(
-          excess(result.images.grid.affine, (row.outputs['affine'].value as number[][]).flat(), { atol: 2e-4, rtol: 1e-5 }).worst,
+          excess(result.images.grid.affine, (row.outputs['affine'].value as number[][]).flat(), {
+            atol: 2e-4,
+            rtol: 1e-5,
+          }).worst,
         ).toBeLessThanOrEqual(0);
     });
   });

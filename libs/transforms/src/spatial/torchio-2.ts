@@ -29,7 +29,10 @@ export const torchio2AffineApplication: Application<Torchio2AffineParameters> = 
       const result = moveVolume(volume, placement, { ...LINEAR, labelFill });
       if (volume.kind === 'labels') return result;
       const { grid, voxels } = volume;
-      const ones = tensor(voxels.device, new Float32Array(grid.shape.reduce((a, b) => a * b, 1)).fill(1), [1, ...grid.shape]);
+      const ones = tensor(voxels.device, new Float32Array(grid.shape.reduce((a, b) => a * b, 1)).fill(1), [
+        1,
+        ...grid.shape,
+      ]);
       const covered = moveVolume({ ...volume, channels: ['inside'], voxels: ones }, placement, LINEAR);
       const inside = await covered.voxels.read();
       const { data, shape } = await readVoxels(result);
