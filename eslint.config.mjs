@@ -6,13 +6,26 @@ const forbidden = (below, name) =>
   packages.filter((p) => p !== name && !below.includes(p)).flatMap((p) => [`@voxelwise/${p}`, `@voxelwise/${p}/*`]);
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/generated/**', '**/node_modules/**', '**/*.as.ts', 'docs/api/**', '**/fixtures/**', '**/*.d.ts'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/generated/**',
+      '**/node_modules/**',
+      '**/*.as.ts',
+      'docs/api/**',
+      '**/fixtures/**',
+      '**/*.d.ts',
+    ],
+  },
   ...tseslint.configs.recommended.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
+      ],
       '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
       eqeqeq: 'error',
     },
@@ -26,7 +39,11 @@ export default tseslint.config(
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: 'All chance comes through the Rng that is given.' },
-        { object: 'process', property: 'env', message: 'Settings come as arguments; only the app reads the environment.' },
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Settings come as arguments; only the app reads the environment.',
+        },
         { object: 'Date', property: 'now', message: 'Libraries have no clock; take the time as an argument.' },
       ],
     },
@@ -35,6 +52,18 @@ export default tseslint.config(
   ...Object.entries(floors).map(([name, below]) => ({
     files: [`libs/${name}/src/**/*.ts`],
     ignores: ['**/*.test.ts', '**/*.bench.ts'],
-    rules: { 'no-restricted-imports': ['error', { patterns: [{ group: [...forbidden(below, name), '@voxelwise/cli'], message: `Not below libs/${name}: see docs/architecture.md.` }] }] },
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: [...forbidden(below, name), '@voxelwise/cli'],
+              message: `Not below libs/${name}: see docs/architecture.md.`,
+            },
+          ],
+        },
+      ],
+    },
   })),
 );

@@ -12,7 +12,10 @@ afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
 function run(file: string, ...words: string[]): { status: number | null; stdout: string; stderr: string } {
   const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
-  return spawnSync(process.execPath, [tsx, '--conditions=@voxelwise/source', join(root, file), ...words], { cwd: root, encoding: 'utf8' });
+  return spawnSync(process.execPath, [tsx, '--conditions=@voxelwise/source', join(root, file), ...words], {
+    cwd: root,
+    encoding: 'utf8',
+  });
 }
 
 const cli = (...words: string[]): ReturnType<typeof run> => run('tools/dev-cli.ts', ...words, '--workspace', workspace);
@@ -24,7 +27,7 @@ describe('examples', { timeout: 300_000 }, () => {
     expect(stdout).toContain('38 × 52 × 36');
   });
 
-  it('a pipeline of one\'s own: the loss goes down', () => {
+  it("a pipeline of one's own: the loss goes down", () => {
     const { status, stdout, stderr } = run('examples/custom-pipeline/train.ts', '24', '8');
     expect(status, stderr).toBe(0);
     const losses = [...stdout.matchAll(/Dice loss ([\d.]+)/g)].map((match) => Number(match[1]));
@@ -39,7 +42,12 @@ describe('examples', { timeout: 300_000 }, () => {
 
     const ran = cli('run', data, '--budget', '70s', '--folds', 'all', '--test', data, '--json');
     expect(ran.status, ran.stderr).toBe(0);
-    const result = JSON.parse(ran.stdout) as { meanDice: number; cases: number; seconds: number; outputs: Record<string, string> };
+    const result = JSON.parse(ran.stdout) as {
+      meanDice: number;
+      cases: number;
+      seconds: number;
+      outputs: Record<string, string>;
+    };
     expect(result.cases).toBe(4);
     expect(result.seconds).toBeLessThan(75);
     // Little is learned in so short a time, but something: an untrained network scores below 0.1.
@@ -47,11 +55,30 @@ describe('examples', { timeout: 300_000 }, () => {
     expect(readFileSync(result.outputs['report']!, 'utf8')).toContain('<!doctype html>');
 
     const predicted = join(workspace, 'again');
-    const predict = cli('predict', '--model', result.outputs['model']!, '--input', join(data, 'imagesTs'), '--output', predicted, '--no-mirroring', '--json');
+    const predict = cli(
+      'predict',
+      '--model',
+      result.outputs['model']!,
+      '--input',
+      join(data, 'imagesTs'),
+      '--output',
+      predicted,
+      '--no-mirroring',
+      '--json',
+    );
     expect(predict.status, predict.stderr).toBe(0);
     expect(JSON.parse(predict.stdout).cases).toHaveLength(4);
 
-    const evaluated = cli('evaluate', '--prediction', predicted, '--reference', join(data, 'labelsTs'), '--labels', '1,2', '--json');
+    const evaluated = cli(
+      'evaluate',
+      '--prediction',
+      predicted,
+      '--reference',
+      join(data, 'labelsTs'),
+      '--labels',
+      '1,2',
+      '--json',
+    );
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(JSON.parse(evaluated.stdout).perClass['1'].dice).toBeGreaterThan(0.2);
     expect(existsSync(join(predicted, 'summary.json'))).toBe(true);

@@ -26,25 +26,50 @@ const environment = { ...process.env, OMP_NUM_THREADS: '2' };
 mkdirSync(place, { recursive: true });
 if (!existsSync(join(place, 'node_modules/onnxruntime-web'))) {
   writeFileSync(join(place, 'package.json'), '{"private":true}');
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', 'onnxruntime-node@1.30.0', 'onnxruntime-web@1.30.0'], { cwd: place, stdio: 'inherit', env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' } });
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', 'onnxruntime-node@1.30.0', 'onnxruntime-web@1.30.0'], {
+    cwd: place,
+    stdio: 'inherit',
+    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
+  });
 }
-if (!existsSync(join(models, 'A.onnx'))) execFileSync(python, [join(root, 'tools/peers/torch_workloads.py'), '--export', models], { stdio: 'ignore' });
+if (!existsSync(join(models, 'A.onnx')))
+  execFileSync(python, [join(root, 'tools/peers/torch_workloads.py'), '--export', models], { stdio: 'ignore' });
 
 const cli = join(root, 'apps/cli/bin/voxelwise.js');
 const peers = {
   'PyTorch, 2 threads': [python, [join(root, 'tools/peers/torch_workloads.py'), '--seconds', seconds]],
-  'onnxruntime-web, wasm, 2 threads': [process.execPath, [join(root, 'tools/peers/onnx-workloads.mjs'), 'web', models, place, '2', seconds]],
-  'onnxruntime-node, 2 threads': [process.execPath, [join(root, 'tools/peers/onnx-workloads.mjs'), 'node', models, place, '2', seconds]],
-  'Voxelwise, 2 threads': [process.execPath, [cli, 'bench', 'peers-workloads', '--json', '--threads', '2', '--seconds', seconds]],
-  'Voxelwise, 1 thread': [process.execPath, [cli, 'bench', 'peers-workloads', '--json', '--threads', '1', '--seconds', seconds]],
-  'Voxelwise, no relaxed SIMD, 2 threads': [process.execPath, [cli, 'bench', 'peers-workloads', '--json', '--threads', '2', '--deterministic', '--seconds', seconds]],
+  'onnxruntime-web, wasm, 2 threads': [
+    process.execPath,
+    [join(root, 'tools/peers/onnx-workloads.mjs'), 'web', models, place, '2', seconds],
+  ],
+  'onnxruntime-node, 2 threads': [
+    process.execPath,
+    [join(root, 'tools/peers/onnx-workloads.mjs'), 'node', models, place, '2', seconds],
+  ],
+  'Voxelwise, 2 threads': [
+    process.execPath,
+    [cli, 'bench', 'peers-workloads', '--json', '--threads', '2', '--seconds', seconds],
+  ],
+  'Voxelwise, 1 thread': [
+    process.execPath,
+    [cli, 'bench', 'peers-workloads', '--json', '--threads', '1', '--seconds', seconds],
+  ],
+  'Voxelwise, no relaxed SIMD, 2 threads': [
+    process.execPath,
+    [cli, 'bench', 'peers-workloads', '--json', '--threads', '2', '--deterministic', '--seconds', seconds],
+  ],
 };
 
 const times = Object.fromEntries(Object.keys(peers).map((name) => [name, []]));
 for (let round = 0; round < rounds; round++) {
   for (const [name, [command, args]] of Object.entries(peers)) {
     process.stderr.write(`round ${round + 1} of ${rounds}: ${name}\n`);
-    const { stdout, status } = spawnSync(command, args, { encoding: 'utf8', env: environment, maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'ignore'] });
+    const { stdout, status } = spawnSync(command, args, {
+      encoding: 'utf8',
+      env: environment,
+      maxBuffer: 2 ** 26,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const line = stdout?.slice(stdout.indexOf('{'));
     times[name].push(status === 0 && line ? JSON.parse(line) : undefined);
     if (status !== 0) process.stderr.write(`  no result (exit ${status})\n`);
@@ -52,27 +77,54 @@ for (let round = 0; round < rounds; round++) {
 }
 
 const sizes = ['c32_s64', 'c64_s32', 'c128_s16'];
-const rows = [['A.fwd'], ['A.step'], ...sizes.flatMap((size) => ['fwd', 'gradin', 'gradw'].map((pass) => [`B.${size}.${pass}`])), ['peakMemoryBytes']].map(([path]) => path);
+const rows = [
+  ['A.fwd'],
+  ['A.step'],
+  ...sizes.flatMap((size) => ['fwd', 'gradin', 'gradw'].map((pass) => [`B.${size}.${pass}`])),
+  ['peakMemoryBytes'],
+].map(([path]) => path);
 const pick = (result, path) => {
   const value = path.split('.').reduce((at, key) => at?.[key], result);
   return typeof value === 'number' ? value : value?.min;
 };
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 const ours = 'Voxelwise, 2 threads';
-const lines = ['| workload | ' + Object.keys(peers).join(' | ') + ' | ratio to PyTorch | to ort-web | to ort-node | 2 threads / 1 | mul+add / PyTorch |', '|' + ' --- |'.repeat(Object.keys(peers).length + 6)];
+const lines = [
+  '| workload | ' +
+    Object.keys(peers).join(' | ') +
+    ' | ratio to PyTorch | to ort-web | to ort-node | 2 threads / 1 | mul+add / PyTorch |',
+  '|' + ' --- |'.repeat(Object.keys(peers).length + 6),
+];
 for (const path of rows) {
   const best = (name) => Math.min(...times[name].map((r) => pick(r, path) ?? Infinity));
   const ratio = (peer, us = ours) => {
     const list = times[peer].map((r, k) => pick(r, path) / pick(times[us][k], path)).filter(Number.isFinite);
     return list.length ? median(list).toFixed(2) : '–';
   };
-  const show = (value) => (Number.isFinite(value) ? (path === 'peakMemoryBytes' ? `${(value / 2 ** 20).toFixed(0)} MB` : `${value.toFixed(3)} s`) : '–');
-  lines.push(`| ${path} | ${Object.keys(peers).map((name) => show(best(name))).join(' | ')} | ${ratio('PyTorch, 2 threads')} | ${ratio('onnxruntime-web, wasm, 2 threads')} | ${ratio('onnxruntime-node, 2 threads')} | ${ratio('Voxelwise, 1 thread')} | ${ratio('PyTorch, 2 threads', 'Voxelwise, no relaxed SIMD, 2 threads')} |`);
+  const show = (value) =>
+    Number.isFinite(value)
+      ? path === 'peakMemoryBytes'
+        ? `${(value / 2 ** 20).toFixed(0)} MB`
+        : `${value.toFixed(3)} s`
+      : '–';
+  lines.push(
+    `| ${path} | ${Object.keys(peers)
+      .map((name) => show(best(name)))
+      .join(
+        ' | ',
+      )} | ${ratio('PyTorch, 2 threads')} | ${ratio('onnxruntime-web, wasm, 2 threads')} | ${ratio('onnxruntime-node, 2 threads')} | ${ratio('Voxelwise, 1 thread')} | ${ratio('PyTorch, 2 threads', 'Voxelwise, no relaxed SIMD, 2 threads')} |`,
+  );
 }
 const table = `Command: \`npm run bench:peers -- --rounds ${rounds} --seconds ${seconds}\`. Machine: ${cpus()[0].model.trim()}, ${cpus().length} cores, Node ${process.version}; PyTorch ${times['PyTorch, 2 threads'].find(Boolean)?.version ?? '–'}. Times: best of all rounds; ratios: median over rounds of peer / ours, above 1 means ours is faster.\n\n${lines.join('\n')}\n`;
 console.log(table);
 if (!process.argv.includes('--print')) {
   const page = join(root, 'docs/benchmarks.md');
   const text = readFileSync(page, 'utf8');
-  writeFileSync(page, text.replace(/(<!-- peers:begin -->\n)[\s\S]*(<!-- peers:end -->)/, (_, begin, end) => `${begin}\n${table}\n${end}`));
+  writeFileSync(
+    page,
+    text.replace(
+      /(<!-- peers:begin -->\n)[\s\S]*(<!-- peers:end -->)/,
+      (_, begin, end) => `${begin}\n${table}\n${end}`,
+    ),
+  );
 }

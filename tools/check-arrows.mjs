@@ -13,8 +13,13 @@ const faults = [];
 for (const [name, below] of Object.entries(floors)) {
   const folder = join(root, 'libs', name);
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const declared = new Set(Object.keys(manifest.dependencies ?? {}).filter((d) => d.startsWith('@voxelwise/')).map((d) => d.slice(11)));
-  for (const d of declared) if (!below.includes(d)) faults.push(`libs/${name}/package.json depends on ${d}, which is not below it`);
+  const declared = new Set(
+    Object.keys(manifest.dependencies ?? {})
+      .filter((d) => d.startsWith('@voxelwise/'))
+      .map((d) => d.slice(11)),
+  );
+  for (const d of declared)
+    if (!below.includes(d)) faults.push(`libs/${name}/package.json depends on ${d}, which is not below it`);
   const files = readdirSync(join(folder, 'src'), { recursive: true })
     .map(String)
     .filter((f) => f.endsWith('.ts') && !f.endsWith('.as.ts') && !f.startsWith('generated'))
@@ -28,8 +33,10 @@ for (const [name, below] of Object.entries(floors)) {
       const [, typeOnly, target] = match;
       if (target.startsWith('@voxelwise/')) {
         const other = target.slice(11).split('/')[0];
-        if (other !== name && !below.includes(other) && !isTest) faults.push(`${relative(root, file)} imports ${target}, which is not below libs/${name}`);
-        if (other !== name && below.includes(other) && !declared.has(other) && !isTest) faults.push(`${relative(root, file)} imports ${target}, which package.json does not declare`);
+        if (other !== name && !below.includes(other) && !isTest)
+          faults.push(`${relative(root, file)} imports ${target}, which is not below libs/${name}`);
+        if (other !== name && below.includes(other) && !declared.has(other) && !isTest)
+          faults.push(`${relative(root, file)} imports ${target}, which package.json does not declare`);
       } else if (target.startsWith('.') && !typeOnly) edges.push(resolve(dirname(file), target));
     }
     graph.set(file, edges);

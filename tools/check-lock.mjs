@@ -5,7 +5,8 @@ const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta
 const names = new Set(Object.keys(lock.packages).map((path) => path.split('node_modules/').pop()));
 const faults = [];
 for (const [path, entry] of Object.entries(lock.packages)) {
-  for (const name of Object.keys(entry.optionalDependencies ?? {})) if (!names.has(name)) faults.push(`${path}: optional dependency ${name} has no entry`);
+  for (const name of Object.keys(entry.optionalDependencies ?? {}))
+    if (!names.has(name)) faults.push(`${path}: optional dependency ${name} has no entry`);
   if (/^https?:/.test(entry.resolved ?? '')) faults.push(`${path}: carries a download address`);
 }
 for (const fault of faults) console.error(fault);

@@ -32,12 +32,22 @@ function write(path, text) {
 
 async function shaders() {
   for (const path of sourcesEnding('.wgsl')) {
-    write(join(generated, 'wgsl', `${basename(path, '.wgsl')}.ts`), `${HEAD}export default ${JSON.stringify(readFileSync(join(library, path), 'utf8'))};\n`);
+    write(
+      join(generated, 'wgsl', `${basename(path, '.wgsl')}.ts`),
+      `${HEAD}export default ${JSON.stringify(readFileSync(join(library, path), 'utf8'))};\n`,
+    );
   }
 }
 
 async function worker() {
-  const result = await build({ entryPoints: [join(library, 'src/devices/wasm/worker.ts')], bundle: true, format: 'iife', target: 'es2022', minify: true, write: false });
+  const result = await build({
+    entryPoints: [join(library, 'src/devices/wasm/worker.ts')],
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    write: false,
+  });
   write(join(generated, 'worker.ts'), `${HEAD}export default ${JSON.stringify(result.outputFiles[0].text)};\n`);
 }
 
@@ -48,7 +58,10 @@ async function kernels() {
   for (const path of sources) hash.update(path).update(readFileSync(join(library, path)));
   const stamp = `// ${hash.digest('hex')}\n`;
   const entry = join(generated, 'entry.as.ts');
-  write(entry, `${HEAD}${entries.map((path) => `export * from '${relative(generated, join(library, path)).replace(/\.ts$/, '')}';\n`).join('')}`);
+  write(
+    entry,
+    `${HEAD}${entries.map((path) => `export * from '${relative(generated, join(library, path)).replace(/\.ts$/, '')}';\n`).join('')}`,
+  );
   for (const [name, features] of [
     ['simd', ['simd', 'threads']],
     ['relaxed', ['simd', 'threads', 'relaxed-simd']],
@@ -57,8 +70,21 @@ async function kernels() {
     if (existsSync(target) && readFileSync(target, 'utf8').startsWith(HEAD + stamp)) continue;
     const wasm = join(generated, `kernels.${name}.${process.pid}.wasm`);
     const { error, stderr } = await asc.main([
-      entry, '--outFile', wasm, '-O3', '--noAssert', '--runtime', 'stub', '--enable', features.join(','),
-      '--importMemory', '--sharedMemory', '--initialMemory', '16', '--maximumMemory', '65536',
+      entry,
+      '--outFile',
+      wasm,
+      '-O3',
+      '--noAssert',
+      '--runtime',
+      'stub',
+      '--enable',
+      features.join(','),
+      '--importMemory',
+      '--sharedMemory',
+      '--initialMemory',
+      '16',
+      '--maximumMemory',
+      '65536',
     ]);
     if (error) {
       process.stderr.write(stderr.toString());

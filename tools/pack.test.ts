@@ -36,13 +36,22 @@ describe('published packages', { timeout: 300_000 }, () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'voxelwise-pack-'));
     const tarballs = [...libraries.map((name) => join('libs', name)), join('apps', 'cli')].map((path) => {
-      const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: join(root, path), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as [{ filename: string; files: { path: string }[] }];
+      const [packed] = JSON.parse(
+        execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
+          cwd: join(root, path),
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        }),
+      ) as [{ filename: string; files: { path: string }[] }];
       const stray = packed.files.filter((file) => /\.(test|bench)\.|tsbuildinfo|(^|\/)src\//.test(file.path));
       expect(stray, `${path} publishes sources or build info`).toEqual([]);
       return join(folder, packed.filename);
     });
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--omit=optional', ...tarballs], { cwd: folder, stdio: 'ignore' });
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--omit=optional', ...tarballs], {
+      cwd: folder,
+      stdio: 'ignore',
+    });
     writeFileSync(join(folder, 'program.js'), program);
   }, 300_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -52,7 +61,11 @@ describe('published packages', { timeout: 300_000 }, () => {
   });
 
   it('runs the command', () => {
-    const { status, stdout } = spawnSync(process.execPath, ['node_modules/@voxelwise/cli/bin/voxelwise.js', 'doctor', '--json'], { cwd: folder, encoding: 'utf8' });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ['node_modules/@voxelwise/cli/bin/voxelwise.js', 'doctor', '--json'],
+      { cwd: folder, encoding: 'utf8' },
+    );
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toHaveProperty('machine.cores');
   });
@@ -60,28 +73,56 @@ describe('published packages', { timeout: 300_000 }, () => {
   it('bundles with esbuild and vite, and loads in Chromium', async ({ skip }) => {
     const tools = join(root, 'node_modules');
     mkdirSync(join(folder, 'site'), { recursive: true });
-    execFileSync(join(tools, '.bin/esbuild'), ['program.js', '--bundle', '--format=esm', '--platform=browser', '--outfile=site/esbuild.js', '--log-level=error'], { cwd: folder });
-    writeFileSync(join(folder, 'index.html'), '<!doctype html><title>waiting</title><script type="module" src="./program.js"></script>');
-    execFileSync(process.execPath, [join(tools, 'vite/bin/vite.js'), 'build', '--outDir', 'site/vite', '--base', './', '--logLevel', 'error'], { cwd: folder });
-    writeFileSync(join(folder, 'site/esbuild.html'), '<!doctype html><title>waiting</title><script type="module" src="./esbuild.js"></script>');
+    execFileSync(
+      join(tools, '.bin/esbuild'),
+      [
+        'program.js',
+        '--bundle',
+        '--format=esm',
+        '--platform=browser',
+        '--outfile=site/esbuild.js',
+        '--log-level=error',
+      ],
+      { cwd: folder },
+    );
+    writeFileSync(
+      join(folder, 'index.html'),
+      '<!doctype html><title>waiting</title><script type="module" src="./program.js"></script>',
+    );
+    execFileSync(
+      process.execPath,
+      [join(tools, 'vite/bin/vite.js'), 'build', '--outDir', 'site/vite', '--base', './', '--logLevel', 'error'],
+      { cwd: folder },
+    );
+    writeFileSync(
+      join(folder, 'site/esbuild.html'),
+      '<!doctype html><title>waiting</title><script type="module" src="./esbuild.js"></script>',
+    );
     if (chromium === undefined) skip('no Chromium');
     const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', wasm: 'application/wasm' };
     const server = createServer((request, response) => {
       const path = join(folder, 'site', decodeURIComponent(new URL(request.url!, 'http://x').pathname));
       if (!existsSync(path)) return void response.writeHead(404).end();
-      response.writeHead(200, { 'content-type': types[path.split('.').at(-1)!] ?? 'application/octet-stream' }).end(readFileSync(path));
+      response
+        .writeHead(200, { 'content-type': types[path.split('.').at(-1)!] ?? 'application/octet-stream' })
+        .end(readFileSync(path));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
     const { chromium: browserType } = await import('playwright-core');
-    const browser = await browserType.launch({ executablePath: chromium!, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'] });
+    const browser = await browserType.launch({
+      executablePath: chromium!,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+    });
     try {
       for (const page of ['esbuild.html', 'vite/index.html']) {
         const tab = await browser.newPage();
         const faults: string[] = [];
         tab.on('pageerror', (error) => faults.push(error.message));
         await tab.goto(`http://127.0.0.1:${port}/${page}`);
-        await tab.waitForFunction(() => document.title !== 'waiting', undefined, { timeout: 60_000 }).catch(() => undefined);
+        await tab
+          .waitForFunction(() => document.title !== 'waiting', undefined, { timeout: 60_000 })
+          .catch(() => undefined);
         expect(faults).toEqual([]);
         check(await tab.title());
         await tab.close();

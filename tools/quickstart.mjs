@@ -3,7 +3,24 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const words = ['run', 'examples/data/hippocampus', '--budget', '4m', '--configurations', '3d_fullres', '--folds', 'all', '--test', 'examples/data/hippocampus', '--workspace', 'voxelwise/quickstart', ...process.argv.slice(2)];
+const words = [
+  'run',
+  'examples/data/hippocampus',
+  '--budget',
+  '4m',
+  '--configurations',
+  '3d_fullres',
+  '--folds',
+  'all',
+  '--test',
+  'examples/data/hippocampus',
+  '--workspace',
+  'voxelwise/quickstart',
+  ...process.argv.slice(2),
+];
 console.log(`$ voxelwise ${words.join(' ')}\n`);
-const { status } = spawnSync(process.execPath, ['apps/cli/bin/voxelwise.js', ...words], { cwd: root, stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, ['apps/cli/bin/voxelwise.js', ...words], {
+  cwd: root,
+  stdio: 'inherit',
+});
 process.exitCode = status ?? 1;

@@ -15,16 +15,23 @@ const require = createRequire(join(resolve(dependencies), 'x.js'));
 let ort;
 if (kind === 'node') ort = require('onnxruntime-node');
 else {
-  const loaded = await import(pathToFileURL(join(resolve(dependencies), 'node_modules/onnxruntime-web/dist/ort.node.min.mjs')).href);
+  const loaded = await import(
+    pathToFileURL(join(resolve(dependencies), 'node_modules/onnxruntime-web/dist/ort.node.min.mjs')).href
+  );
   ort = loaded.default ?? loaded;
   ort.env.wasm.numThreads = Number(threads);
 }
-const settings = kind === 'node' ? { intraOpNumThreads: Number(threads), interOpNumThreads: 1 } : { executionProviders: ['wasm'] };
+const settings =
+  kind === 'node' ? { intraOpNumThreads: Number(threads), interOpNumThreads: 1 } : { executionProviders: ['wasm'] };
 
 async function best(file, shape, budget) {
   const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(join(models, file))), settings);
   const size = shape.reduce((a, b) => a * b);
-  const x = new ort.Tensor('float32', Float32Array.from({ length: size }, (_, k) => Math.sin(k)), shape);
+  const x = new ort.Tensor(
+    'float32',
+    Float32Array.from({ length: size }, (_, k) => Math.sin(k)),
+    shape,
+  );
   await session.run({ x });
   const times = [];
   const end = performance.now() + budget * 1000;
@@ -37,8 +44,19 @@ async function best(file, shape, budget) {
   return { min: Math.min(...times), n: times.length };
 }
 
-const result = { version: require(`onnxruntime-${kind}/package.json`).version, threads: Number(threads), A: { fwd: await best('A.onnx', [2, 1, 40, 56, 40], Number(seconds)) }, B: {} };
-for (const [channels, size] of [[32, 64], [64, 32], [128, 16]])
-  result.B[`c${channels}_s${size}`] = { fwd: await best(`c${channels}_s${size}.onnx`, [1, channels, size, size, size], Number(seconds) / 2) };
+const result = {
+  version: require(`onnxruntime-${kind}/package.json`).version,
+  threads: Number(threads),
+  A: { fwd: await best('A.onnx', [2, 1, 40, 56, 40], Number(seconds)) },
+  B: {},
+};
+for (const [channels, size] of [
+  [32, 64],
+  [64, 32],
+  [128, 16],
+])
+  result.B[`c${channels}_s${size}`] = {
+    fwd: await best(`c${channels}_s${size}.onnx`, [1, channels, size, size, size], Number(seconds) / 2),
+  };
 console.log(JSON.stringify(result));
 process.exit(0);

@@ -11,15 +11,36 @@ const data = join(root, 'examples/data/hippocampus');
 const place = mkdtempSync(join(tmpdir(), 'voxelwise-cli-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-const command = [join(root, 'node_modules/tsx/dist/cli.mjs'), '--conditions=@voxelwise/source', join(root, 'tools/dev-cli.ts')];
-const run = (...words: string[]): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } => spawnSync(process.execPath, [...command, ...words], { cwd: root, encoding: 'utf8' });
+const command = [
+  join(root, 'node_modules/tsx/dist/cli.mjs'),
+  '--conditions=@voxelwise/source',
+  join(root, 'tools/dev-cli.ts'),
+];
+const run = (...words: string[]): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } =>
+  spawnSync(process.execPath, [...command, ...words], { cwd: root, encoding: 'utf8' });
 
 describe('command line', { timeout: 120_000 }, () => {
   it('prints usage with examples for every command', () => {
     const help = run('--help').stdout;
-    const commands = [...help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+) /gm)].map((m) => m[1]!).filter((name) => name !== 'help');
-    expect(commands).toEqual(expect.arrayContaining(['doctor', 'fingerprint', 'plan', 'preprocess', 'train', 'predict', 'evaluate', 'report', 'run', 'bench']));
-    for (const name of ['run', 'plan', 'predict']) expect(run(name, '--help').stdout.match(/\$ voxelwise/g)?.length, name).toBeGreaterThanOrEqual(2);
+    const commands = [...help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+) /gm)]
+      .map((m) => m[1]!)
+      .filter((name) => name !== 'help');
+    expect(commands).toEqual(
+      expect.arrayContaining([
+        'doctor',
+        'fingerprint',
+        'plan',
+        'preprocess',
+        'train',
+        'predict',
+        'evaluate',
+        'report',
+        'run',
+        'bench',
+      ]),
+    );
+    for (const name of ['run', 'plan', 'predict'])
+      expect(run(name, '--help').stdout.match(/\$ voxelwise/g)?.length, name).toBeGreaterThanOrEqual(2);
   });
 
   it('exits with 2 for wrong usage', () => {
@@ -30,13 +51,31 @@ describe('command line', { timeout: 120_000 }, () => {
   });
 
   it('exits with 3 for bad input and names the file, also as JSON', () => {
-    const { status, stdout } = run('predict', '--model', join(place, 'nowhere'), '--input', data, '--output', place, '--json');
+    const { status, stdout } = run(
+      'predict',
+      '--model',
+      join(place, 'nowhere'),
+      '--input',
+      data,
+      '--output',
+      place,
+      '--json',
+    );
     expect(status).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'missing-model', file: join(place, 'nowhere') } });
   });
 
   it('refuses a budget that is too short with exit code 4, before any training', () => {
-    const { status, stderr } = run('run', data, '--budget', '9s', '--folds', 'all', '--workspace', join(place, 'short'));
+    const { status, stderr } = run(
+      'run',
+      data,
+      '--budget',
+      '9s',
+      '--folds',
+      'all',
+      '--workspace',
+      join(place, 'short'),
+    );
     expect(stderr).toContain('budget');
     expect(status).toBe(4);
   });
@@ -49,9 +88,29 @@ describe('command line', { timeout: 120_000 }, () => {
     const { plans } = JSON.parse(planned.stdout) as { plans: string };
     const folder = join(workspace, 'preprocessed/Dataset000_Hippocampus');
     const description = join(place, 'dataset.json');
-    writeFileSync(description, JSON.stringify({ channel_names: { 0: 'MRI' }, labels: { background: 0, Anterior: 1, Posterior: 2 }, numTraining: 20, file_ending: '.nii.gz' }));
+    writeFileSync(
+      description,
+      JSON.stringify({
+        channel_names: { 0: 'MRI' },
+        labels: { background: 0, Anterior: 1, Posterior: 2 },
+        numTraining: 20,
+        file_ending: '.nii.gz',
+      }),
+    );
     const out = join(place, 'again.json');
-    expect(run('plan', '--fingerprint', join(folder, 'dataset_fingerprint.json'), '--dataset-json', description, '--dataset-name', 'Dataset000_Hippocampus', '--out', out).status).toBe(0);
+    expect(
+      run(
+        'plan',
+        '--fingerprint',
+        join(folder, 'dataset_fingerprint.json'),
+        '--dataset-json',
+        description,
+        '--dataset-name',
+        'Dataset000_Hippocampus',
+        '--out',
+        out,
+      ).status,
+    ).toBe(0);
     expect(readFileSync(out, 'utf8')).toBe(readFileSync(plans, 'utf8'));
     expect(run('plan', 'diff', plans, out).stdout).toContain('no difference');
   });
@@ -60,22 +119,59 @@ describe('command line', { timeout: 120_000 }, () => {
     const splits = join(place, 'splits.json');
     const ids = ['004', '006', '007', '008'].map((n) => `hippocampus_${n}`);
     writeFileSync(splits, JSON.stringify([{ train: ids.slice(0, 3), val: ids.slice(3) }]));
-    const words = (workspace: string): string[] => ['train', data, '3d_fullres', '0', '--epochs', '3', '--steps-per-epoch', '12', '--splits', splits, '--workspace', workspace, '--threads', '1'];
+    const words = (workspace: string): string[] => [
+      'train',
+      data,
+      '3d_fullres',
+      '0',
+      '--epochs',
+      '3',
+      '--steps-per-epoch',
+      '12',
+      '--splits',
+      splits,
+      '--workspace',
+      workspace,
+      '--threads',
+      '1',
+    ];
     const checkpoints: string[] = [];
     for (const name of ['whole', 'killed']) {
       const workspace = join(place, name);
-      const small = ['patch_size=[16,16,16]', 'batch_size=2', 'architecture.arch_kwargs.features_per_stage=[4,8,8,8]', 'voxelwise={"training":{"validationSteps":1}}'];
-      expect(run('plan', data, '--workspace', workspace, ...small.flatMap((edit) => ['--set', `configurations.3d_fullres.${edit}`])).status).toBe(0);
+      const small = [
+        'patch_size=[16,16,16]',
+        'batch_size=2',
+        'architecture.arch_kwargs.features_per_stage=[4,8,8,8]',
+        'voxelwise={"training":{"validationSteps":1}}',
+      ];
+      expect(
+        run(
+          'plan',
+          data,
+          '--workspace',
+          workspace,
+          ...small.flatMap((edit) => ['--set', `configurations.3d_fullres.${edit}`]),
+        ).status,
+      ).toBe(0);
       const fold = join(workspace, 'results/Dataset000_Hippocampus/nnUNetTrainer__nnUNetPlans__3d_fullres/fold_0');
       if (name === 'killed') {
-        const child = spawn(process.execPath, [...command, ...words(workspace)], { cwd: root, stdio: 'ignore', detached: true });
-        for (let k = 0; k < 600 && !existsSync(join(fold, 'checkpoint_latest.safetensors')); k++) await new Promise((resolve) => setTimeout(resolve, 50));
+        const child = spawn(process.execPath, [...command, ...words(workspace)], {
+          cwd: root,
+          stdio: 'ignore',
+          detached: true,
+        });
+        for (let k = 0; k < 600 && !existsSync(join(fold, 'checkpoint_latest.safetensors')); k++)
+          await new Promise((resolve) => setTimeout(resolve, 50));
         expect(existsSync(join(fold, 'checkpoint_latest.safetensors'))).toBe(true);
         process.kill(-child.pid!, 'SIGKILL');
       }
       const { status, stderr } = run(...words(workspace));
       expect(status, stderr).toBe(0);
-      checkpoints.push(createHash('sha256').update(readFileSync(join(fold, 'checkpoint_final.safetensors'))).digest('hex'));
+      checkpoints.push(
+        createHash('sha256')
+          .update(readFileSync(join(fold, 'checkpoint_final.safetensors')))
+          .digest('hex'),
+      );
       expect(existsSync(join(fold, 'validation/summary.json'))).toBe(true);
     }
     expect(checkpoints[1]).toBe(checkpoints[0]);

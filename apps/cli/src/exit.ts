@@ -20,7 +20,13 @@ export class InputError extends Error {
   readonly code: string;
   readonly file: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
-  constructor(code: string, message: string, file?: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+  constructor(
+    code: string,
+    message: string,
+    file?: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = 'InputError';
     this.code = code;
@@ -50,7 +56,38 @@ export class InterruptedError extends Error {
 }
 
 /** Codes of library errors that blame the input, by class name. */
-const INPUT_ERRORS = new Set(['InputError', 'FormatError', 'DatasetError', 'GeometryError', 'PlanError', 'PreprocessingError', 'TransformError', 'FingerprintError', 'SplitsError', 'ModelError', 'CheckpointError', 'WeightsError', 'LabelError', 'MetricError', 'MetricsError', 'DicomError', 'PlannerError', 'EvaluationError', 'EnsembleError', 'TrainingError', 'InferenceError', 'NonFiniteLossError', 'DivergenceError', 'LabelsError', 'ScoreError', 'SummaryError', 'JsonError', 'PredictionError', 'NetworkError', 'ServerError']);
+const INPUT_ERRORS = new Set([
+  'InputError',
+  'FormatError',
+  'DatasetError',
+  'GeometryError',
+  'PlanError',
+  'PreprocessingError',
+  'TransformError',
+  'FingerprintError',
+  'SplitsError',
+  'ModelError',
+  'CheckpointError',
+  'WeightsError',
+  'LabelError',
+  'MetricError',
+  'MetricsError',
+  'DicomError',
+  'PlannerError',
+  'EvaluationError',
+  'EnsembleError',
+  'TrainingError',
+  'InferenceError',
+  'NonFiniteLossError',
+  'DivergenceError',
+  'LabelsError',
+  'ScoreError',
+  'SummaryError',
+  'JsonError',
+  'PredictionError',
+  'NetworkError',
+  'ServerError',
+]);
 const RESOURCE_ERRORS = new Set(['ResourceError', 'OutOfMemoryError', 'BudgetError']);
 const SYSTEM_INPUT_CODES = new Set(['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EPERM']);
 

@@ -34,7 +34,13 @@ export async function readJson<T>(path: string): Promise<T> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new InputError('missing-file', `${path}: cannot be read (${(error as Error).message}).`, path, {}, { cause: error });
+    throw new InputError(
+      'missing-file',
+      `${path}: cannot be read (${(error as Error).message}).`,
+      path,
+      {},
+      { cause: error },
+    );
   }
   try {
     return JSON.parse(text) as T;

@@ -22,7 +22,9 @@ export async function main(words: readonly string[]): Promise<void> {
     process.exitCode = fail(error, words);
   }
   // Worker pools and GPU handles keep the event loop alive; the work is done. Pipes are written out first.
-  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+  );
   process.exit();
 }
 
@@ -32,12 +34,21 @@ function fail(error: unknown, words: readonly string[]): number {
   const known = error as Error & { code?: string; file?: string; details?: unknown };
   const message = error instanceof Error ? error.message : String(error);
   if (words.includes('--json')) {
-    const document = { error: { code: code === EXIT.bug ? 'internal' : (known.code ?? 'internal'), message, ...(known.file === undefined ? {} : { file: known.file }), details: known.details ?? {} } };
+    const document = {
+      error: {
+        code: code === EXIT.bug ? 'internal' : (known.code ?? 'internal'),
+        message,
+        ...(known.file === undefined ? {} : { file: known.file }),
+        details: known.details ?? {},
+      },
+    };
     process.stdout.write(`${JSON.stringify(document)}\n`);
   }
   process.stderr.write(`voxelwise: ${message}\n`);
   if (code === EXIT.bug) {
-    process.stderr.write(`\n${error instanceof Error ? error.stack : ''}\n\nThis is a bug. Please report it with the lines above: https://github.com/voxelwise/voxelwise/issues\n`);
+    process.stderr.write(
+      `\n${error instanceof Error ? error.stack : ''}\n\nThis is a bug. Please report it with the lines above: https://github.com/voxelwise/voxelwise/issues\n`,
+    );
   } else if (code === EXIT.usage) {
     process.stderr.write(`Try: voxelwise ${words.find((word) => !word.startsWith('-')) ?? ''} --help\n`);
   }

@@ -7,7 +7,8 @@ describe('values of flags', () => {
     expect(parseBytes('8GB')).toBe(8 * 2 ** 30);
     expect(parseBytes('512MB')).toBe(512 * 2 ** 20);
     expect(parseBytes('1.5gib')).toBe(1.5 * 2 ** 30);
-    for (const wrong of ['', '8 apples', '-1GB', '0GB', 'GB']) expect(() => parseBytes(wrong)).toThrow(CommandUsageError);
+    for (const wrong of ['', '8 apples', '-1GB', '0GB', 'GB'])
+      expect(() => parseBytes(wrong)).toThrow(CommandUsageError);
   });
   it('reads durations', () => {
     expect(parseDuration('90s')).toBe(90);

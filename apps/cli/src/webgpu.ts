@@ -14,7 +14,8 @@ export async function openNodeGpu(named: boolean): Promise<Device> {
   if (adapter === null) throw new DeviceError('webgpu: no GPU adapter here; use --device wasm.');
   const { vendor, architecture, device, description } = adapter.info;
   const described = [vendor, architecture, device, description].join(' ');
-  if (!named && SOFTWARE.test(described)) throw new DeviceError(`webgpu: the only adapter is software (${described.trim()}).`);
+  if (!named && SOFTWARE.test(described))
+    throw new DeviceError(`webgpu: the only adapter is software (${described.trim()}).`);
   return createWebGpuDevice({ adapter });
 }
 
@@ -22,7 +23,9 @@ export async function openNodeGpu(named: boolean): Promise<Device> {
 function mayHaveGpu(): boolean {
   if (process.platform !== 'linux') return true;
   if (process.env['VK_ICD_FILENAMES'] ?? process.env['VK_DRIVER_FILES']) return true;
-  return ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'].some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')));
+  return ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'].some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')),
+  );
 }
 
 /** The GPU adapter in words, or why there is none. */

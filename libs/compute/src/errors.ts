@@ -3,7 +3,13 @@
 class ComputeError extends Error {
   readonly code: string;
   readonly details: Readonly<Record<string, unknown>>;
-  constructor(name: string, code: string, message: string, details: Readonly<Record<string, unknown>>, options?: ErrorOptions) {
+  constructor(
+    name: string,
+    code: string,
+    message: string,
+    details: Readonly<Record<string, unknown>>,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = name;
     this.code = code;

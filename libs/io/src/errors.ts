@@ -36,12 +36,16 @@ export class FormatError extends Error {
   inFile(file: string): FormatError {
     if (this.file !== undefined) return this;
     const { field, byteOffset, details } = this;
-    return new FormatError(`${file}: ${this.message}`, {
-      file,
-      ...(field === undefined ? {} : { field }),
-      ...(byteOffset === undefined ? {} : { byteOffset }),
-      details,
-    }, { cause: this });
+    return new FormatError(
+      `${file}: ${this.message}`,
+      {
+        file,
+        ...(field === undefined ? {} : { field }),
+        ...(byteOffset === undefined ? {} : { byteOffset }),
+        details,
+      },
+      { cause: this },
+    );
   }
 }
 
@@ -50,7 +54,11 @@ export class DatasetError extends Error {
   readonly code = 'dataset';
   readonly file: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
-  constructor(message: string, place: { readonly file?: string; readonly details?: Readonly<Record<string, unknown>> } = {}, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    place: { readonly file?: string; readonly details?: Readonly<Record<string, unknown>> } = {},
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = 'DatasetError';
     this.file = place.file;
@@ -65,7 +73,11 @@ export class ServerError extends Error {
   /** HTTP status; undefined when no answer came. */
   readonly status: number | undefined;
   readonly details: Readonly<Record<string, unknown>>;
-  constructor(message: string, place: { readonly url: string; readonly status?: number; readonly details?: Readonly<Record<string, unknown>> }, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    place: { readonly url: string; readonly status?: number; readonly details?: Readonly<Record<string, unknown>> },
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = 'ServerError';
     this.url = place.url;

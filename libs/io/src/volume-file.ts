@@ -7,7 +7,14 @@ import { collect } from './bytes/collect.ts';
 import { UnpackedSource } from './bytes/unpacked-source.ts';
 import { FormatError } from './errors.ts';
 import { FORMATS } from './formats/catalogue.ts';
-import type { DecodeOptions, DecodedVolume, EncodeOptions, EncodedFile, VolumeFormat, VolumeReader } from './formats/format.ts';
+import type {
+  DecodeOptions,
+  DecodedVolume,
+  EncodeOptions,
+  EncodedFile,
+  VolumeFormat,
+  VolumeReader,
+} from './formats/format.ts';
 
 /** Enough bytes for every format's magic number. */
 const HEAD_BYTES = 1024;
@@ -30,7 +37,11 @@ export async function openSource(source: ByteSource, options: DecodeOptions = {}
     return await formatOf(head, name, source.name).open(source, options);
   } catch (error) {
     if (error instanceof GeometryError)
-      throw new FormatError(`${source.name ?? 'bytes'}: ${error.message}`, { ...(source.name === undefined ? {} : { file: source.name }), field: 'geometry', details: error.details }, { cause: error });
+      throw new FormatError(
+        `${source.name ?? 'bytes'}: ${error.message}`,
+        { ...(source.name === undefined ? {} : { file: source.name }), field: 'geometry', details: error.details },
+        { cause: error },
+      );
     throw error;
   }
 }
@@ -39,23 +50,40 @@ function formatOf(head: Uint8Array, name: string, file: string | undefined): Vol
   const text = new TextDecoder('latin1').decode(head.subarray(0, 200));
   const place = { ...(file === undefined ? {} : { file }), field: 'magic', byteOffset: 0 };
   if (text.startsWith('version https://git-lfs'))
-    throw new FormatError(`${file ?? 'bytes'}: is a git-lfs pointer, not the image itself; run "git lfs pull" and try again.`, place);
+    throw new FormatError(
+      `${file ?? 'bytes'}: is a git-lfs pointer, not the image itself; run "git lfs pull" and try again.`,
+      place,
+    );
   if (/^\s*(<!doctype html|<html|<\?xml)/i.test(text))
-    throw new FormatError(`${file ?? 'bytes'}: is a web page, not an image; the download has failed. Fetch the file again.`, place);
+    throw new FormatError(
+      `${file ?? 'bytes'}: is a web page, not an image; the download has failed. Fetch the file again.`,
+      place,
+    );
   // the bytes decide; the name is asked when no magic number speaks, so that the error fits the file
-  const found = FORMATS.find((format) => format.recognises(head, '')) ?? FORMATS.find((format) => format.recognises(head, name));
+  const found =
+    FORMATS.find((format) => format.recognises(head, '')) ?? FORMATS.find((format) => format.recognises(head, name));
   if (found) return found;
-  throw new FormatError(`${file ?? 'bytes'}: starts with [${[...head.subarray(0, 8)].join(', ')}], which no known format does (${FORMATS.map((f) => f.name).join(', ')}).`, place);
+  throw new FormatError(
+    `${file ?? 'bytes'}: starts with [${[...head.subarray(0, 8)].join(', ')}], which no known format does (${FORMATS.map((f) => f.name).join(', ')}).`,
+    place,
+  );
 }
 
 /** Endings or names that `encodeVolume` understands, longest first. */
 export function formatForEnding(ending: string): { readonly format: VolumeFormat; readonly ending: string } {
   const wanted = ending.toLowerCase();
-  const candidates = FORMATS.filter((f) => f.encode).flatMap((format) => format.endings.map((e) => ({ format, ending: e })));
+  const candidates = FORMATS.filter((f) => f.encode).flatMap((format) =>
+    format.endings.map((e) => ({ format, ending: e })),
+  );
   candidates.sort((a, b) => b.ending.length - a.ending.length);
-  const found = candidates.find((c) => wanted.endsWith(c.ending)) ?? FORMATS.filter((f) => f.encode && f.name === wanted).map((format) => ({ format, ending: format.endings[0]! }))[0];
+  const found =
+    candidates.find((c) => wanted.endsWith(c.ending)) ??
+    FORMATS.filter((f) => f.encode && f.name === wanted).map((format) => ({ format, ending: format.endings[0]! }))[0];
   if (!found)
-    throw new FormatError(`encodeVolume: no format writes "${ending}"; use one of ${candidates.map((c) => c.ending).join(', ')}.`, { field: 'format', details: { ending } });
+    throw new FormatError(
+      `encodeVolume: no format writes "${ending}"; use one of ${candidates.map((c) => c.ending).join(', ')}.`,
+      { field: 'format', details: { ending } },
+    );
   return found;
 }
 
@@ -74,6 +102,9 @@ export function encodeFiles(volume: Volume, format: string, options: EncodeOptio
 export async function encodeVolume(volume: Volume, format: string, options: EncodeOptions = {}): Promise<Uint8Array> {
   const files = encodeFiles(volume, format, options);
   if (files.length !== 1)
-    throw new FormatError(`encodeVolume: ${format} takes ${files.length} files (${files.map((f) => f.ending).join(', ')}); use writeVolume or encodeFiles.`, { field: 'format' });
+    throw new FormatError(
+      `encodeVolume: ${format} takes ${files.length} files (${files.map((f) => f.ending).join(', ')}); use writeVolume or encodeFiles.`,
+      { field: 'format' },
+    );
   return collect(files[0]!.chunks);
 }

@@ -10,9 +10,14 @@ import type { Volume } from './volume.ts';
 export function checkVolume(volume: Volume): void {
   const { shape, affine } = volume.grid;
   if (shape.length !== 3 || !shape.every((n) => Number.isInteger(n) && n > 0))
-    throw new GeometryError(`checkVolume: shape must be three positive whole numbers [z, y, x], came [${shape.join(', ')}].`, { shape });
+    throw new GeometryError(
+      `checkVolume: shape must be three positive whole numbers [z, y, x], came [${shape.join(', ')}].`,
+      { shape },
+    );
   if (affine.length !== 16 || !affine.every(Number.isFinite))
-    throw new GeometryError('checkVolume: the affine must be 16 finite numbers (row-major 4x4).', { affine: [...affine] });
+    throw new GeometryError('checkVolume: the affine must be 16 finite numbers (row-major 4x4).', {
+      affine: [...affine],
+    });
   const expected = volume.channels.length * voxelCount(shape);
   if (volume.voxels.length !== expected)
     throw new GeometryError(
@@ -20,5 +25,7 @@ export function checkVolume(volume: Volume): void {
       { expected, found: volume.voxels.length },
     );
   if (volume.kind === 'labels' && volume.channels.length !== 1)
-    throw new GeometryError(`checkVolume: a label volume has one channel, came ${volume.channels.length}.`, { channels: volume.channels });
+    throw new GeometryError(`checkVolume: a label volume has one channel, came ${volume.channels.length}.`, {
+      channels: volume.channels,
+    });
 }

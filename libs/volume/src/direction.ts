@@ -16,7 +16,10 @@ export function direction(grid: Grid): Matrix3 {
   const m = linearPart(grid.affine);
   const lengths = [0, 1, 2].map((c) => Math.hypot(m[c]!, m[3 + c]!, m[6 + c]!));
   if (!lengths.every((l) => Number.isFinite(l) && l > 0))
-    throw new GeometryError(`direction: every axis needs a finite, positive voxel size; lengths are [${lengths.join(', ')}] mm (z, y, x).`, { lengths });
+    throw new GeometryError(
+      `direction: every axis needs a finite, positive voxel size; lengths are [${lengths.join(', ')}] mm (z, y, x).`,
+      { lengths },
+    );
   return m.map((v, i) => v / lengths[i % 3]!) as unknown as Matrix3;
 }
 
@@ -72,7 +75,11 @@ export function isRightHanded(grid: Grid): boolean {
   return determinant3(linearPart(grid.affine)) < 0; // columns are z, y, x: an odd permutation of x, y, z
 }
 
-const LETTERS = [['R', 'L'], ['A', 'P'], ['S', 'I']] as const;
+const LETTERS = [
+  ['R', 'L'],
+  ['A', 'P'],
+  ['S', 'I'],
+] as const;
 
 /**
  * Where the array axes point, slowest first: 'SAR' for a grid whose z grows upwards, y to the front, x to the right.
@@ -81,10 +88,18 @@ const LETTERS = [['R', 'L'], ['A', 'P'], ['S', 'I']] as const;
 export function orientation(grid: Grid): string {
   const q = nearestOrthogonal(direction(grid));
   let best = { score: -Infinity, letters: '' };
-  for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] as const) {
+  for (const order of [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ] as const) {
     const parts = order.map((world, axis) => q[3 * world + axis]!);
     const score = parts.reduce((sum, v) => sum + Math.abs(v), 0);
-    if (score > best.score + 1e-9) best = { score, letters: order.map((world, axis) => LETTERS[world]![parts[axis]! < 0 ? 1 : 0]).join('') };
+    if (score > best.score + 1e-9)
+      best = { score, letters: order.map((world, axis) => LETTERS[world]![parts[axis]! < 0 ? 1 : 0]).join('') };
   }
   return best.letters;
 }

@@ -1,7 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import {
-  GeometryError, affineFrom, alignedGrid, checkVolume, compareGrids, direction, indexOf, invertAffine, isRightHanded,
-  nearestOrthogonal, orientation, orthogonalize, sameGrid, shear, spacing, worldOf,
+  GeometryError,
+  affineFrom,
+  alignedGrid,
+  checkVolume,
+  compareGrids,
+  direction,
+  indexOf,
+  invertAffine,
+  isRightHanded,
+  nearestOrthogonal,
+  orientation,
+  orthogonalize,
+  sameGrid,
+  shear,
+  spacing,
+  worldOf,
 } from './index.ts';
 import type { Grid, Matrix3, PerAxis } from './index.ts';
 
@@ -47,7 +61,14 @@ describe('direction', () => {
   });
   it('names all 48 orientations differently', () => {
     const seen = new Set<string>();
-    for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ])
       for (let signs = 0; signs < 8; signs++) {
         const m = new Array(9).fill(0) as number[];
         order.forEach((world, axis) => (m[3 * world + axis] = signs & (1 << axis) ? -2 : 2));
@@ -95,7 +116,12 @@ describe('sameGrid', () => {
 });
 
 describe('checkVolume', () => {
-  const good = { grid: alignedGrid([2, 2, 2]), kind: 'labels' as const, channels: ['labels'], voxels: new Uint8Array(8) };
+  const good = {
+    grid: alignedGrid([2, 2, 2]),
+    kind: 'labels' as const,
+    channels: ['labels'],
+    voxels: new Uint8Array(8),
+  };
   it('accepts a volume that adds up and refuses the rest', () => {
     expect(() => checkVolume(good)).not.toThrow();
     expect(() => checkVolume({ ...good, voxels: new Uint8Array(7) })).toThrow(/8 voxels, came 7/);

@@ -33,7 +33,9 @@ function withoutNoise(length: number): number {
  */
 export function alignedGrid(shape: PerAxis, spacingMm: PerAxis = [1, 1, 1], originMm: PerAxis = [0, 0, 0]): Grid {
   if (!spacingMm.every((s) => Number.isFinite(s) && s > 0))
-    throw new GeometryError(`alignedGrid: spacing must be positive millimetres, came [${spacingMm.join(', ')}].`, { spacingMm });
+    throw new GeometryError(`alignedGrid: spacing must be positive millimetres, came [${spacingMm.join(', ')}].`, {
+      spacingMm,
+    });
   const [sz, sy, sx] = spacingMm;
   const [r, a, s] = originMm;
   return { shape, affine: new Float64Array([0, 0, sx, r, 0, sy, 0, a, sz, 0, 0, s, 0, 0, 0, 1]) };

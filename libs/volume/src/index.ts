@@ -10,4 +10,12 @@ export { direction, isRightHanded, nearestOrthogonal, orientation, orthogonalize
 export { alignedGrid, spacing, voxelCount } from './grid.ts';
 export { compareGrids, sameGrid } from './same-grid.ts';
 export * from './masks/index.ts';
-export { type Json, type JsonPath, parsePythonJson, pathText, type WriteJsonOptions, writeNumber, writePythonJson } from './python-json.ts';
+export {
+  type Json,
+  type JsonPath,
+  parsePythonJson,
+  pathText,
+  type WriteJsonOptions,
+  writeNumber,
+  writePythonJson,
+} from './python-json.ts';

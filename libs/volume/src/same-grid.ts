@@ -39,7 +39,11 @@ export function compareGrids(a: Grid, b: Grid): GridDifference {
  *
  * The default of 0.1 voxel forgives directions stored with three digits on a 100-voxel axis, and nothing that moves a label.
  */
-export function sameGrid(a: Grid, b: Grid, { toleranceVoxels = 0.1 }: { readonly toleranceVoxels?: number } = {}): boolean {
+export function sameGrid(
+  a: Grid,
+  b: Grid,
+  { toleranceVoxels = 0.1 }: { readonly toleranceVoxels?: number } = {},
+): boolean {
   const difference = compareGrids(a, b);
   return difference.sameShape && difference.cornerVoxels <= toleranceVoxels;
 }

@@ -10,14 +10,7 @@ export type PerAxis = readonly [number, number, number];
 
 /** Typed arrays that can hold voxels at the door. */
 export type VoxelArray =
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | Float32Array
-  | Float64Array;
+  Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array;
 
 /** A voxel lattice placed in the patient. `affine`: row-major 4x4, voxel index (array order z, y, x, 1) -> RAS+ mm. */
 export interface Grid {

@@ -6,7 +6,23 @@
  * B: single 3×3×3 convolutions: forward, gradient of the input, gradient of the weight.
  * C: PlainConvUNet 2D, 512², batch 12.
  */
-import { conv, convInputGradient, convWeightGradient, clipGradients, add, keep, mul, scope, sgd, tensor, valueAndGradients, zeros, diceCrossEntropy, type Device, type Tensor } from '@voxelwise/compute';
+import {
+  conv,
+  convInputGradient,
+  convWeightGradient,
+  clipGradients,
+  add,
+  keep,
+  mul,
+  scope,
+  sgd,
+  tensor,
+  valueAndGradients,
+  zeros,
+  diceCrossEntropy,
+  type Device,
+  type Tensor,
+} from '@voxelwise/compute';
 import { buildNetwork, initialize, parametersOf, type NetworkConfig } from '@voxelwise/nets';
 
 export interface Timing {
@@ -37,9 +53,27 @@ const B_SIZES = [
 export async function timeWorkloads(device: Device, options: WorkloadOptions): Promise<WorkloadTimes> {
   const { only, shrink = 1 } = options;
   const B: Record<string, { fwd: Timing; gradin: Timing; gradw: Timing }> = {};
-  if (only.includes('B')) for (const [channels, size] of B_SIZES) B[`c${channels}_s${size}`] = await timeConvolution(device, channels, size / shrink, options.seconds / 2);
-  const a = only.includes('A') ? await timeNetwork(device, unet([32, 64, 128, 256], 3), [40, 56, 40].map((n) => n / shrink), 2, options.seconds) : undefined;
-  const c = only.includes('C') ? await timeNetwork(device, unet([32, 64, 128, 256, 512, 512, 512, 512], 2), [512, 512].map((n) => n / shrink), 12, options.seconds) : undefined;
+  if (only.includes('B'))
+    for (const [channels, size] of B_SIZES)
+      B[`c${channels}_s${size}`] = await timeConvolution(device, channels, size / shrink, options.seconds / 2);
+  const a = only.includes('A')
+    ? await timeNetwork(
+        device,
+        unet([32, 64, 128, 256], 3),
+        [40, 56, 40].map((n) => n / shrink),
+        2,
+        options.seconds,
+      )
+    : undefined;
+  const c = only.includes('C')
+    ? await timeNetwork(
+        device,
+        unet([32, 64, 128, 256, 512, 512, 512, 512], 2),
+        [512, 512].map((n) => n / shrink),
+        12,
+        options.seconds,
+      )
+    : undefined;
   return { ...(a && { A: a }), ...(only.includes('B') && { B }), ...(c && { C: c }) };
 }
 
@@ -61,7 +95,13 @@ export function unet(features: readonly number[], dimensions: 2 | 3): NetworkCon
   };
 }
 
-async function timeNetwork(device: Device, config: NetworkConfig, patch: readonly number[], batch: number, seconds: number): Promise<{ fwd: Timing; step: Timing }> {
+async function timeNetwork(
+  device: Device,
+  config: NetworkConfig,
+  patch: readonly number[],
+  batch: number,
+  seconds: number,
+): Promise<{ fwd: Timing; step: Timing }> {
   const network = buildNetwork(config);
   initialize(network, device, { seed: 1 });
   const parameters = [...parametersOf(network).values()].map((parameter) => parameter.value);
@@ -82,13 +122,20 @@ async function timeNetwork(device: Device, config: NetworkConfig, patch: readonl
     const loss = scope(() => {
       const { value, gradients } = valueAndGradients(() => {
         const logits = network.forward(x, { deepSupervision: true }) as readonly Tensor[];
-        const terms = weights.map((w, k) => mul({ a: diceCrossEntropy({ logits: logits[k]!, target: targets[k]! }), b: tensor(device, [w / total], []) }));
+        const terms = weights.map((w, k) =>
+          mul({ a: diceCrossEntropy({ logits: logits[k]!, target: targets[k]! }), b: tensor(device, [w / total], []) }),
+        );
         return terms.reduce((sum, term) => add({ a: sum, b: term }));
       }, parameters);
       // The lowest head has weight 0 and so no gradient: it stays as it is, as in PyTorch.
       const moving = parameters.map((_, k) => k).filter((k) => gradients[k] !== undefined);
-      const clipped = clipGradients(moving.map((k) => gradients[k]!), { norm: 12 });
-      moving.forEach((k, at) => sgd({ weight: parameters[k]!, velocity: velocities[k]!, gradient: clipped.gradients[at]!, rate }));
+      const clipped = clipGradients(
+        moving.map((k) => gradients[k]!),
+        { norm: 12 },
+      );
+      moving.forEach((k, at) =>
+        sgd({ weight: parameters[k]!, velocity: velocities[k]!, gradient: clipped.gradients[at]!, rate }),
+      );
       return value;
     });
     await loss.read();
@@ -98,12 +145,20 @@ async function timeNetwork(device: Device, config: NetworkConfig, patch: readonl
   return { fwd, step };
 }
 
-async function timeConvolution(device: Device, channels: number, size: number, seconds: number): Promise<{ fwd: Timing; gradin: Timing; gradw: Timing }> {
+async function timeConvolution(
+  device: Device,
+  channels: number,
+  size: number,
+  seconds: number,
+): Promise<{ fwd: Timing; gradin: Timing; gradw: Timing }> {
   const options = { stride: [1, 1, 1], padding: [1, 1, 1] };
   const shape = [1, channels, size, size, size];
   const weight = pattern(device, [channels, channels, 3, 3, 3]);
   // Activations as a network holds them: results of an operation, in the layout that its kernels want.
-  const [x, dy] = keep(scope(() => [0, 1].map(() => conv({ x: pattern(device, shape), weight }, options)))) as [Tensor, Tensor];
+  const [x, dy] = keep(scope(() => [0, 1].map(() => conv({ x: pattern(device, shape), weight }, options)))) as [
+    Tensor,
+    Tensor,
+  ];
   await device.flush();
   const time = (run: () => Tensor): Promise<Timing> =>
     best(seconds, async () => {
@@ -135,10 +190,18 @@ async function best(seconds: number, work: () => Promise<void>): Promise<Timing>
 
 function pattern(device: Device, shape: readonly number[]): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
-  return tensor(device, Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.7)), shape);
+  return tensor(
+    device,
+    Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.7)),
+    shape,
+  );
 }
 
 function labels(device: Device, shape: readonly number[]): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
-  return tensor(device, Int32Array.from({ length: size }, (_, k) => (k >> 3) % 3), shape);
+  return tensor(
+    device,
+    Int32Array.from({ length: size }, (_, k) => (k >> 3) % 3),
+    shape,
+  );
 }

@@ -16,7 +16,14 @@ interface BenchFlags {
 }
 
 /** What each subject times, as workloads of bench/peers-workloads.ts. */
-const SUBJECTS: Readonly<Record<string, readonly string[]>> = { 'peers-workloads': ['A', 'B'], ops: ['B'], network: ['A'], train: ['A'], predict: ['A'], '2d': ['C'] };
+const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
+  'peers-workloads': ['A', 'B'],
+  ops: ['B'],
+  network: ['A'],
+  train: ['A'],
+  predict: ['A'],
+  '2d': ['C'],
+};
 
 export const benchCommand: CommandDefinition = {
   name: 'bench',
@@ -28,16 +35,35 @@ export const benchCommand: CommandDefinition = {
       .option('--only <list>', 'workloads, e.g. A,B')
       .option('--shrink <n>', 'divide every spatial size, for a quick look', '1')
       .option('--deterministic', 'kernels with separate multiply and add: the same bits on every machine')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise bench peers-workloads --json --threads 2\n  $ voxelwise bench ops --seconds 1')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise bench peers-workloads --json --threads 2\n  $ voxelwise bench ops --seconds 1',
+      )
       .action(
         withContext(async (context: Context, subject: string, flags: BenchFlags) => {
           const only = flags.only?.split(',') ?? SUBJECTS[subject];
-          if (only === undefined) throw new CommandUsageError(`bench: no subject is called '${subject}'; known are ${Object.keys(SUBJECTS).join(', ')}`);
-          const device = flags.deterministic ? await createWasmDevice({ threads: context.threads, deterministic: true }) : await openDevice(context, 'bench');
-          const times = await timeWorkloads(device, { seconds: Number(flags.seconds), only, shrink: Number(flags.shrink) });
-          const rows = flatten(times).map(([name, timing]) => [name, `${(timing.min * 1000).toFixed(1)}`, String(timing.n)]);
+          if (only === undefined)
+            throw new CommandUsageError(
+              `bench: no subject is called '${subject}'; known are ${Object.keys(SUBJECTS).join(', ')}`,
+            );
+          const device = flags.deterministic
+            ? await createWasmDevice({ threads: context.threads, deterministic: true })
+            : await openDevice(context, 'bench');
+          const times = await timeWorkloads(device, {
+            seconds: Number(flags.seconds),
+            only,
+            shrink: Number(flags.shrink),
+          });
+          const rows = flatten(times).map(([name, timing]) => [
+            name,
+            `${(timing.min * 1000).toFixed(1)}`,
+            String(timing.n),
+          ]);
           context.output.print(formatTable(['figure', 'best ms', 'runs'], rows));
-          if (context.output.json) process.stdout.write(`${JSON.stringify({ version, threads: context.threads, device: device.name, ...times, peakMemoryBytes: peakMemoryBytes(), devicePeakBytes: device.memory().peakBytes })}\n`);
+          if (context.output.json)
+            process.stdout.write(
+              `${JSON.stringify({ version, threads: context.threads, device: device.name, ...times, peakMemoryBytes: peakMemoryBytes(), devicePeakBytes: device.memory().peakBytes })}\n`,
+            );
           device.dispose();
         }),
       ),
@@ -45,5 +71,7 @@ export const benchCommand: CommandDefinition = {
 
 function flatten(value: object, path = ''): [string, { min: number; n: number }][] {
   if ('min' in value) return [[path, value as { min: number; n: number }]];
-  return Object.entries(value).flatMap(([key, inner]) => flatten(inner as object, path === '' ? key : `${path}.${key}`));
+  return Object.entries(value).flatMap(([key, inner]) =>
+    flatten(inner as object, path === '' ? key : `${path}.${key}`),
+  );
 }

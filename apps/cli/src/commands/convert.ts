@@ -33,31 +33,47 @@ export const convertCommand: CommandDefinition = {
   name: 'convert',
   define: (command, withContext) =>
     command
-      .description('DICOM series, SEG and RTSTRUCT to volumes and back; volumes between formats; data sets to nnU-Net’s layout')
+      .description(
+        'DICOM series, SEG and RTSTRUCT to volumes and back; volumes between formats; data sets to nnU-Net’s layout',
+      )
       .argument('<source>', 'a file, a folder of volumes or DICOM, or a data set')
       .option('--out <path>', 'file or folder to write; for --to nnunet the default is the workspace’s raw folder')
       .option('--to <form>', `${FORMS.join(', ')} (default: what the ending of --out says)`)
-      .option('--reference <path>', 'SEG, RTSTRUCT: the DICOM series they belong to, or a volume on whose grid to lay them')
+      .option(
+        '--reference <path>',
+        'SEG, RTSTRUCT: the DICOM series they belong to, or a volume on whose grid to lay them',
+      )
       .option('--rois <list>', 'names of regions, in the order of their labels 1, 2, …')
       .option('--on-overlap <what>', OVERLAPS.join(', '), 'error')
       .option('--series <uid>', 'which series, where a folder holds several')
       .option('--label-names <file>', 'to SEG, RTSTRUCT: JSON {name: label}, such as the labels of a dataset.json')
       .option('--id <n>', 'to nnunet: number of the data set')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet',
+      )
       .action(withContext(convert)),
 };
 
 async function convert(context: Context, source: string, flags: ConvertFlags): Promise<void> {
   const { to } = flags;
   if (to !== undefined && !FORMS.includes(to)) throw new CommandUsageError(`--to is ${FORMS.join(', ')}; came '${to}'`);
-  if (!OVERLAPS.includes(flags.onOverlap)) throw new CommandUsageError(`--on-overlap is ${OVERLAPS.join(', ')}; came '${flags.onOverlap}'`);
+  if (!OVERLAPS.includes(flags.onOverlap))
+    throw new CommandUsageError(`--on-overlap is ${OVERLAPS.join(', ')}; came '${flags.onOverlap}'`);
   if (to === 'nnunet') return convertDataset(context, source, flags);
   if (!exists(source)) throw new InputError('missing-input', `${source}: there is no such file or folder.`, source);
   if (flags.out === undefined) throw new CommandUsageError('convert needs --out: where the result goes');
-  const dicom: DicomFlags = { reference: flags.reference, rois: flags.rois?.split(','), onOverlap: flags.onOverlap as DicomFlags['onOverlap'], series: flags.series };
+  const dicom: DicomFlags = {
+    reference: flags.reference,
+    rois: flags.rois?.split(','),
+    onOverlap: flags.onOverlap as DicomFlags['onOverlap'],
+    series: flags.series,
+  };
   let document: unknown;
-  if (to === 'dicom-seg' || to === 'rtstruct') document = await toDicom(context, source, flags.out, to, { ...dicom, names: await labelNames(flags.labelNames) });
-  else if (await isDicom(source)) document = await fromDicom(context, source, await outFile(flags.out, source, to), dicom);
+  if (to === 'dicom-seg' || to === 'rtstruct')
+    document = await toDicom(context, source, flags.out, to, { ...dicom, names: await labelNames(flags.labelNames) });
+  else if (await isDicom(source))
+    document = await fromDicom(context, source, await outFile(flags.out, source, to), dicom);
   else document = await convertVolumes(context, source, flags.out, to);
   context.output.print(`wrote ${flags.out}`);
   context.output.document(document);
@@ -70,18 +86,25 @@ async function outFile(out: string, source: string, to: string | undefined): Pro
   const ending = VOLUME_ENDINGS[to ?? 'nifti']!;
   if (out.toLowerCase().endsWith(ending)) return out;
   const stem = basename(source, endingOf(source));
-  return exists(out) && (await stat(out)).isDirectory() ? join(out, stem + ending) : known ? out.slice(0, -endingOf(out).length) + ending : join(out, stem + ending);
+  return exists(out) && (await stat(out)).isDirectory()
+    ? join(out, stem + ending)
+    : known
+      ? out.slice(0, -endingOf(out).length) + ending
+      : join(out, stem + ending);
 }
 
 async function convertVolumes(context: Context, source: string, out: string, to: string | undefined): Promise<unknown> {
   const folder = (await stat(source)).isDirectory();
   const files = folder ? await volumesIn(source, READABLE) : [source];
-  if (files.length === 0) throw new InputError('no-images', `${source}: holds no volumes (${READABLE.join(', ')}) and no DICOM.`, source);
+  if (files.length === 0)
+    throw new InputError('no-images', `${source}: holds no volumes (${READABLE.join(', ')}) and no DICOM.`, source);
   if (folder && to === undefined) throw new CommandUsageError(`convert of a folder needs --to: ${FORMS.join(', ')}`);
   const made: { source: string; output: string }[] = [];
   for (const file of files) {
     stopIfInterrupted(context);
-    const output = folder ? join(out, basename(file, endingOf(file)) + VOLUME_ENDINGS[to!]!) : await outFile(out, file, to);
+    const output = folder
+      ? join(out, basename(file, endingOf(file)) + VOLUME_ENDINGS[to!]!)
+      : await outFile(out, file, to);
     const volume = await readVolume(file);
     for (const warning of volume.source.warnings) context.output.warn(warning.message);
     await writeVolume(output, volume);
@@ -93,14 +116,24 @@ async function convertVolumes(context: Context, source: string, out: string, to:
 async function labelNames(file: string | undefined): Promise<Map<number, string>> {
   if (file === undefined) return new Map();
   const json = await readJson<Record<string, unknown>>(file);
-  const labels = (typeof json['labels'] === 'object' && json['labels'] !== null ? json['labels'] : json) as Record<string, unknown>;
-  return new Map(Object.entries(labels).flatMap(([name, label]) => (typeof label === 'number' && label > 0 && name !== 'ignore' ? [[label, name] as const] : [])));
+  const labels = (typeof json['labels'] === 'object' && json['labels'] !== null ? json['labels'] : json) as Record<
+    string,
+    unknown
+  >;
+  return new Map(
+    Object.entries(labels).flatMap(([name, label]) =>
+      typeof label === 'number' && label > 0 && name !== 'ignore' ? [[label, name] as const] : [],
+    ),
+  );
 }
 
 async function convertDataset(context: Context, spec: string, flags: ConvertFlags): Promise<void> {
   const source = await openPath(spec, { roots: workspaceOf(context) });
   const named = experimentName(source);
-  const name = flags.id === undefined ? named : named.replace(/^Dataset\d+/, `Dataset${String(parseWhole(flags.id, '--id')).padStart(3, '0')}`);
+  const name =
+    flags.id === undefined
+      ? named
+      : named.replace(/^Dataset\d+/, `Dataset${String(parseWhole(flags.id, '--id')).padStart(3, '0')}`);
   const out = flags.out ?? join(workspaceOf(context).raw, name);
   const { cases, test } = await toNnunet(context, source, out);
   context.output.print(`${cases} training and ${test} test cases in ${out}`);

@@ -17,27 +17,84 @@ beforeAll(async () => {
   mkdirSync(work.at('scans'));
   mkdirSync(work.at('masks'));
   for (const [k, id] of ids.entries()) {
-    await writeVolume(work.at('scans', `${id}.nii.gz`), { grid: grid as never, kind: 'intensity', channels: ['CT'], voxels: Float32Array.from({ length: 60 }, (_, i) => i * 1.5 + k) });
-    await writeVolume(work.at('masks', `${id}.nii.gz`), { grid: grid as never, kind: 'labels', channels: ['labels'], voxels: Uint8Array.from({ length: 60 }, (_, i) => (i + k) % 3) });
+    await writeVolume(work.at('scans', `${id}.nii.gz`), {
+      grid: grid as never,
+      kind: 'intensity',
+      channels: ['CT'],
+      voxels: Float32Array.from({ length: 60 }, (_, i) => i * 1.5 + k),
+    });
+    await writeVolume(work.at('masks', `${id}.nii.gz`), {
+      grid: grid as never,
+      kind: 'labels',
+      channels: ['labels'],
+      voxels: Uint8Array.from({ length: 60 }, (_, i) => (i + k) % 3),
+    });
   }
 });
 
 describe('data commands', () => {
   it('makes a data set of loose folders, copying nothing, and its folds', async () => {
-    const made = await runLine(['init', '--images', work.at('scans'), '--labels', work.at('masks'), '--name', 'Dataset012_Liver', '--label-names', 'liver,tumor', '--channels', 'CT', '--workspace', work.at('ws')]);
+    const made = await runLine([
+      'init',
+      '--images',
+      work.at('scans'),
+      '--labels',
+      work.at('masks'),
+      '--name',
+      'Dataset012_Liver',
+      '--label-names',
+      'liver,tumor',
+      '--channels',
+      'CT',
+      '--workspace',
+      work.at('ws'),
+    ]);
     expect(made.cases).toBe(6);
-    const again = await runLine(['init', '--images', work.at('scans'), '--labels', work.at('masks'), '--name', 'Dataset012_Liver', '--label-names', 'liver,tumor', '--channels', 'CT', '--workspace', work.at('ws')]);
+    const again = await runLine([
+      'init',
+      '--images',
+      work.at('scans'),
+      '--labels',
+      work.at('masks'),
+      '--name',
+      'Dataset012_Liver',
+      '--label-names',
+      'liver,tumor',
+      '--channels',
+      'CT',
+      '--workspace',
+      work.at('ws'),
+    ]);
     expect(again).toEqual(made);
     const fingerprint = await runLine(['fingerprint', '12', '--workspace', work.at('ws')]);
     expect(fingerprint.cases).toBe(6);
-    const splits = await runLine(['splits', 'make', '12', '--folds', '3', '--group', '^(patient\\d+)', '--workspace', work.at('ws')]);
+    const splits = await runLine([
+      'splits',
+      'make',
+      '12',
+      '--folds',
+      '3',
+      '--group',
+      '^(patient\\d+)',
+      '--workspace',
+      work.at('ws'),
+    ]);
     const folds = JSON.parse(readFileSync(splits.splits as string, 'utf8')) as { train: string[]; val: string[] }[];
-    for (const { train, val } of folds) for (const id of val) expect(train.some((other) => other.startsWith(id.split('_')[0]!))).toBe(false);
+    for (const { train, val } of folds)
+      for (const id of val) expect(train.some((other) => other.startsWith(id.split('_')[0]!))).toBe(false);
     expect(folds.flatMap((fold) => fold.val).sort()).toEqual(ids);
   });
 
   it('converts a data set to nnU-Net’s layout', async () => {
-    const made = await runLine(['nnUNetv2_convert_MSD_dataset', '-i', work.at('ws', 'raw', 'Dataset012_Liver'), '-overwrite_id', '33', '--workspace', work.at('ws')]);
+    const made = await runLine([
+      'nnUNetv2_convert_MSD_dataset',
+      '-i',
+      work.at('ws', 'raw', 'Dataset012_Liver'),
+      '-overwrite_id',
+      '33',
+      '--workspace',
+      work.at('ws'),
+    ]);
     expect(made).toMatchObject({ dataset: 'Dataset033_Liver', cases: 6 });
     const image = await readVolume(work.at('ws', 'raw', 'Dataset033_Liver', 'imagesTr', `${ids[3]!}_0000.nii.gz`));
     expect(image.voxels[7]).toBe(7 * 1.5 + 3);
@@ -57,18 +114,38 @@ describe('data commands', () => {
   });
 
   it('compares models and forces difficult cases into training', async () => {
-    for (const [name, shift] of [['a', 0], ['b', 1]] as const) {
+    for (const [name, shift] of [
+      ['a', 0],
+      ['b', 1],
+    ] as const) {
       mkdirSync(work.at(name), { recursive: true });
       for (const [k, id] of ids.entries()) {
         const truth = await readVolume(work.at('masks', `${id}.nii.gz`));
-        await writeVolume(work.at(name, `${id}.nii.gz`), { ...truth, voxels: Uint8Array.from(truth.voxels, (label, i) => (i < (k === 2 ? 60 * shift : 10 * shift) ? 0 : label)) });
+        await writeVolume(work.at(name, `${id}.nii.gz`), {
+          ...truth,
+          voxels: Uint8Array.from(truth.voxels, (label, i) => (i < (k === 2 ? 60 * shift : 10 * shift) ? 0 : label)),
+        });
       }
       await runLine(['nnUNetv2_evaluate_simple', work.at('masks'), work.at(name), '-l', '1', '2']);
     }
     const found = await runLine(['compare', work.at('a'), work.at('b', 'summary.json')]);
     expect(found).toMatchObject({ verdict: 'A is better', cases: 6, meanA: 1 });
     expect((await runLine(['compare', work.at('a'), work.at('a')])).verdict).toBe('noise');
-    const splits = await runLine(['splits', 'make', '12', '--folds', '2', '--force-train-where', 'dice<0.1', '--summary', work.at('b', 'summary.json'), '--out', work.at('s.json'), '--workspace', work.at('ws')]);
+    const splits = await runLine([
+      'splits',
+      'make',
+      '12',
+      '--folds',
+      '2',
+      '--force-train-where',
+      'dice<0.1',
+      '--summary',
+      work.at('b', 'summary.json'),
+      '--out',
+      work.at('s.json'),
+      '--workspace',
+      work.at('ws'),
+    ]);
     expect(splits.alwaysTrain).toEqual([ids[2]]);
     const folds = JSON.parse(readFileSync(work.at('s.json'), 'utf8')) as { train: string[] }[];
     for (const { train } of folds) expect(train).toContain(ids[2]);
@@ -76,8 +153,13 @@ describe('data commands', () => {
 
   it('tells stable scores from unstable ones', async () => {
     const [a, b] = [work.at('masks', `${ids[0]!}.nii.gz`), work.at('masks', `${ids[1]!}.nii.gz`)];
-    expect((await runLine(['stability', '--prediction', a, '--annotations', a, a, '--labels', '1,1+2'])).perClass['(1, 2)'].verdict).toBe('stable');
-    expect((await runLine(['stability', '--prediction', a, '--annotations', a, b, '--labels', '1'])).perClass['1'].dice).toEqual([1, 0]);
+    expect(
+      (await runLine(['stability', '--prediction', a, '--annotations', a, a, '--labels', '1,1+2'])).perClass['(1, 2)']
+        .verdict,
+    ).toBe('stable');
+    expect(
+      (await runLine(['stability', '--prediction', a, '--annotations', a, b, '--labels', '1'])).perClass['1'].dice,
+    ).toEqual([1, 0]);
   });
 
   it('says what is wrong by its exit code', async () => {
@@ -92,7 +174,18 @@ describe('data commands', () => {
       [2, ['splits', 'make', '12', '--force-train-where', 'dice<0.1', '--workspace', work.at('ws')]],
       [2, ['postprocess', 'wash', '--input', work.at('a')]],
       [2, ['export', '--model', work.at('a'), '--to', 'gif', '--out', work.at('x')]],
-      [3, ['stability', '--prediction', work.at('masks', `${ids[0]!}.nii.gz`), '--annotations', work.at('none.nii.gz'), '--labels', '1']],
+      [
+        3,
+        [
+          'stability',
+          '--prediction',
+          work.at('masks', `${ids[0]!}.nii.gz`),
+          '--annotations',
+          work.at('none.nii.gz'),
+          '--labels',
+          '1',
+        ],
+      ],
     ];
     for (const [code, line] of lines) expect(await runLine(line).then(() => 0, exitCodeOf), line.join(' ')).toBe(code);
   });
@@ -100,17 +193,34 @@ describe('data commands', () => {
 
 describe('runner', () => {
   it('runs the verbs of a YAML file', async () => {
-    writeFileSync(work.at('datalist.json'), JSON.stringify({ training: ids.map((id, k) => ({ image: `scans/${id}.nii.gz`, label: `masks/${id}.nii.gz`, fold: k % 3 })), testing: [] }));
+    writeFileSync(
+      work.at('datalist.json'),
+      JSON.stringify({
+        training: ids.map((id, k) => ({ image: `scans/${id}.nii.gz`, label: `masks/${id}.nii.gz`, fold: k % 3 })),
+        testing: [],
+      }),
+    );
     const roots = { nnunet_raw: work.at('r'), nnunet_preprocessed: work.at('p'), nnunet_results: work.at('t') };
-    const lines = [`modality: CT`, `datalist: ${work.at('datalist.json')}`, `dataroot: ${work.path}`, 'dataset_name_or_id: 7', ...Object.entries(roots).map(([key, value]) => `${key}: ${value}`)];
+    const lines = [
+      `modality: CT`,
+      `datalist: ${work.at('datalist.json')}`,
+      `dataroot: ${work.path}`,
+      'dataset_name_or_id: 7',
+      ...Object.entries(roots).map(([key, value]) => `${key}: ${value}`),
+    ];
     writeFileSync(work.at('input.yaml'), lines.join('\n'));
     const converted = await runLine(['runner', 'convert_dataset', '--input_config', work.at('input.yaml')]);
     expect(converted.steps[0]).toMatchObject({ cases: 6, test: 0 });
     const folder = converted.steps[0].dataset as string;
-    expect(JSON.parse(readFileSync(`${folder}/dataset.json`, 'utf8'))).toMatchObject({ labels: { background: 0, class1: 1, class2: 2 }, channel_names: { 0: 'CT' } });
+    expect(JSON.parse(readFileSync(`${folder}/dataset.json`, 'utf8'))).toMatchObject({
+      labels: { background: 0, class1: 1, class2: 2 },
+      channel_names: { 0: 'CT' },
+    });
     const planned = await runLine(['runner', 'plan_experiments', '--input_config', work.at('input.yaml')]);
     expect(planned.steps[0].plans).toContain(work.at('p'));
-    expect(await runLine(['runner', 'dance', '--input_config', work.at('input.yaml')]).then(() => 0, exitCodeOf)).toBe(2);
+    expect(await runLine(['runner', 'dance', '--input_config', work.at('input.yaml')]).then(() => 0, exitCodeOf)).toBe(
+      2,
+    );
     writeFileSync(work.at('bad.yaml'), 'modality: CT');
     expect(await runLine(['runner', 'train', '--input_config', work.at('bad.yaml')]).then(() => 0, exitCodeOf)).toBe(3);
   });

@@ -35,7 +35,12 @@ export const doctorCommand: CommandDefinition = {
 export function dataError(spec: string, errors: readonly Fault[]): InputError {
   const [first] = errors;
   const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';
-  return new InputError('data-faults', `${spec}: ${errors.length} fault${errors.length === 1 ? '' : 's'} would break a training: ${first!.message}${more}. ${first!.fix}`, first!.file, { faults: errors });
+  return new InputError(
+    'data-faults',
+    `${spec}: ${errors.length} fault${errors.length === 1 ? '' : 's'} would break a training: ${first!.message}${more}. ${first!.fix}`,
+    first!.file,
+    { faults: errors },
+  );
 }
 
 function machineTable(machine: MachineReport & { readonly gpu: string }): string {
@@ -58,6 +63,8 @@ export function faultTable(faults: readonly Fault[]): string {
     const n = faults.filter((fault) => fault.severity === severity).length;
     return `${n} ${severity}${n === 1 ? '' : 's'}`;
   };
-  const blocks = faults.map((f) => `${f.severity === 'error' ? '✗' : '!'} ${f.file}  (${f.code})\n    ${f.message}\n    → ${f.fix}`);
+  const blocks = faults.map(
+    (f) => `${f.severity === 'error' ? '✗' : '!'} ${f.file}  (${f.code})\n    ${f.message}\n    → ${f.fix}`,
+  );
   return `${blocks.join('\n')}\n\n${count('error')}, ${count('warning')}`;
 }

@@ -30,7 +30,10 @@ export const ensembleCommand: CommandDefinition = {
       .option('--mode <mode>', 'mean of saved probabilities, or vote of labels', 'mean')
       .option('--dataset-json <file>', 'default: the one in the first folder')
       .option('--save-probabilities', 'also the mean probabilities')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise ensemble --inputs predictions_2d predictions_3d --output merged\n  $ voxelwise ensemble --inputs a b c --output merged --mode vote --json')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise ensemble --inputs predictions_2d predictions_3d --output merged\n  $ voxelwise ensemble --inputs a b c --output merged --mode vote --json',
+      )
       .action(withContext(ensemble)),
 };
 
@@ -49,7 +52,8 @@ async function ensemble(context: Context, flags: EnsembleFlags): Promise<void> {
     progress.update(k + 1, id);
   }
   progress.end();
-  for (const name of ['dataset.json', 'plans.json']) if (exists(join(inputs[0]!, name))) await writeWhole(join(folder, name), await readFile(join(inputs[0]!, name)));
+  for (const name of ['dataset.json', 'plans.json'])
+    if (exists(join(inputs[0]!, name))) await writeWhole(join(folder, name), await readFile(join(inputs[0]!, name)));
   context.output.print(`merged ${inputs.length} predictions of ${cases.length} cases into ${folder}`);
   context.output.document({ mode, inputs, cases: cases.map((id) => ({ id, output: join(folder, id + ending) })) });
 }
@@ -60,14 +64,23 @@ async function sameCases(folders: readonly string[], ending: string): Promise<st
   const everything = new Set(all.flat());
   all.forEach((names, i) => {
     const missing = [...everything].find((id) => !names.includes(id));
-    if (missing !== undefined) throw new InputError('different-cases', `${folders[i]!}: has no ${missing}${ending}, which another folder has; all must hold the same cases.`, join(folders[i]!, missing + ending));
+    if (missing !== undefined)
+      throw new InputError(
+        'different-cases',
+        `${folders[i]!}: has no ${missing}${ending}, which another folder has; all must hold the same cases.`,
+        join(folders[i]!, missing + ending),
+      );
   });
   return all[0]!;
 }
 
 type Merge = (id: string) => Promise<void>;
 
-async function meanOf({ inputs, output, saveProbabilities: save }: EnsembleFlags, description: string, ending: string): Promise<Merge> {
+async function meanOf(
+  { inputs, output, saveProbabilities: save }: EnsembleFlags,
+  description: string,
+  ending: string,
+): Promise<Merge> {
   const { labels, regions_class_order: order } = await readDatasetJson(description);
   const scheme = labelScheme(labels, order);
   return async (id) => {
@@ -75,10 +88,20 @@ async function meanOf({ inputs, output, saveProbabilities: save }: EnsembleFlags
     const { shape, channels } = parts[0]!;
     const odd = parts.findIndex((part) => part.shape.join() !== shape.join() || part.channels !== channels);
     if (odd >= 0)
-      throw new InputError('shape-mismatch', `${join(inputs[odd]!, `${id}.npz`)}: has [${parts[odd]!.channels}, ${parts[odd]!.shape.join(', ')}] probabilities, ${inputs[0]!} has [${channels}, ${shape.join(', ')}]; were they predicted of the same images with the same labels?`, join(inputs[odd]!, `${id}.npz`));
+      throw new InputError(
+        'shape-mismatch',
+        `${join(inputs[odd]!, `${id}.npz`)}: has [${parts[odd]!.channels}, ${parts[odd]!.shape.join(', ')}] probabilities, ${inputs[0]!} has [${channels}, ${shape.join(', ')}]; were they predicted of the same images with the same labels?`,
+        join(inputs[odd]!, `${id}.npz`),
+      );
     const { volume } = await readLabels(join(inputs[0]!, id + ending));
     const mean = meanProbabilities(parts.map((part) => part.values));
-    if (save) await saveProbabilities(output, id, { grid: volume.grid, kind: 'intensity', channels: Array.from({ length: channels }, (_, c) => String(c)), voxels: mean });
+    if (save)
+      await saveProbabilities(output, id, {
+        grid: volume.grid,
+        kind: 'intensity',
+        channels: Array.from({ length: channels }, (_, c) => String(c)),
+        voxels: mean,
+      });
     await writeLabels(join(output, id + ending), volume, segmentProbabilities(mean, shape, scheme));
   };
 }

@@ -39,7 +39,10 @@ export const evaluateCommand: CommandDefinition = {
       .option('--tolerance-mm <mm>', 'tolerance of the surface Dice', '1')
       .option('--out <file>', 'where to write summary.json (default: in the prediction folder)')
       .option('--chill', 'score what is there even if predictions are missing')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise evaluate --prediction segmentations --reference labelsTs --dataset-json dataset.json\n  $ voxelwise evaluate --prediction segmentations --reference labelsTs --labels 1,2 --metrics dice,hd95 --json')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise evaluate --prediction segmentations --reference labelsTs --dataset-json dataset.json\n  $ voxelwise evaluate --prediction segmentations --reference labelsTs --labels 1,2 --metrics dice,hd95 --json',
+      )
       .action(withContext(evaluate)),
 };
 
@@ -53,20 +56,45 @@ async function evaluate(context: Context, flags: EvaluateFlags): Promise<void> {
   const ending = await endingIn(flags.prediction);
   const pairs = await pairFolders(flags.prediction, flags.reference, ending, flags.chill);
   const surfaces = metrics.some((name) => !['dice', 'iou'].includes(name));
-  const summary = await scorePairs(context, pairs, { labels, ignoreLabel, toleranceMm: Number(flags.toleranceMm), surfaces });
+  const summary = await scorePairs(context, pairs, {
+    labels,
+    ignoreLabel,
+    toleranceMm: Number(flags.toleranceMm),
+    surfaces,
+  });
   const path = flags.out ?? join(flags.prediction, 'summary.json');
   await saveSummary(path, summary);
   const classes = perClass(summary.mean, names);
   const columns = Object.keys(Object.values(classes)[0] ?? {});
-  output.print(formatTable(['class', ...columns], Object.entries(classes).map(([name, scores]) => [name, ...columns.map((column) => scores[column]?.toFixed(4) ?? '–')])));
+  output.print(
+    formatTable(
+      ['class', ...columns],
+      Object.entries(classes).map(([name, scores]) => [
+        name,
+        ...columns.map((column) => scores[column]?.toFixed(4) ?? '–'),
+      ]),
+    ),
+  );
   output.print(`mean Dice ${summary.foreground_mean.Dice.toFixed(4)} over ${pairs.length} cases · wrote ${path}`);
-  output.document({ meanDice: finite(summary.foreground_mean.Dice), perClass: perClass(summary.mean, new Map()), classNames: Object.fromEntries(names), cases: pairs.length, seconds: (performance.now() - begun) / 1000, device: 'host', peakMemoryBytes: peakMemoryBytes(), outputs: { summary: path } });
+  output.document({
+    meanDice: finite(summary.foreground_mean.Dice),
+    perClass: perClass(summary.mean, new Map()),
+    classNames: Object.fromEntries(names),
+    cases: pairs.length,
+    seconds: (performance.now() - begun) / 1000,
+    device: 'host',
+    peakMemoryBytes: peakMemoryBytes(),
+    outputs: { summary: path },
+  });
 }
 
-async function whatToScore(flags: EvaluateFlags): Promise<{ labels: readonly LabelOrRegion[]; ignoreLabel: number | undefined; names: Map<string, string> }> {
+async function whatToScore(
+  flags: EvaluateFlags,
+): Promise<{ labels: readonly LabelOrRegion[]; ignoreLabel: number | undefined; names: Map<string, string> }> {
   const ignore = flags.ignoreLabel === undefined ? undefined : parseWhole(flags.ignoreLabel, '--ignore-label');
   if (flags.labels !== undefined) return { labels: parseLabels(flags.labels), ignoreLabel: ignore, names: new Map() };
-  if (flags.datasetJson === undefined) throw new CommandUsageError('evaluate needs --dataset-json or --labels to know what to score');
+  if (flags.datasetJson === undefined)
+    throw new CommandUsageError('evaluate needs --dataset-json or --labels to know what to score');
   const dataset = parsePythonJson(await readFile(flags.datasetJson, 'utf8'), flags.datasetJson);
   checkDatasetJson(dataset);
   const scheme = labelScheme(dataset.labels, dataset.regions_class_order);

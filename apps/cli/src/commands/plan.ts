@@ -2,7 +2,14 @@
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import {
-  checkDatasetJson, diffPlans, explanationText, planners, readFingerprint, readPlans, writePlans, type PlansFile,
+  checkDatasetJson,
+  diffPlans,
+  explanationText,
+  planners,
+  readFingerprint,
+  readPlans,
+  writePlans,
+  type PlansFile,
 } from '@voxelwise/planner';
 import { parsePythonJson } from '@voxelwise/volume';
 import { CommandUsageError } from '../exit.ts';
@@ -25,14 +32,21 @@ export const planCommand: CommandDefinition = {
       .option('--planner <name>', "default, resenc-m, resenc-l, resenc-xl, or the reference's class name", 'default')
       .option('--memory <size>', 'GPU memory to plan for, e.g. 8GB')
       .option('--explain', 'the rule and the inputs behind each value')
-      .option('--set <path=value>', 'change a value of the plans; may be repeated', (value: string, list: string[] = []) => [...list, value])
+      .option(
+        '--set <path=value>',
+        'change a value of the plans; may be repeated',
+        (value: string, list: string[] = []) => [...list, value],
+      )
       .option('--name <plans name>', 'name of the plans')
       .option('--target-spacing <z,y,x>', 'spacing of the full resolution in millimetres')
       .option('--fingerprint <file>', 'plan from this fingerprint, without images')
       .option('--dataset-json <file>', 'the dataset.json that belongs to --fingerprint')
       .option('--dataset-name <name>', 'name to plan under, with --fingerprint', 'Dataset001_x')
       .option('--out <file>', 'where to write the plans')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise plan Task04_Hippocampus --explain\n  $ voxelwise plan 4 --planner resenc-l --memory 24GB\n  $ voxelwise plan --fingerprint dataset_fingerprint.json --dataset-json dataset.json --out nnUNetPlans.json\n  $ voxelwise plan diff nnUNetPlans.json mine.json')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise plan Task04_Hippocampus --explain\n  $ voxelwise plan 4 --planner resenc-l --memory 24GB\n  $ voxelwise plan --fingerprint dataset_fingerprint.json --dataset-json dataset.json --out nnUNetPlans.json\n  $ voxelwise plan diff nnUNetPlans.json mine.json',
+      )
       .action(
         withContext(async (context: Context, subject: string | undefined, files: string[], flags: PlanFlags) => {
           if (subject === 'diff') return diff(context, files);
@@ -46,7 +60,14 @@ async function diff({ output }: Context, files: readonly string[]): Promise<void
   const [before, after] = await Promise.all(files.map(async (file) => readPlans(await readFile(file, 'utf8'), file)));
   const differences = diffPlans(before!, after!);
   const show = (value: unknown): string => (value === undefined ? '–' : JSON.stringify(value));
-  output.print(differences.length === 0 ? 'no difference' : formatTable(['value', files[0]!, files[1]!], differences.map((d) => [d.path, show(d.before), show(d.after)])));
+  output.print(
+    differences.length === 0
+      ? 'no difference'
+      : formatTable(
+          ['value', files[0]!, files[1]!],
+          differences.map((d) => [d.path, show(d.before), show(d.after)]),
+        ),
+  );
   output.document({ differences });
 }
 
@@ -59,12 +80,22 @@ async function plan(context: Context, dataset: string | undefined, flags: PlanFl
   if (flags.explain) output.print(explanations.map(explanationText).join('\n\n'));
   output.print(planTable(plans));
   output.print(`wrote ${path}`);
-  output.document({ plans: path, planner: plans.experiment_planner_used, configurations: plans.configurations, ...(flags.explain ? { explanations } : {}) });
+  output.document({
+    plans: path,
+    planner: plans.experiment_planner_used,
+    configurations: plans.configurations,
+    ...(flags.explain ? { explanations } : {}),
+  });
 }
 
-async function planningSource(context: Context, dataset: string | undefined, flags: PlanFlags): Promise<PlanningSource & { path(plansName: string): string }> {
+async function planningSource(
+  context: Context,
+  dataset: string | undefined,
+  flags: PlanFlags,
+): Promise<PlanningSource & { path(plansName: string): string }> {
   if (flags.fingerprint !== undefined) {
-    if (flags.datasetJson === undefined) throw new CommandUsageError('--fingerprint needs --dataset-json: the description that belongs to it');
+    if (flags.datasetJson === undefined)
+      throw new CommandUsageError('--fingerprint needs --dataset-json: the description that belongs to it');
     const datasetJson = parsePythonJson(await readFile(flags.datasetJson, 'utf8'), flags.datasetJson);
     checkDatasetJson(datasetJson);
     return {
@@ -81,7 +112,13 @@ async function planningSource(context: Context, dataset: string | undefined, fla
   const path = (name: string): string => join(folder, `${name}.json`);
   const named = flags.name ?? planners.find((known) => known.name === plannerName(flags))!.plansName;
   const existing = exists(path(named)) ? readPlans(await readFile(path(named), 'utf8'), path(named)) : undefined;
-  return { fingerprint, datasetJson: opened.datasetJson, datasetName: opened.name, path, ...(existing === undefined ? {} : { existing }) };
+  return {
+    fingerprint,
+    datasetJson: opened.datasetJson,
+    datasetName: opened.name,
+    path,
+    ...(existing === undefined ? {} : { existing }),
+  };
 }
 
 function planTable(plans: PlansFile): string {

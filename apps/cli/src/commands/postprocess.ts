@@ -1,5 +1,11 @@
 /** `postprocess determine | apply`: keep the largest component of classes or regions where that raised the validation Dice. */
-import { applyPostprocessing, determinePostprocessing, readPostprocessing, writePostprocessing, type KeepLargest } from '@voxelwise/ensemble';
+import {
+  applyPostprocessing,
+  determinePostprocessing,
+  readPostprocessing,
+  writePostprocessing,
+  type KeepLargest,
+} from '@voxelwise/ensemble';
 import { unpickle, Tuple } from '@voxelwise/io';
 import { labelScheme, type LabelOrRegion } from '@voxelwise/planner';
 import { writeSummary } from '@voxelwise/metrics';
@@ -36,7 +42,10 @@ export const postprocessCommand: CommandDefinition = {
       .option('--no-keep-postprocessed', 'determine: do not write the folder postprocessed')
       .option('--output <dir>', 'apply: where the segmentations go')
       .option('--postprocessing <file>', "apply: a postprocessing.json, or nnU-Net's .pkl")
-      .addHelpText('after', '\nExamples:\n  $ voxelwise postprocess determine --input crossval_results_folds_0_1_2_3_4 --reference gt_segmentations\n  $ voxelwise postprocess apply --input segmentations --output final --postprocessing postprocessing.json --json')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise postprocess determine --input crossval_results_folds_0_1_2_3_4 --reference gt_segmentations\n  $ voxelwise postprocess apply --input segmentations --output final --postprocessing postprocessing.json --json',
+      )
       .action(
         withContext(async (context: Context, verb: string, flags: PostprocessFlags) => {
           if (verb === 'determine') return determine(context, flags);
@@ -48,8 +57,13 @@ export const postprocessCommand: CommandDefinition = {
 
 async function determine({ output, ...context }: Context, flags: PostprocessFlags): Promise<void> {
   const { input, reference } = flags;
-  if (reference === undefined) throw new CommandUsageError('postprocess determine needs --reference: what the segmentations are judged by');
-  const { labels, regions_class_order: order, file_ending: ending } = await readDatasetJson(flags.datasetJson ?? join(input, 'dataset.json'));
+  if (reference === undefined)
+    throw new CommandUsageError('postprocess determine needs --reference: what the segmentations are judged by');
+  const {
+    labels,
+    regions_class_order: order,
+    file_ending: ending,
+  } = await readDatasetJson(flags.datasetJson ?? join(input, 'dataset.json'));
   const names = await caseNames(input, ending);
   const found = await determinePostprocessing(
     names.map((id) => ({
@@ -57,7 +71,10 @@ async function determine({ output, ...context }: Context, flags: PostprocessFlag
       referenceFile: join(reference, id + ending),
       read: async () => {
         stopIfInterrupted({ output, ...context });
-        return { prediction: (await readLabels(join(input, id + ending))).map, reference: (await readLabels(join(reference, id + ending))).map };
+        return {
+          prediction: (await readLabels(join(input, id + ending))).map,
+          reference: (await readLabels(join(reference, id + ending))).map,
+        };
       },
     })),
     labelScheme(labels, order),
@@ -69,20 +86,38 @@ async function determine({ output, ...context }: Context, flags: PostprocessFlag
       await writeLabels(join(target, id + ending), volume, applyPostprocessing(map, found.steps));
     }
     const rename = (path: string): string => join(target, path.slice(input.length));
-    await writeWhole(join(target, 'summary.json'), writeSummary({ ...found.after, metric_per_case: found.after.metric_per_case.map((one) => ({ ...one, prediction_file: rename(one.prediction_file) })) }));
+    await writeWhole(
+      join(target, 'summary.json'),
+      writeSummary({
+        ...found.after,
+        metric_per_case: found.after.metric_per_case.map((one) => ({
+          ...one,
+          prediction_file: rename(one.prediction_file),
+        })),
+      }),
+    );
   }
   const path = flags.out ?? join(input, 'postprocessing.json');
   await writeWhole(path, writePostprocessing(found));
   const before = found.before.foreground_mean.Dice;
   const after = found.after.foreground_mean.Dice;
-  output.print(`${found.steps.map((step) => `largest component of ${JSON.stringify(step.labelsOrRegions)}`).join(', ') || 'no post-processing helps'}; mean Dice ${before.toFixed(4)} → ${after.toFixed(4)}`);
+  output.print(
+    `${found.steps.map((step) => `largest component of ${JSON.stringify(step.labelsOrRegions)}`).join(', ') || 'no post-processing helps'}; mean Dice ${before.toFixed(4)} → ${after.toFixed(4)}`,
+  );
   output.print(`wrote ${path}`);
-  output.document({ steps: found.steps, meanDice: finite(before), meanDicePostprocessed: finite(after), cases: names.length, outputs: { postprocessing: path } });
+  output.document({
+    steps: found.steps,
+    meanDice: finite(before),
+    meanDicePostprocessed: finite(after),
+    cases: names.length,
+    outputs: { postprocessing: path },
+  });
 }
 
 async function apply(context: Context, flags: PostprocessFlags): Promise<void> {
   const { input, output: folder, postprocessing } = flags;
-  if (folder === undefined || postprocessing === undefined) throw new CommandUsageError('postprocess apply needs --output and --postprocessing');
+  if (folder === undefined || postprocessing === undefined)
+    throw new CommandUsageError('postprocess apply needs --output and --postprocessing');
   const steps = await readSteps(postprocessing);
   const description = flags.datasetJson ?? join(input, 'dataset.json');
   const ending = exists(description) ? (await readDatasetJson(description)).file_ending : await endingIn(input);
@@ -92,7 +127,8 @@ async function apply(context: Context, flags: PostprocessFlags): Promise<void> {
     const { volume, map } = await readLabels(join(input, id + ending));
     await writeLabels(join(folder, id + ending), volume, applyPostprocessing(map, steps));
   }
-  for (const name of ['dataset.json', 'plans.json']) if (exists(join(input, name))) await writeWhole(join(folder, name), await readFile(join(input, name)));
+  for (const name of ['dataset.json', 'plans.json'])
+    if (exists(join(input, name))) await writeWhole(join(folder, name), await readFile(join(input, name)));
   context.output.print(`post-processed ${names.length} segmentations into ${folder}`);
   context.output.document({ steps, cases: names.map((id) => ({ id, output: join(folder, id + ending) })) });
 }
@@ -103,10 +139,17 @@ async function readSteps(path: string): Promise<KeepLargest[]> {
   if (!path.endsWith('.pkl')) return readPostprocessing(await readFile(path, 'utf8'), path);
   const { value } = unpickle(await readFile(path), 0, { file: path });
   const [functions, settings] = value instanceof Tuple ? value.items : [];
-  if (!Array.isArray(functions) || !Array.isArray(settings)) throw new InputError('bad-postprocessing', `${path}: is no list of post-processing steps and their settings.`, path);
+  if (!Array.isArray(functions) || !Array.isArray(settings))
+    throw new InputError(
+      'bad-postprocessing',
+      `${path}: is no list of post-processing steps and their settings.`,
+      path,
+    );
   const plain = {
     postprocessing_fns: functions.map((one) => (one as { name?: string } | null)?.name ?? String(one)),
-    postprocessing_kwargs: settings.map((one) => (one instanceof Map ? { labels_or_regions: plainLabels(one.get('labels_or_regions')) } : one)),
+    postprocessing_kwargs: settings.map((one) =>
+      one instanceof Map ? { labels_or_regions: plainLabels(one.get('labels_or_regions')) } : one,
+    ),
   };
   return readPostprocessing(JSON.stringify(plain), path);
 }

@@ -51,32 +51,49 @@ export const predictCommand: CommandDefinition = {
       .option('--save-probabilities', 'also CASE.npz with the probability of each label (large), as ensemble needs')
       .option('--parts <n>', 'segment only one of n parts of the cases, see --part', '1')
       .option('--part <k>', 'which part, from 0', '0')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise predict --model results/Dataset004_Hippocampus/nnUNetTrainer__nnUNetPlans__3d_fullres --input imagesTs --output segmentations\n  $ voxelwise predict --model my-nnunet-model --input scan_0000.nii.gz --output out --folds 0 --no-mirroring --json')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise predict --model results/Dataset004_Hippocampus/nnUNetTrainer__nnUNetPlans__3d_fullres --input imagesTs --output segmentations\n  $ voxelwise predict --model my-nnunet-model --input scan_0000.nii.gz --output out --folds 0 --no-mirroring --json',
+      )
       .action(withContext(predict)),
 };
 
 async function predict(context: Context, flags: PredictFlags): Promise<void> {
   const begun = performance.now();
   const stepSize = Number(flags.stepSize);
-  if (!(stepSize > 0 && stepSize <= 1)) throw new CommandUsageError(`--step-size is a share of the patch above 0 and at most 1, came '${flags.stepSize}'`);
+  if (!(stepSize > 0 && stepSize <= 1))
+    throw new CommandUsageError(`--step-size is a share of the patch above 0 and at most 1, came '${flags.stepSize}'`);
   const folder = await openModelFolder(flags.model, flags.configuration);
   const { trainer } = flags;
   const model = await loadModel(folder, {
     checkpoint: flags.checkpoint,
     ...(flags.folds === undefined ? {} : { folds: parseFolds(flags.folds) }),
     ...(flags.configuration === undefined ? {} : { configuration: flags.configuration }),
-    ...(trainer === undefined ? {} : { build: async (plan: ConfigurationPlan) => (await loadTrainer(trainer, plan)).network }),
+    ...(trainer === undefined
+      ? {}
+      : { build: async (plan: ConfigurationPlan) => (await loadTrainer(trainer, plan)).network }),
   });
-  const { source, cases: all } = await casesIn(flags.input, model.plan.fileEnding, model.plan.channels.map((channel) => channel.name));
+  const { source, cases: all } = await casesIn(
+    flags.input,
+    model.plan.fileEnding,
+    model.plan.channels.map((channel) => channel.name),
+  );
   const cases = partOf(all, parseWhole(flags.parts ?? '1', '--parts'), parseWhole(flags.part ?? '0', '--part'));
-  const labels = flags.roiSubset === undefined ? undefined : labelsNamed(model, flags.roiSubset.split(',').map((name) => name.trim()));
+  const labels =
+    flags.roiSubset === undefined
+      ? undefined
+      : labelsNamed(
+          model,
+          flags.roiSubset.split(',').map((name) => name.trim()),
+        );
   const device = await openDevice(context, 'predicting');
   try {
     await mkdir(flags.output, { recursive: true });
     const identity = createHash('sha256');
     for (const { name, weights } of model.folds) {
       identity.update(name);
-      for (const [key, { data }] of weights) identity.update(key).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      for (const [key, { data }] of weights)
+        identity.update(key).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
     const done = await segmentCases(context, model, device, source, cases, flags.output, {
       stepSize,
@@ -87,11 +104,26 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
       identity: `${identity.digest('hex')} step ${stepSize} mirroring ${flags.mirroring}${labels ? ` labels ${[...labels].join()}` : ''}`,
     });
     const there = new Set(await folder.list());
-    for (const name of ['dataset.json', 'plans.json']) if (there.has(name)) await writeWhole(join(flags.output, name), await folder.read(name));
-    await writeJson(join(flags.output, 'predict_from_raw_data_args.json'), { model: flags.model, input: flags.input, folds: model.folds.map((fold) => fold.name), checkpoint: flags.checkpoint, stepSize, mirroring: flags.mirroring });
+    for (const name of ['dataset.json', 'plans.json'])
+      if (there.has(name)) await writeWhole(join(flags.output, name), await folder.read(name));
+    await writeJson(join(flags.output, 'predict_from_raw_data_args.json'), {
+      model: flags.model,
+      input: flags.input,
+      folds: model.folds.map((fold) => fold.name),
+      checkpoint: flags.checkpoint,
+      stepSize,
+      mirroring: flags.mirroring,
+    });
     const seconds = (performance.now() - begun) / 1000;
     context.output.print(`segmented ${done.length} cases in ${seconds.toFixed(1)} s into ${flags.output}`);
-    context.output.document({ cases: done, folds: model.folds.map((fold) => fold.name), configuration: model.plan.name, seconds, device: device.name, peakMemoryBytes: peakMemoryBytes() });
+    context.output.document({
+      cases: done,
+      folds: model.folds.map((fold) => fold.name),
+      configuration: model.plan.name,
+      seconds,
+      device: device.name,
+      peakMemoryBytes: peakMemoryBytes(),
+    });
   } finally {
     device.dispose();
   }
@@ -99,6 +131,7 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
 
 /** Every n-th case from the k-th on, as several machines share the work. */
 function partOf<T>(cases: readonly T[], parts: number, part: number): readonly T[] {
-  if (parts < 1 || part < 0 || part >= parts) throw new CommandUsageError(`--part counts from 0 up to --parts less one; came part ${part} of ${parts}`);
+  if (parts < 1 || part < 0 || part >= parts)
+    throw new CommandUsageError(`--part counts from 0 up to --parts less one; came part ${part} of ${parts}`);
   return cases.filter((_, i) => i % parts === part);
 }

@@ -13,15 +13,25 @@ export const preprocessCommand: CommandDefinition = {
       .argument('<dataset>', 'id, name or path of a data set')
       .option('-c, --configurations <names...>', 'configurations (default: all of the plans)')
       .option('--plans <name or file>', 'plans to follow', 'nnUNetPlans')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise preprocess Task04_Hippocampus\n  $ voxelwise preprocess 4 -c 3d_fullres --plans nnUNetResEncUNetLPlans')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise preprocess Task04_Hippocampus\n  $ voxelwise preprocess 4 -c 3d_fullres --plans nnUNetResEncUNetLPlans',
+      )
       .action(
         withContext(async (context: Context, spec: string, flags: { configurations?: string[]; plans: string }) => {
           const dataset = await openDataset(context, spec);
           const plans = await plansStage(context, dataset, { plans: flags.plans });
           const names = flags.configurations?.flatMap((name) => name.split(',')) ?? Object.keys(plans.configurations);
           for (const name of names) await prepareStage(context, dataset, planOf(dataset, plans, name));
-          context.output.print(`preprocessed ${dataset.source.training.length} cases for ${names.join(', ')} in ${dataset.preprocessed}`);
-          context.output.document({ dataset: dataset.name, configurations: names, cases: dataset.source.training.length, outputs: { preprocessed: dataset.preprocessed } });
+          context.output.print(
+            `preprocessed ${dataset.source.training.length} cases for ${names.join(', ')} in ${dataset.preprocessed}`,
+          );
+          context.output.document({
+            dataset: dataset.name,
+            configurations: names,
+            cases: dataset.source.training.length,
+            outputs: { preprocessed: dataset.preprocessed },
+          });
         }),
       ),
 };

@@ -19,7 +19,10 @@ export const reportCommand: CommandDefinition = {
     command
       .description('one self-contained HTML file of a run: plan, curves, scores, pictures')
       .argument('<run folder>', 'folder with report.json')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise report voxelwise/results/Dataset004_Hippocampus\n  $ voxelwise report voxelwise/quickstart/results/Dataset004_Hippocampus --json')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise report voxelwise/results/Dataset004_Hippocampus\n  $ voxelwise report voxelwise/quickstart/results/Dataset004_Hippocampus --json',
+      )
       .action(
         withContext(async (context: Context, folder: string) => {
           const path = await writeReport(folder);
@@ -32,13 +35,22 @@ export const reportCommand: CommandDefinition = {
 /** Draws the report of a run folder and returns its path. Throws: InputError if the folder holds no run. */
 export async function writeReport(folder: string): Promise<string> {
   const file = join(folder, SUMMARY_FILE);
-  if (!existsSync(file)) throw new InputError('no-run', `${folder}: holds no ${SUMMARY_FILE}; give the folder that \`voxelwise run\` named at its end.`, folder);
+  if (!existsSync(file))
+    throw new InputError(
+      'no-run',
+      `${folder}: holds no ${SUMMARY_FILE}; give the folder that \`voxelwise run\` named at its end.`,
+      folder,
+    );
   const summary = await readJson<RunSummary>(file);
   const drawn: DrawnCase[] = [];
   for (const { rank, score } of casesToDraw(summary.cases)) {
     const at = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
     if (![score.image, score.reference, score.prediction].every((path) => existsSync(at(path)))) continue;
-    const [image, reference, prediction] = await Promise.all([readVolume(at(score.image)), readVolume(at(score.reference)), readVolume(at(score.prediction))]);
+    const [image, reference, prediction] = await Promise.all([
+      readVolume(at(score.image)),
+      readVolume(at(score.reference)),
+      readVolume(at(score.prediction)),
+    ]);
     drawn.push({ rank, score, panels: casePanels({ image, reference, prediction, labels: labelsOf(summary) }) });
   }
   const target = join(folder, REPORT_FILE);

@@ -3,7 +3,14 @@ import type { Device } from '@voxelwise/compute';
 import { loadModel } from '@voxelwise/inference';
 import { directoryFolder } from '@voxelwise/inference/node';
 import { summarize, type Summary } from '@voxelwise/metrics';
-import { configurationNames, resolveConfiguration, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
+import {
+  configurationNames,
+  resolveConfiguration,
+  type ConfigurationPlan,
+  type Fold,
+  type PlansFile,
+  type Split,
+} from '@voxelwise/planner';
 import { nnunetSettings, type BudgetPlan, type CaseSource, type TrainingSettings } from '@voxelwise/training';
 import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -27,7 +34,15 @@ import { prepareStage } from '../stages/preparation.ts';
 import { stagedCases } from '../stages/cascade.ts';
 import { classNames, finite, meanDiceOf, pairFolders, perClass, saveSummary, scorePairs } from '../stages/scoring.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
-import { curvePoints, foldFolder, splitsStage, TIMES, trainFold, validateFold, type TrainedFold } from '../stages/training.ts';
+import {
+  curvePoints,
+  foldFolder,
+  splitsStage,
+  TIMES,
+  trainFold,
+  validateFold,
+  type TrainedFold,
+} from '../stages/training.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatSeconds } from '../terminal/progress.ts';
 import { parseDuration, parseFolds } from '../values.ts';
@@ -49,11 +64,17 @@ export const runCommand: CommandDefinition = {
       .description('everything, from data check to report; run again to go on')
       .argument('<dataset>', 'id, name or path of a data set')
       .option('--budget <duration>', 'the whole run ends inside this time, e.g. 30m')
-      .option('--configurations <list>', '2d,3d_fullres … (default: with a budget 3d_fullres or else 2d, without one all)')
+      .option(
+        '--configurations <list>',
+        '2d,3d_fullres … (default: with a budget 3d_fullres or else 2d, without one all)',
+      )
       .option('--folds <list>', '0,1 … or all (default: 0 with a budget, all five without)', '')
       .option('--test <dir>', 'images to segment at the end, with labels beside them if they are to be scored')
       .option('--output <dir>', 'where segmentations of --test go (default: in the results folder)')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise run Task04_Hippocampus --budget 30m --configurations 3d_fullres --folds 0\n  $ voxelwise run 4 --folds 0,1,2,3,4 --test imagesTs --output segmentations')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise run Task04_Hippocampus --budget 30m --configurations 3d_fullres --folds 0\n  $ voxelwise run 4 --folds 0,1,2,3,4 --test imagesTs --output segmentations',
+      )
       .action(withContext(run)),
 };
 
@@ -61,8 +82,17 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   const { output } = context;
   const budget = flags.budget === undefined ? undefined : parseDuration(flags.budget);
   const dataset = await openDataset(context, spec);
-  const state = await RunState.open(dataset.results, { spec: dataset.source.tree.root, budget, configurations: flags.configurations, folds: flags.folds, test: flags.test, seed: context.seed, device: context.device });
-  if (state.resumed) output.note(`going on with the run in ${dataset.results} (${formatSeconds(state.seconds)} so far)`);
+  const state = await RunState.open(dataset.results, {
+    spec: dataset.source.tree.root,
+    budget,
+    configurations: flags.configurations,
+    folds: flags.folds,
+    test: flags.test,
+    seed: context.seed,
+    device: context.device,
+  });
+  if (state.resumed)
+    output.note(`going on with the run in ${dataset.results} (${formatSeconds(state.seconds)} so far)`);
   const test = flags.test === undefined ? undefined : await findTestSet(flags.test);
 
   const faults = await state.stage('doctor', () => examineDataset(context, dataset));
@@ -74,16 +104,36 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   const configurations = chooseConfigurations(plans, flags, budget);
   const folds = chooseFolds(flags, budget);
   const splits = await splitsStage(dataset);
-  if (splits.length === 0 && folds.some((fold) => fold !== 'all')) throw new CommandUsageError(`${dataset.name} has ${dataset.source.training.length} cases, too few for five folds; use --folds all`);
+  if (splits.length === 0 && folds.some((fold) => fold !== 'all'))
+    throw new CommandUsageError(
+      `${dataset.name} has ${dataset.source.training.length} cases, too few for five folds; use --folds all`,
+    );
 
   const cascade = configurations.find((name) => planOf(dataset, plans, name).previousStage !== undefined);
   if (cascade !== undefined && !folds.includes('all') && splits.some((_, k) => !folds.includes(k)))
-    throw new CommandUsageError(`${cascade} learns from what the folds of its first stage found in cases they did not train on; use --folds ${splits.map((_, k) => k).join(',')}, or leave it out with --configurations`);
+    throw new CommandUsageError(
+      `${cascade} learns from what the folds of its first stage found in cases they did not train on; use --folds ${splits.map((_, k) => k).join(',')}, or leave it out with --configurations`,
+    );
 
   const device = await openDevice(context, 'training and predicting');
   const augmentOn = await openAugmentationDevice();
   try {
-    const job: Job = { context, dataset, device, augmentOn, state, plans, splits, folds, configurations, budget, parts: configurations.length * folds.length, testCases: test ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.length : 0 };
+    const job: Job = {
+      context,
+      dataset,
+      device,
+      augmentOn,
+      state,
+      plans,
+      splits,
+      folds,
+      configurations,
+      budget,
+      parts: configurations.length * folds.length,
+      testCases: test
+        ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.length
+        : 0,
+    };
     const trained: TrainedConfiguration[] = [];
     for (const configuration of configurations) trained.push(await trainConfiguration(job, configuration, trained));
     const best = bestOf(trained);
@@ -94,16 +144,31 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
       const summary = await state.stage('test', () => segmentTest(job, best, trained, test, segmented!));
       if (summary) scored.push({ split: 'test', summary: summary.scores, imageOf: summary.imageOf });
     }
-    if (best.summary) scored.push({ split: 'validation', summary: best.summary, imageOf: (id) => imageOf(dataset, id) });
+    if (best.summary)
+      scored.push({ split: 'validation', summary: best.summary, imageOf: (id) => imageOf(dataset, id) });
 
     const recipes = new Map(trained.map((one) => [one.configuration, one.recipe]));
     const words = `voxelwise run ${spec}${flags.budget ? ` --budget ${flags.budget}` : ''}${flags.configurations ? ` --configurations ${flags.configurations}` : ''}${flags.folds ? ` --folds ${flags.folds}` : ''}${flags.test ? ` --test ${flags.test}` : ''}`;
     const makeSummary = async (): Promise<void> =>
-      writeJson(join(dataset.results, SUMMARY_FILE), await summarizeRun({
-        dataset, seed: context.seed, words, seconds: state.seconds, stages: state.stages, device: device.name, recipes,
-        planRows: trained.flatMap((one) => planRows(one.plan, one.recipe)), curves: trained.flatMap((one) => one.curves), scored,
-        warnings: faults.filter((fault) => fault.severity === 'warning').map((fault) => `${basename(fault.file)}: ${fault.message} ${fault.fix}`), models: trained.map((one) => one.folds[0]!.model),
-      }));
+      writeJson(
+        join(dataset.results, SUMMARY_FILE),
+        await summarizeRun({
+          dataset,
+          seed: context.seed,
+          words,
+          seconds: state.seconds,
+          stages: state.stages,
+          device: device.name,
+          recipes,
+          planRows: trained.flatMap((one) => planRows(one.plan, one.recipe)),
+          curves: trained.flatMap((one) => one.curves),
+          scored,
+          warnings: faults
+            .filter((fault) => fault.severity === 'warning')
+            .map((fault) => `${basename(fault.file)}: ${fault.message} ${fault.fix}`),
+          models: trained.map((one) => one.folds[0]!.model),
+        }),
+      );
     await state.stage('report', async () => {
       await makeSummary();
       await writeReport(dataset.results);
@@ -115,7 +180,9 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
     output.print(`\nreport:        ${report}`);
     if (segmented !== undefined) output.print(`segmentations: ${segmented}`);
     output.print(`model:         ${best.folds[0]!.model}`);
-    output.print(`took ${formatSeconds(state.seconds)}${budget === undefined ? '' : ` of ${formatSeconds(budget)}`}, at most ${(peakMemoryBytes() / 2 ** 30).toFixed(2)} GB`);
+    output.print(
+      `took ${formatSeconds(state.seconds)}${budget === undefined ? '' : ` of ${formatSeconds(budget)}`}, at most ${(peakMemoryBytes() / 2 ** 30).toFixed(2)} GB`,
+    );
     output.document({
       meanDice: deciding ? finite(deciding.summary.foreground_mean.Dice) : null,
       perClass: deciding ? perClass(deciding.summary.mean, new Map()) : {},
@@ -124,7 +191,13 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
       seconds: state.seconds,
       device: device.name,
       peakMemoryBytes: peakMemoryBytes(),
-      outputs: { report, model: best.folds[0]!.model, results: dataset.results, ...(segmented === undefined ? {} : { segmentations: segmented }), ...(best.summary ? { validation: join(best.folds[0]!.folder, 'validation') } : {}) },
+      outputs: {
+        report,
+        model: best.folds[0]!.model,
+        results: dataset.results,
+        ...(segmented === undefined ? {} : { segmentations: segmented }),
+        ...(best.summary ? { validation: join(best.folds[0]!.folder, 'validation') } : {}),
+      },
     });
     if (deciding) output.print(`mean Dice ${deciding.summary.foreground_mean.Dice.toFixed(2)}`);
   } finally {
@@ -163,14 +236,26 @@ interface TrainedConfiguration {
 /** Seconds kept back for tables and the report. */
 const RESERVE = 8;
 
-async function trainConfiguration(job: Job, configuration: string, earlier: readonly TrainedConfiguration[]): Promise<TrainedConfiguration> {
+async function trainConfiguration(
+  job: Job,
+  configuration: string,
+  earlier: readonly TrainedConfiguration[],
+): Promise<TrainedConfiguration> {
   const configurationsLeft = job.configurations.length - earlier.length;
   const { context, dataset, device, state, folds } = job;
   const planned = planOf(dataset, job.plans, configuration);
   const cases = await state.stage('preprocess', () => prepareStage(context, dataset, planned));
   const previous = earlier.find((one) => one.configuration === planned.previousStage);
   const previousTrainer = previous && trainerName(previous.recipe.settings.recipe);
-  const seen = (): CaseSource => (previousTrainer === undefined ? cases : stagedCases(dataset, cases, dataset.source.training.map((files) => files.id), { trainer: previousTrainer, plans: job.plans, plan: planned }));
+  const seen = (): CaseSource =>
+    previousTrainer === undefined
+      ? cases
+      : stagedCases(
+          dataset,
+          cases,
+          dataset.source.training.map((files) => files.id),
+          { trainer: previousTrainer, plans: job.plans, plan: planned },
+        );
   // A fold that trains on everything has no case left to validate on; the test set does that.
   const followed = planned.nextStages.some((name) => job.configurations.includes(name));
   const validates = (fold: Fold): boolean => fold !== 'all' || job.testCases === 0 || followed;
@@ -179,26 +264,67 @@ async function trainConfiguration(job: Job, configuration: string, earlier: read
     state.decide(`recipe ${configuration}`, async (): Promise<BudgetPlan> => {
       if (job.budget === undefined) return referenceRecipe(nnunetSettings(planned), planned);
       const seconds = (job.budget - state.seconds - RESERVE) / configurationsLeft;
-      if (seconds < 20) throw new ResourceError(`run: of the budget of ${formatSeconds(job.budget)} only ${formatSeconds(Math.max(0, seconds))} are left for training ${configuration}; give it more.`, { budget: job.budget, spent: state.seconds });
-      const predictions = folds.filter(validates).length > 0 ? Math.ceil(dataset.source.training.length / Math.max(1, job.splits.length)) * folds.filter(validates).length : 0;
-      return decideBudget({ context, device, augmentOn: job.augmentOn, plan: planned, cases: seen(), ids: dataset.source.training.map((files) => files.id), seconds, folds: folds.length, predictions: predictions + job.testCases });
+      if (seconds < 20)
+        throw new ResourceError(
+          `run: of the budget of ${formatSeconds(job.budget)} only ${formatSeconds(Math.max(0, seconds))} are left for training ${configuration}; give it more.`,
+          { budget: job.budget, spent: state.seconds },
+        );
+      const predictions =
+        folds.filter(validates).length > 0
+          ? Math.ceil(dataset.source.training.length / Math.max(1, job.splits.length)) * folds.filter(validates).length
+          : 0;
+      return decideBudget({
+        context,
+        device,
+        augmentOn: job.augmentOn,
+        plan: planned,
+        cases: seen(),
+        ids: dataset.source.training.map((files) => files.id),
+        seconds,
+        folds: folds.length,
+        predictions: predictions + job.testCases,
+      });
     }),
   );
   explainRecipe(context, configuration, recipe);
   const plans = withBudget(job.plans, configuration, recipe);
   const plan = planOf(dataset, plans, configuration);
-  const options = { plans, plan, settings: recipe.settings, inference: recipe.inference, trainer: trainerName(recipe.settings.recipe), splits: job.splits, ...(previousTrainer === undefined ? {} : { previousTrainer }) };
+  const options = {
+    plans,
+    plan,
+    settings: recipe.settings,
+    inference: recipe.inference,
+    trainer: trainerName(recipe.settings.recipe),
+    splits: job.splits,
+    ...(previousTrainer === undefined ? {} : { previousTrainer }),
+  };
   if (anew) await setAside(context, foldFolder(dataset, { ...options, fold: folds[0]! }).model);
   const trained: TrainedFold[] = [];
   const curves: FoldCurve[] = [];
   const summaries: Summary[] = [];
   for (const [k, fold] of folds.entries()) {
     // What is left is shared among the folds to come; each keeps back what its predictions will take.
-    const share = (): number => (job.budget! - state.seconds - RESERVE - recipe.expected.predictionSeconds) / (configurationsLeft * (folds.length - k));
-    const one = await state.stage('train', () => trainFold(context, dataset, device, cases, { ...options, augmentOn: job.augmentOn, fold, ...(job.budget === undefined ? {} : { secondsLeft: share }) }));
+    const share = (): number =>
+      (job.budget! - state.seconds - RESERVE - recipe.expected.predictionSeconds) /
+      (configurationsLeft * (folds.length - k));
+    const one = await state.stage('train', () =>
+      trainFold(context, dataset, device, cases, {
+        ...options,
+        augmentOn: job.augmentOn,
+        fold,
+        ...(job.budget === undefined ? {} : { secondsLeft: share }),
+      }),
+    );
     trained.push(one);
-    curves.push({ configuration, fold: String(fold), points: curvePoints(one.result.history, await readJson(join(one.folder, TIMES))) });
-    if (validates(fold)) summaries.push(await state.stage('validate', () => validateFold(context, dataset, device, one, { ...options, fold })));
+    curves.push({
+      configuration,
+      fold: String(fold),
+      points: curvePoints(one.result.history, await readJson(join(one.folder, TIMES))),
+    });
+    if (validates(fold))
+      summaries.push(
+        await state.stage('validate', () => validateFold(context, dataset, device, one, { ...options, fold })),
+      );
   }
   return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
 }
@@ -219,7 +345,8 @@ function joined(summaries: readonly Summary[]): Summary | undefined {
 }
 
 function bestOf(trained: readonly TrainedConfiguration[]): TrainedConfiguration {
-  const dice = (one: TrainedConfiguration): number => one.summary?.foreground_mean.Dice ?? one.folds[0]?.result.bestEmaDice ?? 0;
+  const dice = (one: TrainedConfiguration): number =>
+    one.summary?.foreground_mean.Dice ?? one.folds[0]?.result.bestEmaDice ?? 0;
   return trained.reduce((best, one) => (dice(one) > dice(best) ? one : best));
 }
 
@@ -228,17 +355,38 @@ function previousFolder(folder: string, stage: string): string {
   return `${folder}-${stage}`;
 }
 
-async function segmentTest(job: Job, best: TrainedConfiguration, trained: readonly TrainedConfiguration[], test: Awaited<ReturnType<typeof findTestSet>>, folder: string): Promise<{ scores: Summary; imageOf: (id: string) => string } | undefined> {
+async function segmentTest(
+  job: Job,
+  best: TrainedConfiguration,
+  trained: readonly TrainedConfiguration[],
+  test: Awaited<ReturnType<typeof findTestSet>>,
+  folder: string,
+): Promise<{ scores: Summary; imageOf: (id: string) => string } | undefined> {
   const { context, dataset, device, folds } = job;
   const model = await loadModel(directoryFolder(best.folds[0]!.model), { configuration: best.configuration, folds });
   const { source, cases } = await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels);
   const { previousStage } = best.plan;
-  if (previousStage !== undefined) await segmentTest(job, trained.find((one) => one.configuration === previousStage)!, trained, { images: test.images, labels: undefined }, previousFolder(folder, previousStage));
-  await segmentCases(context, model, device, source, cases, folder, { ...best.recipe.inference, previousStage: previousStage === undefined ? undefined : previousFolder(folder, previousStage), identity: `${best.folds.map((one) => one.result.steps).join()} ${JSON.stringify(best.recipe.settings)} ${context.seed}` });
+  if (previousStage !== undefined)
+    await segmentTest(
+      job,
+      trained.find((one) => one.configuration === previousStage)!,
+      trained,
+      { images: test.images, labels: undefined },
+      previousFolder(folder, previousStage),
+    );
+  await segmentCases(context, model, device, source, cases, folder, {
+    ...best.recipe.inference,
+    previousStage: previousStage === undefined ? undefined : previousFolder(folder, previousStage),
+    identity: `${best.folds.map((one) => one.result.steps).join()} ${JSON.stringify(best.recipe.settings)} ${context.seed}`,
+  });
   if (test.labels === undefined) return undefined;
   const pairs = await pairFolders(folder, test.labels, dataset.source.fileEnding, true);
   const { labels } = model.plan;
-  const scores = await scorePairs(context, pairs, { labels: labels.foreground, ignoreLabel: labels.ignoreLabel, surfaces: true });
+  const scores = await scorePairs(context, pairs, {
+    labels: labels.foreground,
+    ignoreLabel: labels.ignoreLabel,
+    surfaces: true,
+  });
   await saveSummary(join(folder, 'summary.json'), scores);
   return { scores, imageOf: (id) => join(test.images, cases.find((files) => files.id === id)!.images[0]!) };
 }
@@ -251,7 +399,8 @@ function chooseConfigurations(plans: PlansFile, flags: RunFlags, budget: number 
   const known = configurationNames(plans);
   const asked = flags.configurations?.split(',').map((name) => name.trim());
   const unknown = asked?.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new CommandUsageError(`--configurations: the plans hold ${known.join(', ')}; came '${unknown}'`);
+  if (unknown !== undefined)
+    throw new CommandUsageError(`--configurations: the plans hold ${known.join(', ')}; came '${unknown}'`);
   if (asked) return withPreviousStages(plans, asked);
   return budget === undefined ? [...known] : [known.includes('3d_fullres') ? '3d_fullres' : '2d'];
 }
@@ -290,9 +439,22 @@ function explainRecipe(context: Context, configuration: string, { decisions }: B
 
 function scoreTable({ summary, split }: ScoredSet, names: ReadonlyMap<string, string>, ending: string): string {
   const keys = Object.keys(summary.mean);
-  const show = (value: number | null | undefined): string => (value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(3));
-  const hd95 = (value: number | undefined): string => (value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(2));
-  const rows = summary.metric_per_case.map(({ metrics, prediction_file }) => [basename(prediction_file).slice(0, -ending.length), ...keys.flatMap((key) => [show(metrics[key]!.Dice), hd95(metrics[key]!['HD95'])]), show(meanDiceOf(metrics))]);
-  const mean = ['mean', ...keys.flatMap((key) => [show(summary.mean[key]!.Dice), hd95(summary.mean[key]!['HD95'])]), show(summary.foreground_mean.Dice)];
-  return formatTable([`${split} case`, ...keys.flatMap((key) => [`${names.get(key) ?? key} Dice`, 'HD95 mm']), 'mean Dice'], [...(rows.length > 12 ? rows.slice(0, 12).concat([[`… ${rows.length - 12} more`]]) : rows), mean]);
+  const show = (value: number | null | undefined): string =>
+    value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(3);
+  const hd95 = (value: number | undefined): string =>
+    value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(2);
+  const rows = summary.metric_per_case.map(({ metrics, prediction_file }) => [
+    basename(prediction_file).slice(0, -ending.length),
+    ...keys.flatMap((key) => [show(metrics[key]!.Dice), hd95(metrics[key]!['HD95'])]),
+    show(meanDiceOf(metrics)),
+  ]);
+  const mean = [
+    'mean',
+    ...keys.flatMap((key) => [show(summary.mean[key]!.Dice), hd95(summary.mean[key]!['HD95'])]),
+    show(summary.foreground_mean.Dice),
+  ];
+  return formatTable(
+    [`${split} case`, ...keys.flatMap((key) => [`${names.get(key) ?? key} Dice`, 'HD95 mm']), 'mean Dice'],
+    [...(rows.length > 12 ? rows.slice(0, 12).concat([[`… ${rows.length - 12} more`]]) : rows), mean],
+  );
 }

@@ -18,29 +18,68 @@ interface RunnerConfig {
   readonly datalist: string;
   readonly dataroot: string;
   readonly id: number;
-  readonly roots: { readonly nnUNet_raw: string; readonly nnUNet_preprocessed: string; readonly nnUNet_results: string };
+  readonly roots: {
+    readonly nnUNet_raw: string;
+    readonly nnUNet_preprocessed: string;
+    readonly nnUNet_results: string;
+  };
 }
 
 const CONFIGURATIONS = ['2d', '3d_fullres', '3d_lowres', '3d_cascade_fullres'];
-const FLAGS = '--input_config! --work_dir= --trainer_class_name= --export_validation_probabilities= --config= --configs* --fold= --folds* --c* --p= --pl= --gpu_memory_target= --overwrite_plans_name= --verify_dataset_integrity= --data_dir= --overwrite_id= --plans* --trainers* --allow_ensembling= --list_of_lists_or_source_folder= --output_folder= --model_training_output_dir= --use_folds* --use_mirroring= --gpu_id= --n_proc* --run_convert_dataset= --run_plan_and_process= --run_train= --run_find_best_configuration= --run_predict_ensemble_postprocessing=';
+const FLAGS =
+  '--input_config! --work_dir= --trainer_class_name= --export_validation_probabilities= --config= --configs* --fold= --folds* --c* --p= --pl= --gpu_memory_target= --overwrite_plans_name= --verify_dataset_integrity= --data_dir= --overwrite_id= --plans* --trainers* --allow_ensembling= --list_of_lists_or_source_folder= --output_folder= --model_training_output_dir= --use_folds* --use_mirroring= --gpu_id= --n_proc* --run_convert_dataset= --run_plan_and_process= --run_train= --run_find_best_configuration= --run_predict_ensemble_postprocessing=';
 
 /** One step: a command line of ours, or work of the runner itself. */
 type Step = readonly string[] | ((context: Context) => Promise<unknown>);
 type Verb = (config: RunnerConfig, words: UpstreamWords) => readonly Step[];
 
-const isOn = (words: UpstreamWords, flag: string, fallback: boolean): boolean => !/^(false|0|no)$/i.test(words.one(flag, String(fallback)));
-const list = (values: readonly string[]): string[] => values.flatMap((value) => value.replace(/[()[\]'"\s]/g, '').split(',')).filter(Boolean);
+const isOn = (words: UpstreamWords, flag: string, fallback: boolean): boolean =>
+  !/^(false|0|no)$/i.test(words.one(flag, String(fallback)));
+const list = (values: readonly string[]): string[] =>
+  values.flatMap((value) => value.replace(/[()[\]'"\s]/g, '').split(',')).filter(Boolean);
 
 const plan: Verb = ({ id }, words) => [
-  ['nnUNetv2_plan_experiment', '-d', String(id), '-pl', words.one('--pl', 'ExperimentPlanner'), ...(words.has('--gpu_memory_target') ? ['-gpu_memory_target', words.one('--gpu_memory_target', '8')] : []), ...(words.has('--overwrite_plans_name') ? ['-overwrite_plans_name', words.one('--overwrite_plans_name', '')] : [])],
+  [
+    'nnUNetv2_plan_experiment',
+    '-d',
+    String(id),
+    '-pl',
+    words.one('--pl', 'ExperimentPlanner'),
+    ...(words.has('--gpu_memory_target') ? ['-gpu_memory_target', words.one('--gpu_memory_target', '8')] : []),
+    ...(words.has('--overwrite_plans_name') ? ['-overwrite_plans_name', words.one('--overwrite_plans_name', '')] : []),
+  ],
 ];
-const fingerprints: Verb = ({ id }, words) => [['nnUNetv2_extract_fingerprint', '-d', String(id), ...(isOn(words, '--verify_dataset_integrity', false) ? ['--verify_dataset_integrity'] : [])]];
+const fingerprints: Verb = ({ id }, words) => [
+  [
+    'nnUNetv2_extract_fingerprint',
+    '-d',
+    String(id),
+    ...(isOn(words, '--verify_dataset_integrity', false) ? ['--verify_dataset_integrity'] : []),
+  ],
+];
 const preprocess: Verb = ({ id }, words) => {
   const configurations = list(words.many('--c', []));
-  return [['nnUNetv2_preprocess', '-d', String(id), '-plans_name', words.one('--overwrite_plans_name', 'nnUNetPlans'), ...(configurations.length === 0 ? [] : ['-c', ...configurations])]];
+  return [
+    [
+      'nnUNetv2_preprocess',
+      '-d',
+      String(id),
+      '-plans_name',
+      words.one('--overwrite_plans_name', 'nnUNetPlans'),
+      ...(configurations.length === 0 ? [] : ['-c', ...configurations]),
+    ],
+  ];
 };
 const trainOne = ({ id }: RunnerConfig, words: UpstreamWords, configuration: string, fold: string): string[] => [
-  'nnUNetv2_train', String(id), configuration, fold, '-tr', words.one('--trainer_class_name', 'nnUNetTrainer'), '-p', words.one('--p', 'nnUNetPlans'), ...(isOn(words, '--export_validation_probabilities', true) ? ['--npz'] : []),
+  'nnUNetv2_train',
+  String(id),
+  configuration,
+  fold,
+  '-tr',
+  words.one('--trainer_class_name', 'nnUNetTrainer'),
+  '-p',
+  words.one('--p', 'nnUNetPlans'),
+  ...(isOn(words, '--export_validation_probabilities', true) ? ['--npz'] : []),
 ];
 const configurationsOf = (config: RunnerConfig, words: UpstreamWords) => async (): Promise<string[]> => {
   const asked = list(words.many('--configs', CONFIGURATIONS));
@@ -52,32 +91,86 @@ const configurationsOf = (config: RunnerConfig, words: UpstreamWords) => async (
 const train: Verb = (config, words) => [
   async (context) => {
     const documents: unknown[] = [];
-    for (const configuration of await configurationsOf(config, words)()) for (const fold of list(words.many('--folds', ['0', '1', '2', '3', '4']))) documents.push(await runStep(context, config, trainOne(config, words, configuration, fold)));
+    for (const configuration of await configurationsOf(config, words)())
+      for (const fold of list(words.many('--folds', ['0', '1', '2', '3', '4'])))
+        documents.push(await runStep(context, config, trainOne(config, words, configuration, fold)));
     return documents;
   },
 ];
 const findBest: Verb = ({ id }, words) => [
-  ['nnUNetv2_find_best_configuration', String(id), '-c', ...list(words.many('--configs', CONFIGURATIONS)), '-p', ...list(words.many('--plans', ['nnUNetPlans'])), '-tr', ...list(words.many('--trainers', [words.one('--trainer_class_name', 'nnUNetTrainer')])), '-f', ...list(words.many('--folds', ['0', '1', '2', '3', '4'])), ...(isOn(words, '--allow_ensembling', true) ? [] : ['--disable_ensembling'])],
+  [
+    'nnUNetv2_find_best_configuration',
+    String(id),
+    '-c',
+    ...list(words.many('--configs', CONFIGURATIONS)),
+    '-p',
+    ...list(words.many('--plans', ['nnUNetPlans'])),
+    '-tr',
+    ...list(words.many('--trainers', [words.one('--trainer_class_name', 'nnUNetTrainer')])),
+    '-f',
+    ...list(words.many('--folds', ['0', '1', '2', '3', '4'])),
+    ...(isOn(words, '--allow_ensembling', true) ? [] : ['--disable_ensembling']),
+  ],
 ];
 const predict: Verb = (_, words) => {
-  const missing = ['--list_of_lists_or_source_folder', '--output_folder', '--model_training_output_dir'].find((flag) => !words.has(flag));
+  const missing = ['--list_of_lists_or_source_folder', '--output_folder', '--model_training_output_dir'].find(
+    (flag) => !words.has(flag),
+  );
   if (missing) throw new CommandUsageError(`runner predict needs ${missing}`);
   const folds = list(words.many('--use_folds', ['0', '1', '2', '3', '4']));
-  return [['nnUNetv2_predict_from_modelfolder', '-i', words.one('--list_of_lists_or_source_folder', ''), '-o', words.one('--output_folder', ''), '-m', words.one('--model_training_output_dir', ''), '-f', ...folds, ...(isOn(words, '--use_mirroring', true) ? [] : ['--disable_tta'])]];
+  return [
+    [
+      'nnUNetv2_predict_from_modelfolder',
+      '-i',
+      words.one('--list_of_lists_or_source_folder', ''),
+      '-o',
+      words.one('--output_folder', ''),
+      '-m',
+      words.one('--model_training_output_dir', ''),
+      '-f',
+      ...folds,
+      ...(isOn(words, '--use_mirroring', true) ? [] : ['--disable_tta']),
+    ],
+  ];
 };
 /** Predicts imagesTs with the winner, merges and post-processes: what inference_information.json says. */
 const predictBest: Verb = (config) => [
   async (context) => {
     const name = await datasetName(config);
     const results = join(config.roots.nnUNet_results, name);
-    const information = await readJson<{ folds: (number | string)[]; best_model_or_ensemble: { postprocessing_file: string; selected_model_or_models: { configuration: string; trainer: string; plans_identifier: string }[] } }>(join(results, 'inference_information.json'));
-    const { selected_model_or_models: models, postprocessing_file: postprocessing } = information.best_model_or_ensemble;
+    const information = await readJson<{
+      folds: (number | string)[];
+      best_model_or_ensemble: {
+        postprocessing_file: string;
+        selected_model_or_models: { configuration: string; trainer: string; plans_identifier: string }[];
+      };
+    }>(join(results, 'inference_information.json'));
+    const { selected_model_or_models: models, postprocessing_file: postprocessing } =
+      information.best_model_or_ensemble;
     const inputs = join(config.roots.nnUNet_raw, name, 'imagesTs');
     const outputs: string[] = [];
     const predictInto = async (model: (typeof models)[number], folder: string): Promise<void> => {
       const cascade = model.configuration === '3d_cascade_fullres';
       if (cascade) await predictInto({ ...model, configuration: '3d_lowres' }, `${folder}_prev_stage`);
-      await runStep(context, config, ['nnUNetv2_predict', '-d', String(config.id), '-i', inputs, '-o', folder, '-f', ...information.folds.map(String), '-tr', model.trainer, '-c', model.configuration, '-p', model.plans_identifier, ...(cascade ? ['-prev_stage_predictions', `${folder}_prev_stage`] : []), ...(models.length > 1 ? ['--save_probabilities'] : [])]);
+      await runStep(context, config, [
+        'nnUNetv2_predict',
+        '-d',
+        String(config.id),
+        '-i',
+        inputs,
+        '-o',
+        folder,
+        '-f',
+        ...information.folds.map(String),
+        '-tr',
+        model.trainer,
+        '-c',
+        model.configuration,
+        '-p',
+        model.plans_identifier,
+        ...(cascade ? ['-prev_stage_predictions', `${folder}_prev_stage`] : []),
+        ...(models.length > 1 ? ['--save_probabilities'] : []),
+      ]);
     };
     for (const model of models) {
       outputs.push(join(results, `pred_${model.configuration}`));
@@ -85,7 +178,15 @@ const predictBest: Verb = (config) => [
     }
     const merged = models.length > 1 ? join(results, 'ensemble_predictions') : outputs[0]!;
     if (models.length > 1) await runStep(context, config, ['nnUNetv2_ensemble', '-i', ...outputs, '-o', merged]);
-    return runStep(context, config, ['nnUNetv2_apply_postprocessing', '-i', merged, '-o', join(results, 'ensemble_predictions_postprocessed'), '-pp_pkl_file', postprocessing]);
+    return runStep(context, config, [
+      'nnUNetv2_apply_postprocessing',
+      '-i',
+      merged,
+      '-o',
+      join(results, 'ensemble_predictions_postprocessed'),
+      '-pp_pkl_file',
+      postprocessing,
+    ]);
   },
 ];
 
@@ -93,13 +194,25 @@ const convertDataset: Verb = (config) => [(context) => convert(context, config)]
 
 const VERBS: Readonly<Record<string, Verb>> = {
   convert_dataset: convertDataset,
-  convert_msd_dataset: (_, words) => [['nnUNetv2_convert_MSD_dataset', '-i', words.one('--data_dir', ''), ...(words.has('--overwrite_id') ? ['-overwrite_id', words.one('--overwrite_id', '')] : [])]],
+  convert_msd_dataset: (_, words) => [
+    [
+      'nnUNetv2_convert_MSD_dataset',
+      '-i',
+      words.one('--data_dir', ''),
+      ...(words.has('--overwrite_id') ? ['-overwrite_id', words.one('--overwrite_id', '')] : []),
+    ],
+  ],
   extract_fingerprints: fingerprints,
   plan_experiments: plan,
   preprocess,
-  plan_and_process: (config, words) => [...fingerprints(config, words), ...plan(config, words), ...preprocess(config, words)],
+  plan_and_process: (config, words) => [
+    ...fingerprints(config, words),
+    ...plan(config, words),
+    ...preprocess(config, words),
+  ],
   train_single_model: (config, words) => {
-    if (!words.has('--config') || !words.has('--fold')) throw new CommandUsageError('runner train_single_model needs --config and --fold');
+    if (!words.has('--config') || !words.has('--fold'))
+      throw new CommandUsageError('runner train_single_model needs --config and --fold');
     return [trainOne(config, words, words.one('--config', ''), words.one('--fold', '0'))];
   },
   train,
@@ -123,15 +236,20 @@ export const runnerCommand: CommandDefinition = {
       .argument('<verb>', Object.keys(VERBS).join(', '))
       .argument('[words...]', FLAGS)
       .allowUnknownOption()
-      .addHelpText('after', '\nThe YAML file needs modality, datalist and dataroot; nnunet_raw, nnunet_preprocessed, nnunet_results and dataset_name_or_id are optional.\n\nExamples:\n  $ voxelwise runner run --input_config input.yaml\n  $ voxelwise runner train_single_model --input_config input.yaml --config 3d_fullres --fold 0')
+      .addHelpText(
+        'after',
+        '\nThe YAML file needs modality, datalist and dataroot; nnunet_raw, nnunet_preprocessed, nnunet_results and dataset_name_or_id are optional.\n\nExamples:\n  $ voxelwise runner run --input_config input.yaml\n  $ voxelwise runner train_single_model --input_config input.yaml --config 3d_fullres --fold 0',
+      )
       .action(
         withContext(async (context: Context, verb: string, given: string[]) => {
           const steps = VERBS[verb];
-          if (steps === undefined) throw new CommandUsageError(`runner knows ${Object.keys(VERBS).join(', ')}; came '${verb}'`);
+          if (steps === undefined)
+            throw new CommandUsageError(`runner knows ${Object.keys(VERBS).join(', ')}; came '${verb}'`);
           const words = readUpstream(`runner ${verb}`, given, flagsOf(FLAGS), []);
           const config = await readConfig(words.one('--input_config', ''), words.one('--work_dir', 'work_dir'));
           const documents: unknown[] = [];
-          for (const step of steps(config, words)) documents.push(typeof step === 'function' ? await step(context) : await runStep(context, config, step));
+          for (const step of steps(config, words))
+            documents.push(typeof step === 'function' ? await step(context) : await runStep(context, config, step));
           context.output.document({ verb, steps: documents });
         }),
       ),
@@ -155,17 +273,36 @@ async function readConfig(path: string, workDir: string): Promise<RunnerConfig> 
   const entries = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   const text = (key: string, fallback?: string): string => {
     const found = entries[key] ?? fallback;
-    if (typeof found !== 'string') throw new InputError('bad-config', `${path}: "${key}" is ${JSON.stringify(found) ?? 'missing'}; a path was expected.`, path, { key });
+    if (typeof found !== 'string')
+      throw new InputError(
+        'bad-config',
+        `${path}: "${key}" is ${JSON.stringify(found) ?? 'missing'}; a path was expected.`,
+        path,
+        { key },
+      );
     return resolve(found);
   };
   const modality = typeof entries['modality'] === 'string' ? [entries['modality']] : entries['modality'];
-  if (!Array.isArray(modality) || modality.length === 0 || !modality.every((name) => typeof name === 'string')) throw new InputError('bad-config', `${path}: "modality" is ${JSON.stringify(modality) ?? 'missing'}; CT, or a list with one name per channel, was expected.`, path, { key: 'modality' });
+  if (!Array.isArray(modality) || modality.length === 0 || !modality.every((name) => typeof name === 'string'))
+    throw new InputError(
+      'bad-config',
+      `${path}: "modality" is ${JSON.stringify(modality) ?? 'missing'}; CT, or a list with one name per channel, was expected.`,
+      path,
+      { key: 'modality' },
+    );
   return {
     modality: modality as string[],
     datalist: text('datalist'),
     dataroot: text('dataroot'),
-    id: parseWhole(String(entries['dataset_name_or_id'] ?? 1).replace(/^Dataset0*(\d+)_.*$/, '$1'), 'dataset_name_or_id'),
-    roots: { nnUNet_raw: text('nnunet_raw', join(workDir, 'nnUNet_raw_data_base')), nnUNet_preprocessed: text('nnunet_preprocessed', join(workDir, 'nnUNet_preprocessed')), nnUNet_results: text('nnunet_results', join(workDir, 'nnUNet_trained_models')) },
+    id: parseWhole(
+      String(entries['dataset_name_or_id'] ?? 1).replace(/^Dataset0*(\d+)_.*$/, '$1'),
+      'dataset_name_or_id',
+    ),
+    roots: {
+      nnUNet_raw: text('nnunet_raw', join(workDir, 'nnUNet_raw_data_base')),
+      nnUNet_preprocessed: text('nnunet_preprocessed', join(workDir, 'nnUNet_preprocessed')),
+      nnUNet_results: text('nnunet_results', join(workDir, 'nnUNet_trained_models')),
+    },
   };
 }
 
@@ -183,8 +320,13 @@ async function convert(context: Context, config: RunnerConfig): Promise<unknown>
     if (label === undefined) continue;
     for (const value of (await readLabels(source.tree.fullPath(label))).map.voxels) largest = Math.max(largest, value);
   }
-  const labels = labelSet({ background: 0, ...Object.fromEntries(Array.from({ length: largest }, (_, i) => [`class${i + 1}`, i + 1])) });
+  const labels = labelSet({
+    background: 0,
+    ...Object.fromEntries(Array.from({ length: largest }, (_, i) => [`class${i + 1}`, i + 1])),
+  });
   const made = await toNnunet(context, { ...source, labels, json: {} }, out);
-  context.output.print(`${made.cases} training and ${made.test} test cases in ${out} (from ${dirname(config.datalist)})`);
+  context.output.print(
+    `${made.cases} training and ${made.test} test cases in ${out} (from ${dirname(config.datalist)})`,
+  );
   return { dataset: out, ...made };
 }

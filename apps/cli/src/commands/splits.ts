@@ -27,28 +27,59 @@ export const splitsCommand: CommandDefinition = {
       .argument('<make>', 'the word make')
       .argument('<dataset>', 'id, name or path of a data set')
       .option('--folds <n>', 'how many', '5')
-      .option('--group <pattern or file>', 'cases of a group stay together: a pattern whose first bracket is the group, or a JSON file {case: group}')
-      .option('--force-train-where <condition>', "cases that always train, such as 'dice<0.1' or 'dice[2]<0.1'; needs --summary")
+      .option(
+        '--group <pattern or file>',
+        'cases of a group stay together: a pattern whose first bracket is the group, or a JSON file {case: group}',
+      )
+      .option(
+        '--force-train-where <condition>',
+        "cases that always train, such as 'dice<0.1' or 'dice[2]<0.1'; needs --summary",
+      )
       .option('--summary <file>', 'the summary.json that the condition looks at')
       .option('--out <file>', 'default: splits_final.json among the preprocessed')
-      .addHelpText('after', "\nExamples:\n  $ voxelwise splits make 4 --group '^(patient\\d+)_'\n  $ voxelwise splits make 4 --force-train-where 'dice<0.1' --summary crossval/summary.json --out splits.json")
+      .addHelpText(
+        'after',
+        "\nExamples:\n  $ voxelwise splits make 4 --group '^(patient\\d+)_'\n  $ voxelwise splits make 4 --force-train-where 'dice<0.1' --summary crossval/summary.json --out splits.json",
+      )
       .action(withContext(makeFolds)),
 };
 
 async function makeFolds(context: Context, verb: string, spec: string, flags: SplitsFlags): Promise<void> {
   if (verb !== 'make') throw new CommandUsageError(`splits takes the word make, came '${verb}'`);
-  if (flags.forceTrainWhere !== undefined && flags.summary === undefined) throw new CommandUsageError('--force-train-where needs --summary: the scores it looks at');
+  if (flags.forceTrainWhere !== undefined && flags.summary === undefined)
+    throw new CommandUsageError('--force-train-where needs --summary: the scores it looks at');
   const dataset = await openDataset(context, spec);
   const ids = dataset.source.training.map((files) => files.id);
-  const alwaysTrain = flags.forceTrainWhere === undefined ? [] : casesWhere(readSummary(await readFile(flags.summary!, 'utf8'), flags.summary), flags.forceTrainWhere, dataset.source.fileEnding);
+  const alwaysTrain =
+    flags.forceTrainWhere === undefined
+      ? []
+      : casesWhere(
+          readSummary(await readFile(flags.summary!, 'utf8'), flags.summary),
+          flags.forceTrainWhere,
+          dataset.source.fileEnding,
+        );
   const groups = flags.group === undefined ? undefined : await groupsOf(flags.group, ids);
-  const splits = makeGroupedSplits(ids, { folds: parseWhole(flags.folds, '--folds'), alwaysTrain, ...(groups === undefined ? {} : { groups }) });
+  const splits = makeGroupedSplits(ids, {
+    folds: parseWhole(flags.folds, '--folds'),
+    alwaysTrain,
+    ...(groups === undefined ? {} : { groups }),
+  });
   const path = flags.out ?? join(dataset.preprocessed, 'splits_final.json');
   await writeJson(path, splits);
-  context.output.print(formatTable(['fold', 'train', 'validate'], splits.map((split, k) => [String(k), String(split.train.length), String(split.val.length)])));
+  context.output.print(
+    formatTable(
+      ['fold', 'train', 'validate'],
+      splits.map((split, k) => [String(k), String(split.train.length), String(split.val.length)]),
+    ),
+  );
   if (alwaysTrain.length > 0) context.output.print(`always trained: ${alwaysTrain.join(', ')}`);
   context.output.print(`wrote ${path}`);
-  context.output.document({ splits: path, folds: splits.length, alwaysTrain, groups: groups === undefined ? null : new Set(Object.values(groups)).size });
+  context.output.document({
+    splits: path,
+    folds: splits.length,
+    alwaysTrain,
+    groups: groups === undefined ? null : new Set(Object.values(groups)).size,
+  });
 }
 
 async function groupsOf(given: string, ids: readonly string[]): Promise<Record<string, string>> {
@@ -57,12 +88,15 @@ async function groupsOf(given: string, ids: readonly string[]): Promise<Record<s
   try {
     pattern = new RegExp(given);
   } catch (error) {
-    throw new CommandUsageError(`--group is a pattern or a JSON file; '${given}' is neither (${(error as Error).message})`);
+    throw new CommandUsageError(
+      `--group is a pattern or a JSON file; '${given}' is neither (${(error as Error).message})`,
+    );
   }
   const found = ids.flatMap((id) => {
     const match = pattern.exec(id);
     return match ? [[id, match[1] ?? match[0]] as const] : [];
   });
-  if (found.length === 0) throw new InputError('no-groups', `--group ${given}: fits none of the cases, such as ${ids[0] ?? 'none'}.`);
+  if (found.length === 0)
+    throw new InputError('no-groups', `--group ${given}: fits none of the cases, such as ${ids[0] ?? 'none'}.`);
   return Object.fromEntries(found);
 }

@@ -46,14 +46,29 @@ export const trainCommand: CommandDefinition = {
       .option('--freeze <globs...>', 'parameters of --pretrained that do not learn, e.g. encoder.stages.0.*')
       .option('--reinit <globs...>', 'parameters that start afresh besides the heads; none: the heads are taken too')
       .option('--loss <name or file>', 'loss by name, or a JavaScript file')
-      .option('--trainer <name or file>', 'a stock trainer of nnU-Net by name, or a JavaScript file with values (docs/custom-trainer.md)')
+      .option(
+        '--trainer <name or file>',
+        'a stock trainer of nnU-Net by name, or a JavaScript file with values (docs/custom-trainer.md)',
+      )
       .option('--trainer-name <name>', 'first part of the results folder’s name (default: the trainer’s)')
-      .option('--export-validation-probabilities', 'keep the probabilities of the validation cases: find-best then tries ensembles')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise train Task04_Hippocampus 3d_fullres 0 --epochs 50\n  $ voxelwise train 4 2d all --max-time 11h')
+      .option(
+        '--export-validation-probabilities',
+        'keep the probabilities of the validation cases: find-best then tries ensembles',
+      )
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise train Task04_Hippocampus 3d_fullres 0 --epochs 50\n  $ voxelwise train 4 2d all --max-time 11h',
+      )
       .action(withContext(trainOne)),
 };
 
-async function trainOne(context: Context, spec: string, configuration: string, foldText: string, flags: TrainFlags): Promise<void> {
+async function trainOne(
+  context: Context,
+  spec: string,
+  configuration: string,
+  foldText: string,
+  flags: TrainFlags,
+): Promise<void> {
   const { output } = context;
   // A wrong name is said before anything is read.
   if (flags.trainer !== undefined) stockTrainer(flags.trainer);
@@ -65,8 +80,13 @@ async function trainOne(context: Context, spec: string, configuration: string, f
   const plan = planOf(dataset, plans, configuration);
   const start = await readPretrained(flags, plan, chosen.extra.build);
   if (start) output.note(describePretrained(start.report));
-  const settings = { ...chosen.settings, ...(plan.voxelwise['training'] as Partial<TrainingSettings> | undefined), ...chosen.stored };
-  if (flags.extendTo !== undefined) await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
+  const settings = {
+    ...chosen.settings,
+    ...(plan.voxelwise['training'] as Partial<TrainingSettings> | undefined),
+    ...chosen.stored,
+  };
+  if (flags.extendTo !== undefined)
+    await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
   const cases = await prepareStage(context, dataset, plan);
   const splits = await splitsStage(dataset, flags.splits);
   const device = await openDevice(context, 'training');
@@ -74,7 +94,12 @@ async function trainOne(context: Context, spec: string, configuration: string, f
   try {
     const end = flags.maxTime === undefined ? undefined : performance.now() + parseDuration(flags.maxTime) * 1000;
     const options: FoldOptions = {
-      plans, plan, settings, augmentOn, fold, splits,
+      plans,
+      plan,
+      settings,
+      augmentOn,
+      fold,
+      splits,
       inference: { stepSize: 0.5, mirroring: true },
       trainer: chosen.name,
       exportProbabilities: flags.exportValidationProbabilities ?? false,
@@ -84,10 +109,18 @@ async function trainOne(context: Context, spec: string, configuration: string, f
     };
     const trained = await trainFold(context, dataset, device, cases, options);
     const summary = await validateFold(context, dataset, device, trained, options);
-    output.print(`fold ${foldText}: mean Dice ${summary.foreground_mean.Dice.toFixed(4)} on ${summary.metric_per_case.length} validation cases · ${trained.folder}`);
+    output.print(
+      `fold ${foldText}: mean Dice ${summary.foreground_mean.Dice.toFixed(4)} on ${summary.metric_per_case.length} validation cases · ${trained.folder}`,
+    );
     output.document({
-      fold, configuration, epochs: trained.result.history.length, steps: trained.result.steps, seconds: trained.seconds,
-      bestEmaDice: trained.result.bestEmaDice, meanValidationDice: finite(summary.foreground_mean.Dice), checkpoint: `${trained.folder}/checkpoint_final.safetensors`,
+      fold,
+      configuration,
+      epochs: trained.result.history.length,
+      steps: trained.result.steps,
+      seconds: trained.seconds,
+      bestEmaDice: trained.result.bestEmaDice,
+      meanValidationDice: finite(summary.foreground_mean.Dice),
+      checkpoint: `${trained.folder}/checkpoint_final.safetensors`,
       ...(start ? { pretrained: start.report } : {}),
     });
   } finally {
@@ -99,8 +132,12 @@ async function trainOne(context: Context, spec: string, configuration: string, f
 /** --extend-to goes on with something. Throws: CommandUsageError if there is nothing, or it is longer already. */
 async function checkExtension(folder: string, { steps, stepsPerEpoch }: TrainingSettings): Promise<void> {
   const [progress] = [join(folder, PROGRESS)].filter(exists);
-  if (progress === undefined) throw new CommandUsageError(`--extend-to: nothing was trained in ${folder}; start with --epochs`);
+  if (progress === undefined)
+    throw new CommandUsageError(`--extend-to: nothing was trained in ${folder}; start with --epochs`);
   const { history } = await readJson<{ history: readonly EpochReport[] }>(progress);
   const done = history.at(-1)?.step ?? 0;
-  if (steps < done) throw new CommandUsageError(`--extend-to ${Math.round(steps / stepsPerEpoch)}: ${history.length} epochs are done already`);
+  if (steps < done)
+    throw new CommandUsageError(
+      `--extend-to ${Math.round(steps / stepsPerEpoch)}: ${history.length} epochs are done already`,
+    );
 }

@@ -5,7 +5,11 @@ import type { UpstreamWords } from './upstream-flags.ts';
 
 /** Plans that a planner writes when not told another name. */
 const PLANS_OF: Readonly<Record<string, string>> = {
-  ExperimentPlanner: 'nnUNetPlans', ResEncUNetPlanner: 'nnUNetResEncUNetPlans', nnUNetPlannerResEncM: 'nnUNetResEncUNetMPlans', nnUNetPlannerResEncL: 'nnUNetResEncUNetLPlans', nnUNetPlannerResEncXL: 'nnUNetResEncUNetXLPlans',
+  ExperimentPlanner: 'nnUNetPlans',
+  ResEncUNetPlanner: 'nnUNetResEncUNetPlans',
+  nnUNetPlannerResEncM: 'nnUNetResEncUNetMPlans',
+  nnUNetPlannerResEncL: 'nnUNetResEncUNetLPlans',
+  nnUNetPlannerResEncXL: 'nnUNetResEncUNetXLPlans',
 };
 
 const PLANNING = '-pl= -gpu_memory_target= -preprocessor_name= -overwrite_target_spacing* -overwrite_plans_name=';
@@ -19,7 +23,10 @@ function planLine(words: UpstreamWords, dataset: string): string[] {
   const spacing = words.many('-overwrite_target_spacing', []);
   const name = words.optional('-overwrite_plans_name');
   return [
-    'plan', dataset, '--planner', words.one('-pl', 'ExperimentPlanner'),
+    'plan',
+    dataset,
+    '--planner',
+    words.one('-pl', 'ExperimentPlanner'),
     ...(memory === undefined ? [] : ['--memory', `${memory}GB`]),
     ...(spacing.length === 0 ? [] : ['--target-spacing', spacing.join(',')]),
     ...(name === undefined ? [] : ['--name', name]),
@@ -42,7 +49,8 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     description: "as nnU-Net: take a data set's fingerprint",
     flags: '-d+ -fpe= --verify_dataset_integrity --clean',
     examples: ['-d 4 --verify_dataset_integrity', '-d 4 17 --clean'],
-    map: (words) => words.many('-d', []).flatMap((dataset) => [...checkLines(words, dataset), fingerprintLine(words, dataset)]),
+    map: (words) =>
+      words.many('-d', []).flatMap((dataset) => [...checkLines(words, dataset), fingerprintLine(words, dataset)]),
   },
   {
     name: 'nnUNetv2_plan_experiment',
@@ -56,7 +64,8 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     description: 'as nnU-Net: crop, normalize and resample the training cases',
     flags: '-d+ -plans_name= -c* -np*',
     examples: ['-d 4', '-d 4 -plans_name nnUNetResEncUNetLPlans -c 3d_fullres -np 4'],
-    map: (words) => words.many('-d', []).map((dataset) => preprocessLine(words, dataset, words.one('-plans_name', 'nnUNetPlans'))),
+    map: (words) =>
+      words.many('-d', []).map((dataset) => preprocessLine(words, dataset, words.one('-plans_name', 'nnUNetPlans'))),
   },
   {
     name: 'nnUNetv2_plan_and_preprocess',
@@ -67,24 +76,39 @@ export const experimentCommands: readonly UpstreamCommand[] = [
       words.many('-d', []).flatMap((dataset) => {
         const planner = words.one('-pl', 'ExperimentPlanner');
         const plans = words.one('-overwrite_plans_name', PLANS_OF[planner] ?? 'nnUNetPlans');
-        return [...checkLines(words, dataset), fingerprintLine(words, dataset), planLine(words, dataset), ...(words.has('--no_pp') ? [] : [preprocessLine(words, dataset, plans)])];
+        return [
+          ...checkLines(words, dataset),
+          fingerprintLine(words, dataset),
+          planLine(words, dataset),
+          ...(words.has('--no_pp') ? [] : [preprocessLine(words, dataset, plans)]),
+        ];
       }),
   },
   {
     name: 'nnUNetv2_train',
     description: 'as nnU-Net: train one fold and validate it; goes on by itself where it stopped',
-    flags: '-tr= -p= -pretrained_weights= -num_gpus= --npz --c --val --val_best --disable_checkpointing --use_compressed -device=',
+    flags:
+      '-tr= -p= -pretrained_weights= -num_gpus= --npz --c --val --val_best --disable_checkpointing --use_compressed -device=',
     positionals: ['DATASET', 'CONFIGURATION', 'FOLD'],
     examples: ['4 3d_fullres 0 --npz', 'Dataset004_Hippocampus 2d all -tr nnUNetTrainer_50epochs -device cpu'],
     map: (words) => {
-      for (const flag of ['--val_best', '--disable_checkpointing']) if (words.has(flag)) throw new CommandUsageError(`nnUNetv2_train: ${flag} is not supported; validation uses the final checkpoint, and checkpoints are always kept`);
+      for (const flag of ['--val_best', '--disable_checkpointing'])
+        if (words.has(flag))
+          throw new CommandUsageError(
+            `nnUNetv2_train: ${flag} is not supported; validation uses the final checkpoint, and checkpoints are always kept`,
+          );
       const gpus = words.one('-num_gpus', '1');
       if (gpus !== '1') throw new CommandUsageError(`nnUNetv2_train: -num_gpus is 1, came ${gpus}`);
       const trainer = words.one('-tr', 'nnUNetTrainer');
       const weights = words.optional('-pretrained_weights');
       return [
         [
-          'train', ...words.positional, '--plans', words.one('-p', 'nnUNetPlans'), '--trainer', trainer,
+          'train',
+          ...words.positional,
+          '--plans',
+          words.one('-p', 'nnUNetPlans'),
+          '--trainer',
+          trainer,
           ...(weights === undefined ? [] : ['--pretrained', weights]),
           ...(words.has('--npz') ? ['--export-validation-probabilities'] : []),
         ],
@@ -99,10 +123,16 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     examples: ['4', '4 -c 2d 3d_fullres -f 0 1 --disable_ensembling'],
     map: (words) => [
       [
-        'find-best', ...words.positional,
-        '-c', ...words.many('-c', ['2d', '3d_fullres', '3d_lowres', '3d_cascade_fullres']),
-        '--plans', ...words.many('-p', ['nnUNetPlans']), '--trainer', ...words.many('-tr', ['nnUNetTrainer']),
-        '--folds', words.many('-f', ['0', '1', '2', '3', '4']).join(','),
+        'find-best',
+        ...words.positional,
+        '-c',
+        ...words.many('-c', ['2d', '3d_fullres', '3d_lowres', '3d_cascade_fullres']),
+        '--plans',
+        ...words.many('-p', ['nnUNetPlans']),
+        '--trainer',
+        ...words.many('-tr', ['nnUNetTrainer']),
+        '--folds',
+        words.many('-f', ['0', '1', '2', '3', '4']).join(','),
         ...(words.has('--disable_ensembling') ? ['--no-ensembling'] : []),
       ],
     ],
@@ -115,7 +145,20 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     examples: ['4 -c 3d_fullres', '4 -c 2d -f 0 1 -o two-folds'],
     map: (words) => {
       const output = words.optional('-o');
-      return [['accumulate', ...words.positional, words.one('-c', '3d_fullres'), '--folds', words.many('-f', ['0', '1', '2', '3', '4']).join(','), '--plans', words.one('-p', 'nnUNetPlans'), '--trainer', words.one('-tr', 'nnUNetTrainer'), ...(output === undefined ? [] : ['--output', output])]];
+      return [
+        [
+          'accumulate',
+          ...words.positional,
+          words.one('-c', '3d_fullres'),
+          '--folds',
+          words.many('-f', ['0', '1', '2', '3', '4']).join(','),
+          '--plans',
+          words.one('-p', 'nnUNetPlans'),
+          '--trainer',
+          words.one('-tr', 'nnUNetTrainer'),
+          ...(output === undefined ? [] : ['--output', output]),
+        ],
+      ];
     },
   },
   {
@@ -123,13 +166,30 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     description: 'as nnU-Net: plans of one data set for another',
     flags: '-s! -t! -sp! -tp=',
     examples: ['-s 4 -t 5 -sp nnUNetPlans', '-s 4 -t 5 -sp nnUNetPlans -tp nnUNetPlans_from4'],
-    map: (words) => [['move-plans', words.one('-s', ''), words.one('-t', ''), '--plans', words.one('-sp', ''), ...(words.has('-tp') ? ['--as', words.one('-tp', '')] : [])]],
+    map: (words) => [
+      [
+        'move-plans',
+        words.one('-s', ''),
+        words.one('-t', ''),
+        '--plans',
+        words.one('-sp', ''),
+        ...(words.has('-tp') ? ['--as', words.one('-tp', '')] : []),
+      ],
+    ],
   },
   {
     name: 'nnUNetv2_convert_MSD_dataset',
     description: 'as nnU-Net: a Decathlon task folder as an nnU-Net v2 data set',
     flags: '-i! -overwrite_id=',
     examples: ['-i Task04_Hippocampus', '-i Task04_Hippocampus -overwrite_id 104'],
-    map: (words) => [['convert', words.one('-i', ''), '--to', 'nnunet', ...(words.has('-overwrite_id') ? ['--id', words.one('-overwrite_id', '')] : [])]],
+    map: (words) => [
+      [
+        'convert',
+        words.one('-i', ''),
+        '--to',
+        'nnunet',
+        ...(words.has('-overwrite_id') ? ['--id', words.one('-overwrite_id', '')] : []),
+      ],
+    ],
   },
 ];

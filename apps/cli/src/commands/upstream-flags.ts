@@ -24,33 +24,55 @@ export interface UpstreamWords {
  * required, `+` several that are.
  */
 export function flagsOf(text: string): UpstreamFlag[] {
-  return text.split(/\s+/).filter(Boolean).map((word) => {
-    const mark = /[=*!+]$/.exec(word)?.[0] ?? '';
-    const [name, ...aliases] = (mark === '' ? word : word.slice(0, -1)).split('|');
-    return { name: name!, aliases, values: mark === '' ? 'none' : mark === '=' || mark === '!' ? 'one' : 'many', required: mark === '!' || mark === '+' };
-  });
+  return text
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => {
+      const mark = /[=*!+]$/.exec(word)?.[0] ?? '';
+      const [name, ...aliases] = (mark === '' ? word : word.slice(0, -1)).split('|');
+      return {
+        name: name!,
+        aliases,
+        values: mark === '' ? 'none' : mark === '=' || mark === '!' ? 'one' : 'many',
+        required: mark === '!' || mark === '+',
+      };
+    });
 }
 
 /** Throws: CommandUsageError naming the flag that is unknown, lacks its value, or is missing. */
-export function readUpstream(command: string, words: readonly string[], flags: readonly UpstreamFlag[], positionals: readonly string[]): UpstreamWords {
+export function readUpstream(
+  command: string,
+  words: readonly string[],
+  flags: readonly UpstreamFlag[],
+  positionals: readonly string[],
+): UpstreamWords {
   const found = new Map<string, string[]>();
   const positional: string[] = [];
-  for (let at = 0; at < words.length; ) {
+  for (let at = 0; at < words.length;) {
     const word = words[at++]!;
-    const [head, inline] = word.startsWith('--') && word.includes('=') ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word, undefined];
+    const [head, inline] =
+      word.startsWith('--') && word.includes('=')
+        ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]
+        : [word, undefined];
     if (!isFlag(head)) {
       positional.push(head);
       continue;
     }
     const flag = flags.find(({ name, aliases }) => name === head || aliases.includes(head));
-    if (flag === undefined) throw new CommandUsageError(`${command}: does not know ${head}; it takes ${[...positionals, ...flags.map(({ name }) => name)].join(' ')}`);
+    if (flag === undefined)
+      throw new CommandUsageError(
+        `${command}: does not know ${head}; it takes ${[...positionals, ...flags.map(({ name }) => name)].join(' ')}`,
+      );
     const values: string[] = inline === undefined ? [] : [inline];
     const most = flag.values === 'none' ? 0 : flag.values === 'one' ? 1 : Infinity;
     while (values.length < most && at < words.length && !isFlag(words[at]!)) values.push(words[at++]!);
     if (flag.values !== 'none' && values.length === 0) throw new CommandUsageError(`${command}: ${head} needs a value`);
     found.set(flag.name, values);
   }
-  if (positional.length !== positionals.length) throw new CommandUsageError(`${command}: takes ${positionals.join(' ') || 'no words without a flag'}, came ${positional.join(' ') || 'none'}`);
+  if (positional.length !== positionals.length)
+    throw new CommandUsageError(
+      `${command}: takes ${positionals.join(' ') || 'no words without a flag'}, came ${positional.join(' ') || 'none'}`,
+    );
   const missing = flags.find(({ name, required }) => required && !found.has(name));
   if (missing) throw new CommandUsageError(`${command}: ${missing.name} is required`);
   return {

@@ -14,7 +14,10 @@ export interface UpstreamCommand {
   readonly positionals?: readonly string[];
   readonly examples: readonly string[];
   /** Our command lines, in the order to run them. */
-  readonly map: (words: UpstreamWords, context: Context) => Promise<readonly (readonly string[])[]> | readonly (readonly string[])[];
+  readonly map: (
+    words: UpstreamWords,
+    context: Context,
+  ) => Promise<readonly (readonly string[])[]> | readonly (readonly string[])[];
 }
 
 /** Values of `-device`. Upstream's default, cuda, means the best there is. */
@@ -28,13 +31,25 @@ function definition({ name, description, flags, positionals = [], examples, map 
         .description(description)
         .argument('[words...]', `${positionals.join(' ')} ${flags}`.trim())
         .allowUnknownOption()
-        .addHelpText('after', `\nFlags as upstream: ${[...positionals, ...flagsOf(flags).map((flag) => flag.name)].join(' ')}\n\nExamples:\n${examples.map((example) => `  $ voxelwise ${name} ${example}`).join('\n')}`)
+        .addHelpText(
+          'after',
+          `\nFlags as upstream: ${[...positionals, ...flagsOf(flags).map((flag) => flag.name)].join(' ')}\n\nExamples:\n${examples.map((example) => `  $ voxelwise ${name} ${example}`).join('\n')}`,
+        )
         .action(
           withContext(async (context: Context, given: string[]) => {
-            const words = readUpstream(name, given, [...flagsOf(flags), ...flagsOf('-np= --verbose --no_pbar --disable_progress_bar')], positionals);
+            const words = readUpstream(
+              name,
+              given,
+              [...flagsOf(flags), ...flagsOf('-np= --verbose --no_pbar --disable_progress_bar')],
+              positionals,
+            );
             const device = words.optional('-device');
-            if (device !== undefined && DEVICES[device] === undefined) throw new CommandUsageError(`${name}: -device is cuda, cpu or mps, came '${device}'`);
-            const globals = [...globalWords(context), ...(device === undefined || context.device !== 'auto' ? [] : ['--device', DEVICES[device]!])];
+            if (device !== undefined && DEVICES[device] === undefined)
+              throw new CommandUsageError(`${name}: -device is cuda, cpu or mps, came '${device}'`);
+            const globals = [
+              ...globalWords(context),
+              ...(device === undefined || context.device !== 'auto' ? [] : ['--device', DEVICES[device]!]),
+            ];
             const documents: unknown[] = [];
             for (const line of await map(words, context)) {
               context.output.note(`voxelwise ${line.join(' ')}`);

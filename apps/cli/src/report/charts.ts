@@ -34,7 +34,8 @@ export function ticks(low: number, high: number, count = 5): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough)!;
   const found: number[] = [];
-  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) found.push(Math.abs(t) < step * 1e-9 ? 0 : t);
+  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step)
+    found.push(Math.abs(t) < step * 1e-9 ? 0 : t);
   return found;
 }
 
@@ -55,12 +56,23 @@ export function lineChart(chart: LineChart): string {
   }
   const px = (x: number): number => LEFT + ((x - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
   const py = (y: number): number => HEIGHT - BOTTOM - ((y - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
-  const grid = ticks(y0, y1).map((t) => `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${py(t).toFixed(1)}" y2="${py(t).toFixed(1)}"/><text class="tick" x="${LEFT - 6}" y="${(py(t) + 3.5).toFixed(1)}" text-anchor="end">${label(t)}</text>`);
-  const below = ticks(x0, x1, 6).map((t) => `<text class="tick" x="${px(t).toFixed(1)}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${label(t)}</text>`);
+  const grid = ticks(y0, y1).map(
+    (t) =>
+      `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${py(t).toFixed(1)}" y2="${py(t).toFixed(1)}"/><text class="tick" x="${LEFT - 6}" y="${(py(t) + 3.5).toFixed(1)}" text-anchor="end">${label(t)}</text>`,
+  );
+  const below = ticks(x0, x1, 6).map(
+    (t) =>
+      `<text class="tick" x="${px(t).toFixed(1)}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${label(t)}</text>`,
+  );
   const lines = chart.series.map((s) => {
     const usable = s.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-    const path = usable.map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${px(x).toFixed(1)} ${py(Math.min(Math.max(y, y0), y1)).toFixed(1)}`).join('');
-    const only = usable.length === 1 ? `<circle class="dot ${s.style}" cx="${px(usable[0]![0])}" cy="${py(usable[0]![1])}" r="3"/>` : '';
+    const path = usable
+      .map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${px(x).toFixed(1)} ${py(Math.min(Math.max(y, y0), y1)).toFixed(1)}`)
+      .join('');
+    const only =
+      usable.length === 1
+        ? `<circle class="dot ${s.style}" cx="${px(usable[0]![0])}" cy="${py(usable[0]![1])}" r="3"/>`
+        : '';
     return `<path class="line ${s.style}" d="${path}"/>${only}`;
   });
   let at = LEFT;
@@ -73,7 +85,13 @@ export function lineChart(chart: LineChart): string {
 }
 
 /** One row of dots per class: every case is a dot at its Dice, the median a bar. */
-export function diceStrips(rows: readonly { readonly name: string; readonly style: string; readonly values: readonly { readonly id: string; readonly dice: number }[] }[]): string {
+export function diceStrips(
+  rows: readonly {
+    readonly name: string;
+    readonly style: string;
+    readonly values: readonly { readonly id: string; readonly dice: number }[];
+  }[],
+): string {
   const all = rows.flatMap((r) => r.values.map((v) => v.dice));
   if (all.length === 0) return '';
   const low = Math.max(0, Math.floor(Math.min(...all) * 10 - 0.5) / 10);
@@ -81,12 +99,21 @@ export function diceStrips(rows: readonly { readonly name: string; readonly styl
   const width = 940;
   const left = 130;
   const px = (d: number): number => left + ((d - low) / (1 - low)) * (width - left - 24);
-  const grid = ticks(low, 1, 8).map((t) => `<line class="grid" x1="${px(t)}" x2="${px(t)}" y1="8" y2="${height - 30}"/><text class="tick" x="${px(t)}" y="${height - 12}" text-anchor="middle">${label(t)}</text>`);
+  const grid = ticks(low, 1, 8).map(
+    (t) =>
+      `<line class="grid" x1="${px(t)}" x2="${px(t)}" y1="8" y2="${height - 30}"/><text class="tick" x="${px(t)}" y="${height - 12}" text-anchor="middle">${label(t)}</text>`,
+  );
   const strips = rows.map((row, k) => {
     const middle = 36 + k * 54;
     const sorted = row.values.map((v) => v.dice).sort((a, b) => a - b);
-    const median = sorted.length % 2 ? sorted[(sorted.length - 1) / 2]! : (sorted[sorted.length / 2 - 1]! + sorted[sorted.length / 2]!) / 2;
-    const dots = row.values.map((v, i) => `<circle class="dot ${row.style}" cx="${px(v.dice).toFixed(1)}" cy="${(middle + (((i * 7919) % 23) - 11)).toFixed(1)}" r="4"><title>${escapeText(v.id)}: ${v.dice.toFixed(3)}</title></circle>`);
+    const median =
+      sorted.length % 2
+        ? sorted[(sorted.length - 1) / 2]!
+        : (sorted[sorted.length / 2 - 1]! + sorted[sorted.length / 2]!) / 2;
+    const dots = row.values.map(
+      (v, i) =>
+        `<circle class="dot ${row.style}" cx="${px(v.dice).toFixed(1)}" cy="${(middle + (((i * 7919) % 23) - 11)).toFixed(1)}" r="4"><title>${escapeText(v.id)}: ${v.dice.toFixed(3)}</title></circle>`,
+    );
     return `<text class="axis" x="${left - 14}" y="${middle + 4}" text-anchor="end">${escapeText(row.name)}</text>${dots.join('')}<line class="median" x1="${px(median)}" x2="${px(median)}" y1="${middle - 18}" y2="${middle + 18}"/>`;
   });
   return `<figure class="wide"><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Dice per case and class">${grid.join('')}${strips.join('')}</svg><figcaption>Dice of every case, per class; the bar is the median. Point at a dot for its case.</figcaption></figure>`;

@@ -5,7 +5,15 @@ import { casePanels } from './slices.ts';
 import { casesToDraw, renderReport } from './report.ts';
 import type { CaseScore, RunSummary } from './run-summary.ts';
 
-const score = (id: string, dice: number): CaseScore => ({ id, split: 'validation', meanDice: dice, perClass: { Anterior: { dice, hd95: 1 } }, image: '', reference: '', prediction: '' });
+const score = (id: string, dice: number): CaseScore => ({
+  id,
+  split: 'validation',
+  meanDice: dice,
+  perClass: { Anterior: { dice, hd95: 1 } },
+  image: '',
+  reference: '',
+  prediction: '',
+});
 
 const summary: RunSummary = {
   version: 1,
@@ -19,7 +27,22 @@ const summary: RunSummary = {
   stages: [{ name: 'train', seconds: 50 }],
   recipe: 'short',
   plan: [{ name: 'patch', value: '40 × 56 × 40', why: 'covers the median case' }],
-  curves: [{ configuration: '3d_fullres', fold: '0', points: [0, 1].map((epoch) => ({ epoch, step: epoch * 10, seconds: epoch * 5, trainLoss: -0.1 * epoch, validationLoss: null, pseudoDice: 0.5 + 0.1 * epoch, emaDice: null, learningRate: 0.01 })) }],
+  curves: [
+    {
+      configuration: '3d_fullres',
+      fold: '0',
+      points: [0, 1].map((epoch) => ({
+        epoch,
+        step: epoch * 10,
+        seconds: epoch * 5,
+        trainLoss: -0.1 * epoch,
+        validationLoss: null,
+        pseudoDice: 0.5 + 0.1 * epoch,
+        emaDice: null,
+        learningRate: 0.01,
+      })),
+    },
+  ],
   cases: [score('a', 0.9), score('b', 0.8), score('c', 0.7)],
   warnings: ['one <warning>'],
   environment: [['node', 'v20']],
@@ -43,7 +66,13 @@ describe('report', () => {
     const inside = (r: number, c: number): boolean => r >= 1 && r <= 2 && c >= 1 && c <= 3;
     const path = contourPath(inside, 4, 5);
     const points = [...path.matchAll(/([\d.]+) ([\d.]+)/g)].map((m) => [Number(m[1]), Number(m[2])] as const);
-    const area = Math.abs(points.reduce((sum, [x, y], k) => sum + x * points[(k + 1) % points.length]![1] - y * points[(k + 1) % points.length]![0], 0)) / 2;
+    const area =
+      Math.abs(
+        points.reduce(
+          (sum, [x, y], k) => sum + x * points[(k + 1) % points.length]![1] - y * points[(k + 1) % points.length]![0],
+          0,
+        ),
+      ) / 2;
     expect(path.match(/Z/g)).toHaveLength(1);
     expect(area).toBeCloseTo(5.5, 6); // 6 pixels, each corner cut by 1/8
   });
@@ -51,7 +80,12 @@ describe('report', () => {
     const grid = alignedGrid([4, 5, 6]);
     const labels = new Uint8Array(120);
     labels[60] = 1;
-    const image: Volume = { grid, kind: 'intensity', channels: ['MRI'], voxels: Float32Array.from({ length: 120 }, (_, k) => k) };
+    const image: Volume = {
+      grid,
+      kind: 'intensity',
+      channels: ['MRI'],
+      voxels: Float32Array.from({ length: 120 }, (_, k) => k),
+    };
     const truth: Volume = { grid, kind: 'labels', channels: ['labels'], voxels: labels };
     const html = casePanels({ image, reference: truth, prediction: truth, labels: [1] });
     expect(html.match(/class="panel"/g)).toHaveLength(9);

@@ -13,7 +13,9 @@ export interface DrawnCase {
 }
 
 /** Which cases to draw: by mean Dice the best, the median and the worst. */
-export function casesToDraw(cases: readonly CaseScore[]): { readonly rank: DrawnCase['rank']; readonly score: CaseScore }[] {
+export function casesToDraw(
+  cases: readonly CaseScore[],
+): { readonly rank: DrawnCase['rank']; readonly score: CaseScore }[] {
   const sorted = cases.filter((c) => c.meanDice !== null).sort((a, b) => b.meanDice! - a.meanDice!);
   if (sorted.length === 0) return [];
   const chosen: { rank: DrawnCase['rank']; score: CaseScore }[] = [{ rank: 'best', score: sorted[0]! }];
@@ -50,7 +52,9 @@ function subtitle({ dataset, recipe, device }: RunSummary): string {
 }
 
 function tiles(summary: RunSummary): string {
-  const classes = Object.entries(summary.perClass).map(([name, metrics]) => tile(score(metrics['dice']), `Dice ${name}`));
+  const classes = Object.entries(summary.perClass).map(([name, metrics]) =>
+    tile(score(metrics['dice']), `Dice ${name}`),
+  );
   return `<div class="tiles">${tile(score(summary.meanDice), 'mean Dice', 'main')}${classes.slice(0, 6).join('')}${tile(String(summary.cases.length), 'cases scored')}${tile(formatSeconds(summary.seconds), 'in all')}${tile(formatBytes(summary.peakMemoryBytes), 'peak memory')}</div>`;
 }
 
@@ -74,16 +78,26 @@ function strips(summary: RunSummary): Parameters<typeof diceStrips>[0] {
 }
 
 /** Scores in the table, with their units. */
-const SHOWN: readonly (readonly [string, string])[] = [['dice', 'Dice'], ['hd95', 'HD95 mm'], ['assd', 'ASSD mm'], ['nsd', 'surface Dice']];
+const SHOWN: readonly (readonly [string, string])[] = [
+  ['dice', 'Dice'],
+  ['hd95', 'HD95 mm'],
+  ['assd', 'ASSD mm'],
+  ['nsd', 'surface Dice'],
+];
 
 function scoreTable(summary: RunSummary): string {
   const classes = Object.keys(summary.perClass);
-  const metrics = SHOWN.filter(([metric]) => summary.cases.some((c) => classes.some((name) => metric in (c.perClass[name] ?? {}))));
+  const metrics = SHOWN.filter(([metric]) =>
+    summary.cases.some((c) => classes.some((name) => metric in (c.perClass[name] ?? {}))),
+  );
   const columns = classes.flatMap((name) => metrics.map(([metric, title]) => ({ name, metric, title })));
   const cell = (value: number | null | undefined): string => `<td class="n">${score(value)}</td>`;
   const rows = [...summary.cases]
     .sort((a, b) => (a.meanDice ?? 0) - (b.meanDice ?? 0))
-    .map((c) => `<tr><td>${escapeText(c.id)}</td><td>${c.split}</td>${cell(c.meanDice)}${columns.map(({ name, metric }) => cell(c.perClass[name]?.[metric])).join('')}</tr>`);
+    .map(
+      (c) =>
+        `<tr><td>${escapeText(c.id)}</td><td>${c.split}</td>${cell(c.meanDice)}${columns.map(({ name, metric }) => cell(c.perClass[name]?.[metric])).join('')}</tr>`,
+    );
   const head = `<tr><th>case</th><th>set</th><th class="n">mean Dice</th>${columns.map(({ name, title }) => `<th class="n">${escapeText(name)}<br>${title}</th>`).join('')}</tr>`;
   return `<div class="scroll"><table><thead>${head}</thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
@@ -98,17 +112,47 @@ function drawnCase(summary: RunSummary, { rank, score: c, panels }: DrawnCase): 
 function curveCharts(fold: FoldCurve): string {
   const name = `${fold.configuration}, fold ${fold.fold}`;
   const minutes = (seconds: number): number => seconds / 60;
-  const pick = (key: 'trainLoss' | 'validationLoss' | 'pseudoDice' | 'emaDice' | 'learningRate', x: 'step' | 'seconds'): (readonly [number, number])[] =>
-    fold.points.flatMap((p) => (p[key] === null ? [] : [[x === 'step' ? p.step : minutes(p.seconds), p[key]] as const]));
+  const pick = (
+    key: 'trainLoss' | 'validationLoss' | 'pseudoDice' | 'emaDice' | 'learningRate',
+    x: 'step' | 'seconds',
+  ): (readonly [number, number])[] =>
+    fold.points.flatMap((p) =>
+      p[key] === null ? [] : [[x === 'step' ? p.step : minutes(p.seconds), p[key]] as const],
+    );
   return [
-    lineChart({ title: `Loss, ${name}`, xLabel: 'steps', yLabel: 'Dice + cross-entropy', series: [{ name: 'training', style: 's0', points: pick('trainLoss', 'step') }, { name: 'validation', style: 's1', points: pick('validationLoss', 'step') }].filter((s) => s.points.length > 0) }),
-    lineChart({ title: `Dice on validation patches against minutes of training, ${name}`, xLabel: 'minutes', yLabel: 'pseudo Dice', series: [{ name: 'per epoch', style: 's2', points: pick('pseudoDice', 'seconds') }, { name: 'moving average', style: 's3', points: pick('emaDice', 'seconds') }].filter((s) => s.points.length > 0), yRange: [0, 1] }),
-    lineChart({ title: `Learning rate, ${name}`, xLabel: 'steps', yLabel: 'learning rate', series: [{ name: 'learning rate', style: 's0', points: pick('learningRate', 'step') }] }),
+    lineChart({
+      title: `Loss, ${name}`,
+      xLabel: 'steps',
+      yLabel: 'Dice + cross-entropy',
+      series: [
+        { name: 'training', style: 's0', points: pick('trainLoss', 'step') },
+        { name: 'validation', style: 's1', points: pick('validationLoss', 'step') },
+      ].filter((s) => s.points.length > 0),
+    }),
+    lineChart({
+      title: `Dice on validation patches against minutes of training, ${name}`,
+      xLabel: 'minutes',
+      yLabel: 'pseudo Dice',
+      series: [
+        { name: 'per epoch', style: 's2', points: pick('pseudoDice', 'seconds') },
+        { name: 'moving average', style: 's3', points: pick('emaDice', 'seconds') },
+      ].filter((s) => s.points.length > 0),
+      yRange: [0, 1],
+    }),
+    lineChart({
+      title: `Learning rate, ${name}`,
+      xLabel: 'steps',
+      yLabel: 'learning rate',
+      series: [{ name: 'learning rate', style: 's0', points: pick('learningRate', 'step') }],
+    }),
   ].join('');
 }
 
 function planTable(summary: RunSummary): string {
-  const rows = summary.plan.map((row) => `<tr><td>${escapeText(row.name)}</td><td>${escapeText(row.value)}</td><td>${escapeText(row.why)}</td></tr>`);
+  const rows = summary.plan.map(
+    (row) =>
+      `<tr><td>${escapeText(row.name)}</td><td>${escapeText(row.value)}</td><td>${escapeText(row.why)}</td></tr>`,
+  );
   return `<table><thead><tr><th>what</th><th>chosen</th><th>why</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
@@ -117,12 +161,19 @@ function stageBar(summary: RunSummary): string {
   if (total <= 0) return '';
   const parts = summary.stages
     .filter((s) => s.seconds > 0)
-    .map((s, k) => `<div title="${escapeText(s.name)} ${formatSeconds(s.seconds)}" style="flex:${(s.seconds / total).toFixed(4)} 0 0;background:var(--s${k % 4})">${escapeText(s.name)} ${formatSeconds(s.seconds)}</div>`);
+    .map(
+      (s, k) =>
+        `<div title="${escapeText(s.name)} ${formatSeconds(s.seconds)}" style="flex:${(s.seconds / total).toFixed(4)} 0 0;background:var(--s${k % 4})">${escapeText(s.name)} ${formatSeconds(s.seconds)}</div>`,
+    );
   return `<h3>Where the time went</h3><div class="bar">${parts.join('')}</div>`;
 }
 
 function environmentTable(summary: RunSummary): string {
-  const rows = summary.environment.map(([name, value]) => `<tr><td>${escapeText(name)}</td><td><code>${escapeText(value)}</code></td></tr>`);
-  const hashes = summary.hashes.map(({ file, sha256 }) => `<tr><td>${escapeText(file)}</td><td><code>${sha256}</code></td></tr>`);
+  const rows = summary.environment.map(
+    ([name, value]) => `<tr><td>${escapeText(name)}</td><td><code>${escapeText(value)}</code></td></tr>`,
+  );
+  const hashes = summary.hashes.map(
+    ({ file, sha256 }) => `<tr><td>${escapeText(file)}</td><td><code>${sha256}</code></td></tr>`,
+  );
   return `<table><tbody>${rows.join('')}</tbody></table><h3>SHA-256</h3><div class="scroll"><table><tbody>${hashes.join('')}</tbody></table></div>`;
 }

@@ -41,7 +41,12 @@ export interface PlanRow {
 export interface RunSummary {
   readonly version: 1;
   readonly title: string;
-  readonly dataset: { readonly name: string; readonly cases: number; readonly channels: readonly string[]; readonly labels: Readonly<Record<string, number | readonly number[]>> };
+  readonly dataset: {
+    readonly name: string;
+    readonly cases: number;
+    readonly channels: readonly string[];
+    readonly labels: Readonly<Record<string, number | readonly number[]>>;
+  };
   readonly meanDice: number | null;
   readonly perClass: Readonly<Record<string, Readonly<Record<string, number | null>>>>;
   readonly seconds: number;

@@ -30,7 +30,11 @@ function worldAxes(affine: Float64Array): { axis: 0 | 1 | 2; reversed: boolean }
       if (taken.has(axis)) continue;
       const column = Math.hypot(affine[axis]!, affine[4 + axis]!, affine[8 + axis]!) || 1;
       const there = Math.abs(affine[world * 4 + axis]!) / column;
-      const before = best < 0 ? -1 : Math.abs(affine[world * 4 + best]!) / (Math.hypot(affine[best]!, affine[4 + best]!, affine[8 + best]!) || 1);
+      const before =
+        best < 0
+          ? -1
+          : Math.abs(affine[world * 4 + best]!) /
+            (Math.hypot(affine[best]!, affine[4 + best]!, affine[8 + best]!) || 1);
       if (there > before) best = axis;
     }
     taken.add(best);
@@ -41,12 +45,28 @@ function worldAxes(affine: Float64Array): { axis: 0 | 1 | 2; reversed: boolean }
 /** Three rows of panels (axial, coronal, sagittal), each: image, truth over image, prediction over image with the truth's outline. */
 export function casePanels(picture: CasePicture): string {
   const { image } = picture;
-  const [r, a, s] = worldAxes(image.grid.affine) as [{ axis: 0 | 1 | 2; reversed: boolean }, { axis: 0 | 1 | 2; reversed: boolean }, { axis: 0 | 1 | 2; reversed: boolean }];
+  const [r, a, s] = worldAxes(image.grid.affine) as [
+    { axis: 0 | 1 | 2; reversed: boolean },
+    { axis: 0 | 1 | 2; reversed: boolean },
+    { axis: 0 | 1 | 2; reversed: boolean },
+  ];
   const planes: { plane: Plane; flipDown: boolean; flipRight: boolean }[] = [
     // Radiological convention: the patient's right is on the left of the picture; anterior and superior are up.
-    { plane: { name: 'axial', cut: s.axis, down: a.axis, right: r.axis }, flipDown: !a.reversed, flipRight: !r.reversed },
-    { plane: { name: 'coronal', cut: a.axis, down: s.axis, right: r.axis }, flipDown: !s.reversed, flipRight: !r.reversed },
-    { plane: { name: 'sagittal', cut: r.axis, down: s.axis, right: a.axis }, flipDown: !s.reversed, flipRight: !a.reversed },
+    {
+      plane: { name: 'axial', cut: s.axis, down: a.axis, right: r.axis },
+      flipDown: !a.reversed,
+      flipRight: !r.reversed,
+    },
+    {
+      plane: { name: 'coronal', cut: a.axis, down: s.axis, right: r.axis },
+      flipDown: !s.reversed,
+      flipRight: !r.reversed,
+    },
+    {
+      plane: { name: 'sagittal', cut: r.axis, down: s.axis, right: a.axis },
+      flipDown: !s.reversed,
+      flipRight: !a.reversed,
+    },
   ];
   const usable = planes.filter(({ plane }) => image.grid.shape[plane.down] > 1 && image.grid.shape[plane.right] > 1);
   return usable.map((p) => planeRow(picture, p.plane, p.flipDown, p.flipRight)).join('');
@@ -60,7 +80,9 @@ function planeRow(picture: CasePicture, plane: Plane, flipDown: boolean, flipRig
   const [height, width] = [shape[plane.down], shape[plane.right]];
   const strides = [shape[1] * shape[2], shape[2], 1];
   const offset = (row: number, column: number): number =>
-    cut * strides[plane.cut]! + (flipDown ? height - 1 - row : row) * strides[plane.down]! + (flipRight ? width - 1 - column : column) * strides[plane.right]!;
+    cut * strides[plane.cut]! +
+    (flipDown ? height - 1 - row : row) * strides[plane.down]! +
+    (flipRight ? width - 1 - column : column) * strides[plane.right]!;
   const [low, high] = displayWindow(image);
   const png = new PNG({ width, height, colorType: 0 });
   for (let row = 0; row < height; row++)
@@ -85,7 +107,12 @@ function planeRow(picture: CasePicture, plane: Plane, flipDown: boolean, flipRig
     `<div class="panel"><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" width="${(widthMm * scale).toFixed(0)}" height="${(heightMm * scale).toFixed(0)}"><image width="${width}" height="${height}" preserveAspectRatio="none" href="data:image/png;base64,${data}"/>${overlay}</svg><span>${caption}</span></div>`;
   const panels = [panel(`${plane.name}, slice ${cut + 1} of ${shape[plane.cut]}`, '')];
   if (reference) panels.push(panel('truth', outlines(reference, 'area')));
-  panels.push(panel(reference ? 'prediction, truth dashed' : 'prediction', outlines(prediction, 'area') + outlines(reference, 'truth')));
+  panels.push(
+    panel(
+      reference ? 'prediction, truth dashed' : 'prediction',
+      outlines(prediction, 'area') + outlines(reference, 'truth'),
+    ),
+  );
   return `<div class="panels">${panels.join('')}</div>`;
 }
 
@@ -98,7 +125,8 @@ function bestSlice(picture: CasePicture, axis: 0 | 1 | 2): number {
     let at = 0;
     for (let z = 0; z < shape[0]; z++)
       for (let y = 0; y < shape[1]; y++)
-        for (let x = 0; x < shape[2]; x++, at++) if (Number(volume.voxels[at]) > 0) counts[axis === 0 ? z : axis === 1 ? y : x]!++;
+        for (let x = 0; x < shape[2]; x++, at++)
+          if (Number(volume.voxels[at]) > 0) counts[axis === 0 ? z : axis === 1 ? y : x]!++;
   }
   const most = Math.max(...counts);
   return most > 0 ? counts.indexOf(most) : Math.floor(shape[axis] / 2);
@@ -109,8 +137,10 @@ function displayWindow(image: Volume): [number, number] {
   const count = image.grid.shape[0] * image.grid.shape[1] * image.grid.shape[2];
   const step = Math.max(1, Math.floor(count / 50_000));
   const sample: number[] = [];
-  for (let k = 0; k < count; k += step) if (Number.isFinite(Number(image.voxels[k]))) sample.push(Number(image.voxels[k]));
+  for (let k = 0; k < count; k += step)
+    if (Number.isFinite(Number(image.voxels[k]))) sample.push(Number(image.voxels[k]));
   sample.sort((a, b) => a - b);
-  const pick = (q: number): number => sample[Math.min(sample.length - 1, Math.max(0, Math.round(q * (sample.length - 1))))] ?? 0;
+  const pick = (q: number): number =>
+    sample[Math.min(sample.length - 1, Math.max(0, Math.round(q * (sample.length - 1))))] ?? 0;
   return [pick(0.005), pick(0.995)];
 }

@@ -7,7 +7,11 @@ export function trainerName(recipe: string): string {
   return recipe === 'nnunet' ? 'nnUNetTrainer' : 'VoxelwiseTrainer';
 }
 
-export function withBudget(plans: PlansFile, configuration: string, { network, patch, settings, inference, decisions }: BudgetPlan): PlansFile {
+export function withBudget(
+  plans: PlansFile,
+  configuration: string,
+  { network, patch, settings, inference, decisions }: BudgetPlan,
+): PlansFile {
   const entry = plans.configurations[configuration]!;
   const flat = network.kernelSizes[0]!.length === 2;
   const arch = resolveConfiguration(plans.configurations, configuration).architecture;
@@ -38,6 +42,9 @@ export function withBudget(plans: PlansFile, configuration: string, { network, p
 export function withTraining(plans: PlansFile, configuration: string, training: Partial<TrainingSettings>): PlansFile {
   const entry = plans.configurations[configuration]!;
   const before = entry.voxelwise?.['training'] as Partial<TrainingSettings> | undefined;
-  const edited: ConfigurationEntry = { ...entry, voxelwise: { ...entry.voxelwise, training: { ...before, ...training } } };
+  const edited: ConfigurationEntry = {
+    ...entry,
+    voxelwise: { ...entry.voxelwise, training: { ...before, ...training } },
+  };
   return { ...plans, configurations: { ...plans.configurations, [configuration]: edited } };
 }

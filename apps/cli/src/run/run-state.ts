@@ -76,7 +76,12 @@ export class RunState {
   }
 
   save(): Promise<void> {
-    const stored: StoredRun = { identity: this.#identity, spent: this.seconds, stages: this.stages, decisions: Object.fromEntries(this.#decisions) };
+    const stored: StoredRun = {
+      identity: this.#identity,
+      spent: this.seconds,
+      stages: this.stages,
+      decisions: Object.fromEntries(this.#decisions),
+    };
     return writeJson(this.#path, stored);
   }
 }

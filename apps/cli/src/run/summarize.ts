@@ -42,21 +42,37 @@ export async function summarizeRun(outcome: RunOutcome): Promise<RunSummary> {
   const names = classNames(dataset.datasetJson.labels);
   const folder = dataset.results;
   // Files of the run by relative path, so that its folder may move; the images they were made from by absolute path.
-  const inFolder = (path: string): string => (relative(folder, path).startsWith('..') ? resolve(path) : relative(folder, path));
+  const inFolder = (path: string): string =>
+    relative(folder, path).startsWith('..') ? resolve(path) : relative(folder, path);
   const cases = scored.flatMap(({ split, summary, imageOf }) =>
     summary.metric_per_case.map(({ metrics, prediction_file, reference_file }): CaseScore => {
       const id = basename(prediction_file).slice(0, -dataset.source.fileEnding.length);
-      return { id, split, perClass: perClass(metrics, names), meanDice: meanDiceOf(metrics), image: inFolder(imageOf(id)), reference: inFolder(reference_file), prediction: inFolder(prediction_file) };
+      return {
+        id,
+        split,
+        perClass: perClass(metrics, names),
+        meanDice: meanDiceOf(metrics),
+        image: inFolder(imageOf(id)),
+        reference: inFolder(reference_file),
+        prediction: inFolder(prediction_file),
+      };
     }),
   );
   const deciding = decidingSet(scored);
   const machine = await describeMachine('.');
   const recipes = [...outcome.recipes.values()];
-  const recipe = recipes.some((plan) => plan.settings.recipe !== 'nnunet') ? `the short recipe, ${recipes.map((plan) => plan.settings.steps).join(' + ')} steps` : "nnU-Net's own recipe";
+  const recipe = recipes.some((plan) => plan.settings.recipe !== 'nnunet')
+    ? `the short recipe, ${recipes.map((plan) => plan.settings.steps).join(' + ')} steps`
+    : "nnU-Net's own recipe";
   return {
     version: 1,
     title: dataset.name,
-    dataset: { name: dataset.name, cases: dataset.source.training.length, channels: dataset.source.channels, labels: dataset.datasetJson.labels },
+    dataset: {
+      name: dataset.name,
+      cases: dataset.source.training.length,
+      channels: dataset.source.channels,
+      labels: dataset.datasetJson.labels,
+    },
     meanDice: deciding ? finite(deciding.summary.foreground_mean.Dice) : null,
     perClass: deciding ? perClass(deciding.summary.mean, names) : {},
     seconds: outcome.seconds,
@@ -82,7 +98,18 @@ export async function summarizeRun(outcome: RunOutcome): Promise<RunSummary> {
 }
 
 async function hashesOf({ dataset, models }: RunOutcome): Promise<{ file: string; sha256: string }[]> {
-  const files = [join(dataset.preprocessed, 'dataset_fingerprint.json'), ...models.flatMap((model) => [join(model, 'plans.json'), ...['0', '1', '2', '3', '4', 'all'].map((fold) => join(model, `fold_${fold}`, CHECKPOINT.final))])];
+  const files = [
+    join(dataset.preprocessed, 'dataset_fingerprint.json'),
+    ...models.flatMap((model) => [
+      join(model, 'plans.json'),
+      ...['0', '1', '2', '3', '4', 'all'].map((fold) => join(model, `fold_${fold}`, CHECKPOINT.final)),
+    ]),
+  ];
   const found = files.filter(exists);
-  return Promise.all(found.map(async (file) => ({ file: relative(dataset.workspace.results, file).replace(/^(\.\.\/)+/, ''), sha256: await sha256(file) })));
+  return Promise.all(
+    found.map(async (file) => ({
+      file: relative(dataset.workspace.results, file).replace(/^(\.\.\/)+/, ''),
+      sha256: await sha256(file),
+    })),
+  );
 }

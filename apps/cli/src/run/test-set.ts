@@ -15,10 +15,14 @@ export interface TestSet {
  * names that nnU-Net and the Decathlon use.
  */
 export async function findTestSet(folder: string): Promise<TestSet> {
-  if (!exists(folder) || !(await stat(folder)).isDirectory()) throw new InputError('missing-folder', `--test ${folder}: there is no such folder.`, folder);
+  if (!exists(folder) || !(await stat(folder)).isDirectory())
+    throw new InputError('missing-folder', `--test ${folder}: there is no such folder.`, folder);
   const inside = join(folder, 'imagesTs');
   const images = exists(inside) ? inside : folder;
-  const beside = [join(dirname(images), basename(images).replace(/^images/, 'labels')), join(images, 'labels')].find((path) => path !== images && exists(path));
-  if ((await readdir(images)).length === 0) throw new InputError('no-images', `--test ${images}: the folder is empty.`, images);
+  const beside = [join(dirname(images), basename(images).replace(/^images/, 'labels')), join(images, 'labels')].find(
+    (path) => path !== images && exists(path),
+  );
+  if ((await readdir(images)).length === 0)
+    throw new InputError('no-images', `--test ${images}: the folder is empty.`, images);
   return { images, labels: beside };
 }

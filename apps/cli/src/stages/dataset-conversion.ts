@@ -9,14 +9,22 @@ import { stopIfInterrupted, type Context } from '../context.ts';
 import { exists, writeJson } from '../files.ts';
 
 /** Writes imagesTr, labelsTr, imagesTs and, when all is there, dataset.json. Finished cases are kept when it is run again. */
-export async function toNnunet(context: Context, source: Dataset, out: string): Promise<{ readonly cases: number; readonly test: number }> {
+export async function toNnunet(
+  context: Context,
+  source: Dataset,
+  out: string,
+): Promise<{ readonly cases: number; readonly test: number }> {
   const progress = context.output.progress('convert', source.training.length + source.test.length, 'case');
   let done = 0;
-  for (const [folder, cases] of [['imagesTr', source.training], ['imagesTs', source.test]] as const)
+  for (const [folder, cases] of [
+    ['imagesTr', source.training],
+    ['imagesTs', source.test],
+  ] as const)
     for (const files of cases) {
       stopIfInterrupted(context);
       await images(source, files, join(out, folder));
-      if (folder === 'imagesTr' && files.label !== undefined) await copyWhole(source.tree.fullPath(files.label), join(out, 'labelsTr', files.id + source.fileEnding));
+      if (folder === 'imagesTr' && files.label !== undefined)
+        await copyWhole(source.tree.fullPath(files.label), join(out, 'labelsTr', files.id + source.fileEnding));
       progress.update(++done, files.id);
     }
   progress.end();
@@ -29,7 +37,8 @@ export async function toNnunet(context: Context, source: Dataset, out: string): 
 
 /** One file per channel; files with several channels are taken apart. */
 async function images(source: Dataset, files: CaseFiles, folder: string): Promise<void> {
-  const target = (channel: number): string => join(folder, `${files.id}_${String(channel).padStart(4, '0')}${source.fileEnding}`);
+  const target = (channel: number): string =>
+    join(folder, `${files.id}_${String(channel).padStart(4, '0')}${source.fileEnding}`);
   if (source.channels.every((_, c) => exists(target(c)))) return;
   if (files.images.length === source.channels.length) {
     for (const [c, image] of files.images.entries()) await copyWhole(source.tree.fullPath(image), target(c));

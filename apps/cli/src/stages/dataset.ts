@@ -25,7 +25,14 @@ export async function openDataset(context: Context, spec: string): Promise<Opene
   const description = datasetJson(source);
   checkDatasetJson(description);
   const name = experimentName(source);
-  return { name, source, datasetJson: description, workspace, preprocessed: join(workspace.preprocessed, name), results: join(workspace.results, name) };
+  return {
+    name,
+    source,
+    datasetJson: description,
+    workspace,
+    preprocessed: join(workspace.preprocessed, name),
+    results: join(workspace.results, name),
+  };
 }
 
 /** `Task04_X` → `Dataset004_X`; a folder without a number gets 000 and the name that its description gives. */
@@ -38,7 +45,12 @@ export function experimentName({ name, id, json }: Pick<Dataset, 'name' | 'id' |
 
 /** One training case with its labels. Throws: InputError if it has none. */
 export async function loadTrainingCase({ source }: OpenedDataset, files: CaseFiles): Promise<LoadedCase> {
-  if (files.label === undefined) throw new InputError('missing-label', `${files.id}: is listed for training but has no label file.`, source.tree.fullPath?.(files.images[0] ?? '') ?? files.id);
+  if (files.label === undefined)
+    throw new InputError(
+      'missing-label',
+      `${files.id}: is listed for training but has no label file.`,
+      source.tree.fullPath?.(files.images[0] ?? '') ?? files.id,
+    );
   return loadCase(source, files);
 }
 

@@ -1,5 +1,19 @@
 /** DICOM on one side, volumes on the other. */
-import { isSegmentation, readSegmentation, readStack, readStructures, scanDicom, targetOf, targetOfGrid, writeSegmentation, writeStructures, type DicomStack, type LabelVolume, type MaskSelection, type MaskTarget } from '@voxelwise/io/dicom';
+import {
+  isSegmentation,
+  readSegmentation,
+  readStack,
+  readStructures,
+  scanDicom,
+  targetOf,
+  targetOfGrid,
+  writeSegmentation,
+  writeStructures,
+  type DicomStack,
+  type LabelVolume,
+  type MaskSelection,
+  type MaskTarget,
+} from '@voxelwise/io/dicom';
 import { dicomFolder, readVolume, writeVolume } from '@voxelwise/io/node';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -20,19 +34,33 @@ export interface DicomFlags {
 
 /** Whether a path looks like DICOM: a folder, or a file with DICM at byte 128 or the usual ending. */
 export async function isDicom(path: string): Promise<boolean> {
-  const first = (await stat(path)).isDirectory() ? dicomFolder(path)[0] : /\.(dcm|ima)$/i.test(path) || !/\.[A-Za-z]/.test(basename(path)) ? dicomFolder(path)[0] : undefined;
+  const first = (await stat(path)).isDirectory()
+    ? dicomFolder(path)[0]
+    : /\.(dcm|ima)$/i.test(path) || !/\.[A-Za-z]/.test(basename(path))
+      ? dicomFolder(path)[0]
+      : undefined;
   if (first === undefined) return false;
   const head = await first.read(128, 4);
   return new TextDecoder().decode(head) === 'DICM' || /\.(dcm|ima)$/i.test(first.name ?? '');
 }
 
 /** DICOM to one volume, or one label volume of a SEG or RTSTRUCT. Returns what was written. */
-export async function fromDicom(context: Context, source: string, out: string, flags: DicomFlags): Promise<Record<string, unknown>> {
+export async function fromDicom(
+  context: Context,
+  source: string,
+  out: string,
+  flags: DicomFlags,
+): Promise<Record<string, unknown>> {
   const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
   const object = scan.objects.find((file) => isSegmentation(file) || file.dataset.string(MODALITY) === 'RTSTRUCT');
   if (object !== undefined && scan.stacks.length === 0) {
     const target = flags.reference === undefined ? undefined : await targetFrom(context, flags.reference, flags.series);
-    const options = { onOverlap: flags.onOverlap, ...(flags.rois === undefined ? {} : { select: flags.rois.map((pattern, i): MaskSelection => ({ pattern, label: i + 1 })) }) };
+    const options = {
+      onOverlap: flags.onOverlap,
+      ...(flags.rois === undefined
+        ? {}
+        : { select: flags.rois.map((pattern, i): MaskSelection => ({ pattern, label: i + 1 })) }),
+    };
     const read = isSegmentation(object)
       ? await readSegmentation(object, { ...options, ...(target === undefined ? {} : { target }) })
       : await readStructures(object, { ...options, target: target ?? missingReference(source) });
@@ -42,52 +70,123 @@ export async function fromDicom(context: Context, source: string, out: string, f
   const { volume, issues, kind } = await readStack(stack, { signal: context.signal });
   for (const issue of issues) context.output.warn(issue.message);
   await writeVolume(out, volume);
-  return { output: out, kind, shape: volume.grid.shape, series: stack.series, modality: stack.modality, description: stack.description };
+  return {
+    output: out,
+    kind,
+    shape: volume.grid.shape,
+    series: stack.series,
+    modality: stack.modality,
+    description: stack.description,
+  };
 }
 
 const MODALITY = 0x00080060;
 
 function missingReference(source: string): never {
-  throw new CommandUsageError(`convert ${source}: contours of an RTSTRUCT need --reference, the images they were drawn on`);
+  throw new CommandUsageError(
+    `convert ${source}: contours of an RTSTRUCT need --reference, the images they were drawn on`,
+  );
 }
 
-async function writeLabelVolume({ output }: Context, out: string, { volume, labels, masks, notes }: LabelVolume): Promise<Record<string, unknown>> {
+async function writeLabelVolume(
+  { output }: Context,
+  out: string,
+  { volume, labels, masks, notes }: LabelVolume,
+): Promise<Record<string, unknown>> {
   for (const note of notes) output.warn(note);
   await writeVolume(out, volume);
-  await writeJson(out.replace(/(\.nii)?(\.seg)?\.[^./]+$/, '.labels.json'), { background: 0, ...Object.fromEntries(Object.entries(labels).map(([label, name]) => [name, Number(label)])) });
-  output.print(formatTable(['number', 'name', 'label', 'voxels', ''], masks.map((mask) => [String(mask.number), mask.name, mask.label === undefined ? '' : String(mask.label), String(mask.voxels), mask.status])));
-  return { output: out, labels, masks: masks.map(({ number, name, label, voxels, status }) => ({ number, name, label: label ?? null, voxels, status })), shape: volume.grid.shape };
+  await writeJson(out.replace(/(\.nii)?(\.seg)?\.[^./]+$/, '.labels.json'), {
+    background: 0,
+    ...Object.fromEntries(Object.entries(labels).map(([label, name]) => [name, Number(label)])),
+  });
+  output.print(
+    formatTable(
+      ['number', 'name', 'label', 'voxels', ''],
+      masks.map((mask) => [
+        String(mask.number),
+        mask.name,
+        mask.label === undefined ? '' : String(mask.label),
+        String(mask.voxels),
+        mask.status,
+      ]),
+    ),
+  );
+  return {
+    output: out,
+    labels,
+    masks: masks.map(({ number, name, label, voxels, status }) => ({
+      number,
+      name,
+      label: label ?? null,
+      voxels,
+      status,
+    })),
+    shape: volume.grid.shape,
+  };
 }
 
 async function oneStack(context: Context, source: string, series?: string): Promise<DicomStack> {
   const { stacks, damaged } = await scanDicom(dicomFolder(source), { signal: context.signal });
-  if (damaged.length > 0) throw new InputError('damaged-dicom', `${damaged[0]!.name}: ${damaged[0]!.error.message}`, damaged[0]!.name, { damaged: damaged.map((one) => one.name) });
+  if (damaged.length > 0)
+    throw new InputError('damaged-dicom', `${damaged[0]!.name}: ${damaged[0]!.error.message}`, damaged[0]!.name, {
+      damaged: damaged.map((one) => one.name),
+    });
   const fitting = series === undefined ? stacks : stacks.filter((stack) => stack.series === series);
   if (fitting.length === 1) return fitting[0]!;
-  const list = stacks.map((stack) => `${stack.series} (${stack.modality} ${stack.description}, ${stack.frames.length} images)`).join('; ');
-  throw new InputError('series', `${source}: ${stacks.length === 0 ? 'holds no DICOM images' : `holds ${fitting.length === 0 ? 'no such series' : 'several series'}: ${list}; choose one with --series`}.`, source, { series: stacks.map((stack) => stack.series) });
+  const list = stacks
+    .map((stack) => `${stack.series} (${stack.modality} ${stack.description}, ${stack.frames.length} images)`)
+    .join('; ');
+  throw new InputError(
+    'series',
+    `${source}: ${stacks.length === 0 ? 'holds no DICOM images' : `holds ${fitting.length === 0 ? 'no such series' : 'several series'}: ${list}; choose one with --series`}.`,
+    source,
+    { series: stacks.map((stack) => stack.series) },
+  );
 }
 
 async function targetFrom(context: Context, reference: string, series?: string): Promise<MaskTarget> {
-  if (!exists(reference)) throw new InputError('missing-reference', `--reference ${reference}: there is no such file or folder.`, reference);
-  return (await isDicom(reference)) ? targetOf(await oneStack(context, reference, series)) : targetOfGrid((await readVolume(reference)).grid);
+  if (!exists(reference))
+    throw new InputError('missing-reference', `--reference ${reference}: there is no such file or folder.`, reference);
+  return (await isDicom(reference))
+    ? targetOf(await oneStack(context, reference, series))
+    : targetOfGrid((await readVolume(reference)).grid);
 }
 
 /** A label volume to a DICOM SEG or RTSTRUCT of the series it belongs to. `names`: by label. */
-export async function toDicom(context: Context, source: string, out: string, form: 'dicom-seg' | 'rtstruct', flags: DicomFlags & { readonly names: ReadonlyMap<number, string> }): Promise<Record<string, unknown>> {
-  if (flags.reference === undefined) throw new CommandUsageError(`convert --to ${form} needs --reference: the DICOM series that the segmentation belongs to`);
+export async function toDicom(
+  context: Context,
+  source: string,
+  out: string,
+  form: 'dicom-seg' | 'rtstruct',
+  flags: DicomFlags & { readonly names: ReadonlyMap<number, string> },
+): Promise<Record<string, unknown>> {
+  if (flags.reference === undefined)
+    throw new CommandUsageError(
+      `convert --to ${form} needs --reference: the DICOM series that the segmentation belongs to`,
+    );
   const stack = await oneStack(context, flags.reference, flags.series);
   const { volume, map } = await readLabels(source);
   const present = [...new Set(map.voxels)].filter((label) => label !== 0).sort((a, b) => a - b);
   const labels = flags.names.size > 0 ? [...flags.names.keys()] : present;
-  const segments = labels.map((label) => ({ label, name: flags.rois?.[label - 1] ?? flags.names.get(label) ?? `label ${label}` }));
+  const segments = labels.map((label) => ({
+    label,
+    name: flags.rois?.[label - 1] ?? flags.names.get(label) ?? `label ${label}`,
+  }));
   const options = { segments, algorithm: 'voxelwise', automatic: 'AUTOMATIC' } as const;
   const labelled = { ...volume, kind: 'labels' as const, voxels: map.voxels };
-  await writeWhole(out, form === 'dicom-seg' ? await writeSegmentation(labelled, stack, options) : await writeStructures(labelled, stack, options));
+  await writeWhole(
+    out,
+    form === 'dicom-seg'
+      ? await writeSegmentation(labelled, stack, options)
+      : await writeStructures(labelled, stack, options),
+  );
   return { output: out, segments, series: stack.series };
 }
 
 /** Volume files of a folder, for conversion one by one. */
 export async function volumesIn(folder: string, endings: readonly string[]): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => !name.startsWith('.') && endings.some((ending) => name.toLowerCase().endsWith(ending))).sort().map((name) => join(folder, name));
+  return (await readdir(folder))
+    .filter((name) => !name.startsWith('.') && endings.some((ending) => name.toLowerCase().endsWith(ending)))
+    .sort()
+    .map((name) => join(folder, name));
 }

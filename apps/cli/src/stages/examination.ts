@@ -4,8 +4,15 @@ import type { Context } from '../context.ts';
 import { openDataset, type OpenedDataset } from './dataset.ts';
 
 export async function examineDataset(context: Context, { source }: OpenedDataset): Promise<readonly Fault[]> {
-  const progress = context.output.progress('doctor', source.training.length + source.validation.length + source.test.length, 'case');
-  const faults = await examine(source, { signal: context.signal, onCase: (done, _total, id) => progress.update(done, id) });
+  const progress = context.output.progress(
+    'doctor',
+    source.training.length + source.validation.length + source.test.length,
+    'case',
+  );
+  const faults = await examine(source, {
+    signal: context.signal,
+    onCase: (done, _total, id) => progress.update(done, id),
+  });
   progress.end();
   return faults;
 }

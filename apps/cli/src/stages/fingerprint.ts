@@ -1,5 +1,11 @@
 /** Takes the fingerprint of a data set, or reads the one that was taken before. */
-import { readFingerprint, referenceSpacing, takeFingerprint, writeFingerprint, type Fingerprint } from '@voxelwise/planner';
+import {
+  readFingerprint,
+  referenceSpacing,
+  takeFingerprint,
+  writeFingerprint,
+  type Fingerprint,
+} from '@voxelwise/planner';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
@@ -11,14 +17,24 @@ export function fingerprintPath(dataset: OpenedDataset): string {
 }
 
 /** `again`: even if there is one. */
-export async function fingerprintStage(context: Context, dataset: OpenedDataset, { again = false, path = fingerprintPath(dataset) } = {}): Promise<Fingerprint> {
+export async function fingerprintStage(
+  context: Context,
+  dataset: OpenedDataset,
+  { again = false, path = fingerprintPath(dataset) } = {},
+): Promise<Fingerprint> {
   if (!again && exists(path)) return readFingerprint(await readFile(path, 'utf8'));
   const cases = dataset.source.training;
   const progress = context.output.progress('fingerprint', cases.length, 'case');
   async function* opened(): AsyncGenerator<Awaited<ReturnType<typeof loadTrainingCase>>> {
     for (const files of cases) yield await loadTrainingCase(dataset, files);
   }
-  const fingerprint = await takeFingerprint({ caseCount: cases.length, cases: opened, spacingOf: referenceSpacing(dataset.source.fileEnding), onCase: (id, done) => progress.update(done, id), signal: context.signal });
+  const fingerprint = await takeFingerprint({
+    caseCount: cases.length,
+    cases: opened,
+    spacingOf: referenceSpacing(dataset.source.fileEnding),
+    onCase: (id, done) => progress.update(done, id),
+    signal: context.signal,
+  });
   await writeWhole(path, writeFingerprint(fingerprint));
   progress.end();
   return fingerprint;

@@ -26,16 +26,36 @@ export async function knownDataset(context: Context, spec: string): Promise<Know
   if (found.path !== undefined) {
     const { name, datasetJson, preprocessed, results, source } = await openDataset(context, spec);
     const label = source.training.find((files) => files.label !== undefined)?.label;
-    const references = [join(preprocessed, 'gt_segmentations'), label === undefined ? '' : dirname(source.tree.fullPath(label))].find((folder) => folder !== '' && exists(folder));
-    return { name, datasetJson, preprocessed, results, references: references ?? join(preprocessed, 'gt_segmentations') };
+    const references = [
+      join(preprocessed, 'gt_segmentations'),
+      label === undefined ? '' : dirname(source.tree.fullPath(label)),
+    ].find((folder) => folder !== '' && exists(folder));
+    return {
+      name,
+      datasetJson,
+      preprocessed,
+      results,
+      references: references ?? join(preprocessed, 'gt_segmentations'),
+    };
   }
   const preprocessed = join(workspace.preprocessed, found.name);
-  return { name: found.name, datasetJson: await readDatasetJson(join(preprocessed, 'dataset.json')), preprocessed, results: join(workspace.results, found.name), references: join(preprocessed, 'gt_segmentations') };
+  return {
+    name: found.name,
+    datasetJson: await readDatasetJson(join(preprocessed, 'dataset.json')),
+    preprocessed,
+    results: join(workspace.results, found.name),
+    references: join(preprocessed, 'gt_segmentations'),
+  };
 }
 
 /** Throws: InputError if there is no such file; JsonError, LabelsError, … for what is wrong in it. */
 export async function readDatasetJson(path: string): Promise<DatasetJson> {
-  if (!exists(path)) throw new InputError('missing-dataset-json', `${path}: there is no such file; a dataset.json says which labels there are and how files end.`, path);
+  if (!exists(path))
+    throw new InputError(
+      'missing-dataset-json',
+      `${path}: there is no such file; a dataset.json says which labels there are and how files end.`,
+      path,
+    );
   const value = parsePythonJson(await readFile(path, 'utf8'), path);
   checkDatasetJson(value);
   return value;

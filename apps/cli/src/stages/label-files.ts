@@ -17,8 +17,16 @@ export async function readLabels(path: string): Promise<LabelFile> {
   if (!exists(path)) throw new InputError('missing-segmentation', `${path}: there is no such segmentation.`, path);
   const volume = await readVolume(path, { kind: 'labels' });
   const { voxels, grid } = volume;
-  if (voxels.length !== grid.shape[0] * grid.shape[1] * grid.shape[2]) throw new InputError('bad-segmentation', `${path}: a segmentation has one channel, this has ${volume.channels.length}.`, path);
-  const whole = voxels instanceof Float32Array || voxels instanceof Float64Array || voxels instanceof Uint32Array ? Int32Array.from(voxels) : voxels;
+  if (voxels.length !== grid.shape[0] * grid.shape[1] * grid.shape[2])
+    throw new InputError(
+      'bad-segmentation',
+      `${path}: a segmentation has one channel, this has ${volume.channels.length}.`,
+      path,
+    );
+  const whole =
+    voxels instanceof Float32Array || voxels instanceof Float64Array || voxels instanceof Uint32Array
+      ? Int32Array.from(voxels)
+      : voxels;
   return { volume, map: { voxels: whole, shape: grid.shape } };
 }
 
@@ -29,7 +37,9 @@ export async function writeLabels(path: string, like: Volume, { voxels }: LabelM
 /** Case names of a folder's files of this ending, sorted. Throws: InputError if the folder is missing or has none. */
 export async function caseNames(folder: string, ending: string): Promise<string[]> {
   if (!exists(folder)) throw new InputError('missing-folder', `${folder}: there is no such folder.`, folder);
-  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
+  const names = (await readdir(folder))
+    .filter((name) => !name.startsWith('.') && name.endsWith(ending))
+    .map((name) => name.slice(0, -ending.length));
   if (names.length === 0) throw new InputError('no-segmentations', `${folder}: holds no ${ending} files.`, folder);
   return names.sort();
 }

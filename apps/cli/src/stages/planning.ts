@@ -1,5 +1,14 @@
 /** Making plans of a fingerprint with the flags of the command line: planner, memory, spacing, hand edits. */
-import { explainPlans, planExperiment, planners, setPlanValue, type DatasetJson, type Explanation, type Fingerprint, type PlansFile } from '@voxelwise/planner';
+import {
+  explainPlans,
+  planExperiment,
+  planners,
+  setPlanValue,
+  type DatasetJson,
+  type Explanation,
+  type Fingerprint,
+  type PlansFile,
+} from '@voxelwise/planner';
 import { CommandUsageError } from '../exit.ts';
 import { parseBytes, parseSpacing } from '../values.ts';
 
@@ -17,13 +26,20 @@ export interface PlanFlags {
 }
 
 /** Our short names beside the reference's class names. */
-const PLANNERS: Readonly<Record<string, string>> = { default: 'ExperimentPlanner', 'resenc-m': 'nnUNetPlannerResEncM', 'resenc-l': 'nnUNetPlannerResEncL', 'resenc-xl': 'nnUNetPlannerResEncXL' };
+const PLANNERS: Readonly<Record<string, string>> = {
+  default: 'ExperimentPlanner',
+  'resenc-m': 'nnUNetPlannerResEncM',
+  'resenc-l': 'nnUNetPlannerResEncL',
+  'resenc-xl': 'nnUNetPlannerResEncXL',
+};
 
 /** The reference's name of the planner that was asked for. Throws: CommandUsageError listing what there is. */
 export function plannerName({ planner = 'default' }: PlanFlags): string {
   const name = PLANNERS[planner] ?? planner;
   if (!planners.some((known) => known.name === name))
-    throw new CommandUsageError(`--planner is one of ${[...Object.keys(PLANNERS), ...planners.map((known) => known.name)].join(', ')}; came '${planner}'`);
+    throw new CommandUsageError(
+      `--planner is one of ${[...Object.keys(PLANNERS), ...planners.map((known) => known.name)].join(', ')}; came '${planner}'`,
+    );
   return name;
 }
 
@@ -35,7 +51,10 @@ export interface PlanningSource {
 }
 
 /** Plans with the flags' planner, memory, spacing and hand edits. */
-export function makePlans(source: PlanningSource, flags: PlanFlags): { readonly plans: PlansFile; readonly explanations: readonly Explanation[] } {
+export function makePlans(
+  source: PlanningSource,
+  flags: PlanFlags,
+): { readonly plans: PlansFile; readonly explanations: readonly Explanation[] } {
   const planner = plannerName(flags);
   const spacing = flags.targetSpacing === undefined ? undefined : parseSpacing(flags.targetSpacing);
   const rest = {

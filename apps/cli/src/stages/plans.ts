@@ -13,11 +13,18 @@ export function plansPath(dataset: OpenedDataset, plansName: string): string {
 }
 
 /** Plans by name or file; the default planner's are made if there are none. */
-export async function plansStage(context: Context, dataset: OpenedDataset, { plans: wanted = 'nnUNetPlans', ...flags }: PlanFlags & { readonly plans?: string } = {}): Promise<PlansFile> {
+export async function plansStage(
+  context: Context,
+  dataset: OpenedDataset,
+  { plans: wanted = 'nnUNetPlans', ...flags }: PlanFlags & { readonly plans?: string } = {},
+): Promise<PlansFile> {
   const path = wanted.endsWith('.json') ? wanted : plansPath(dataset, wanted);
   if (exists(path)) return readPlans(await readFile(path, 'utf8'), path);
   const fingerprint = await fingerprintStage(context, dataset);
-  const { plans } = makePlans({ fingerprint, datasetJson: dataset.datasetJson, datasetName: dataset.name }, { ...flags, ...(wanted === 'nnUNetPlans' ? {} : { name: wanted }) });
+  const { plans } = makePlans(
+    { fingerprint, datasetJson: dataset.datasetJson, datasetName: dataset.name },
+    { ...flags, ...(wanted === 'nnUNetPlans' ? {} : { name: wanted }) },
+  );
   await writeWhole(plansPath(dataset, plans.plans_name), writePlans(plans));
   return plans;
 }

@@ -13,12 +13,18 @@ import { loadTrainingCase, pathOf, type OpenedDataset } from './dataset.ts';
 
 /** Prepared cases of a plan; what another plan prepared is refused by its mark. */
 export function preparedCases(dataset: OpenedDataset, plan: ConfigurationPlan): CaseFolder {
-  const mark = createHash('sha256').update(JSON.stringify(preprocessSettings(plan))).digest('hex');
+  const mark = createHash('sha256')
+    .update(JSON.stringify(preprocessSettings(plan)))
+    .digest('hex');
   return caseFolder(join(dataset.preprocessed, plan.dataIdentifier, mark.slice(0, 12)), { plan: mark });
 }
 
 /** Prepares the cases that are not prepared yet. */
-export async function prepareStage(context: Context, dataset: OpenedDataset, plan: ConfigurationPlan): Promise<CaseFolder> {
+export async function prepareStage(
+  context: Context,
+  dataset: OpenedDataset,
+  plan: ConfigurationPlan,
+): Promise<CaseFolder> {
   const folder = preparedCases(dataset, plan);
   const cases = dataset.source.training;
   await writeJson(join(dataset.preprocessed, 'dataset.json'), dataset.datasetJson);

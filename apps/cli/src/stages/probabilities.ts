@@ -18,9 +18,17 @@ export interface SavedProbabilities {
 /** `probabilities`: [C, z, y, x] on the input's grid. The properties come first: who finds the npz finds both. */
 export async function saveProbabilities(folder: string, id: string, probabilities: Volume): Promise<void> {
   const { grid, channels, voxels } = probabilities;
-  await writeJson(join(folder, `${id}.json`), { channels, shape: grid.shape, spacing: spacing(grid), affine: [...grid.affine] });
+  await writeJson(join(folder, `${id}.json`), {
+    channels,
+    shape: grid.shape,
+    spacing: spacing(grid),
+    affine: [...grid.affine],
+  });
   const data = voxels instanceof Float32Array ? voxels : Float32Array.from(voxels);
-  await writeWhole(join(folder, `${id}.npz`), await encodeNpz(new Map([[KEY, { dtype: 'float32', shape: [channels.length, ...grid.shape], data }]])));
+  await writeWhole(
+    join(folder, `${id}.npz`),
+    await encodeNpz(new Map([[KEY, { dtype: 'float32', shape: [channels.length, ...grid.shape], data }]])),
+  );
 }
 
 /** Reads a file of ours or of nnU-Net's. Throws: InputError, FormatError. */
@@ -29,12 +37,22 @@ export async function loadProbabilities(path: string): Promise<SavedProbabilitie
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new InputError('missing-probabilities', `${path}: there are no saved probabilities; predict with --save-probabilities, train with --export-validation-probabilities.`, path, {}, { cause: error });
+    throw new InputError(
+      'missing-probabilities',
+      `${path}: there are no saved probabilities; predict with --save-probabilities, train with --export-validation-probabilities.`,
+      path,
+      {},
+      { cause: error },
+    );
   }
   const arrays = await decodeNpz(bytes, { file: path });
   const array = arrays.get(KEY) ?? arrays.get('softmax');
   if (array === undefined || array.shape.length !== 4)
-    throw new InputError('bad-probabilities', `${path}: expected an array "${KEY}" [channels, z, y, x], came ${[...arrays].map(([name, { shape }]) => `"${name}" [${shape.join(', ')}]`).join(', ') || 'nothing'}.`, path);
+    throw new InputError(
+      'bad-probabilities',
+      `${path}: expected an array "${KEY}" [channels, z, y, x], came ${[...arrays].map(([name, { shape }]) => `"${name}" [${shape.join(', ')}]`).join(', ') || 'nothing'}.`,
+      path,
+    );
   const [channels, ...shape] = array.shape as [number, number, number, number];
   return { values: asFloat32(array), channels, shape };
 }

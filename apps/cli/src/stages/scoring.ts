@@ -1,6 +1,16 @@
 /** Scores a folder of segmentations against references: summary.json, and the short form that commands print. */
 import { readVolume } from '@voxelwise/io/node';
-import { scoreCase, scoreKey, scoreLabels, summarize, writeSummary, type CaseScores, type LabelOrRegion, type ReferenceScores, type Summary } from '@voxelwise/metrics';
+import {
+  scoreCase,
+  scoreKey,
+  scoreLabels,
+  summarize,
+  writeSummary,
+  type CaseScores,
+  type LabelOrRegion,
+  type ReferenceScores,
+  type Summary,
+} from '@voxelwise/metrics';
 import { compareGrids, spacing } from '@voxelwise/volume';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,41 +35,97 @@ export interface ScoredPair {
 }
 
 /** Names of the scores in JSON output, by their names in summary.json. */
-const SHORT: Readonly<Record<string, string>> = { Dice: 'dice', IoU: 'iou', HD95: 'hd95', HD: 'hd', ASSD: 'assd', SurfaceDice: 'nsd', VolumeErrorMm3: 'volumeErrorMm3', RelativeVolumeError: 'relativeVolumeError' };
+const SHORT: Readonly<Record<string, string>> = {
+  Dice: 'dice',
+  IoU: 'iou',
+  HD95: 'hd95',
+  HD: 'hd',
+  ASSD: 'assd',
+  SurfaceDice: 'nsd',
+  VolumeErrorMm3: 'volumeErrorMm3',
+  RelativeVolumeError: 'relativeVolumeError',
+};
 
 /** Pairs predictions with references of the same file name. Throws: InputError if one side misses a file. */
-export async function pairFolders(predictions: string, references: string, ending: string, allowMissing = false): Promise<ScoredPair[]> {
-  const list = async (folder: string): Promise<string[]> => (await readdir(folder)).filter((name) => name.endsWith(ending) && !name.startsWith('.')).sort();
+export async function pairFolders(
+  predictions: string,
+  references: string,
+  ending: string,
+  allowMissing = false,
+): Promise<ScoredPair[]> {
+  const list = async (folder: string): Promise<string[]> =>
+    (await readdir(folder)).filter((name) => name.endsWith(ending) && !name.startsWith('.')).sort();
   const [predicted, known] = await Promise.all([list(predictions), list(references)]);
-  if (predicted.length === 0) throw new InputError('no-predictions', `${predictions}: holds no ${ending} files to score.`, predictions);
+  if (predicted.length === 0)
+    throw new InputError('no-predictions', `${predictions}: holds no ${ending} files to score.`, predictions);
   const missing = known.filter((name) => !predicted.includes(name));
   if (missing.length > 0 && !allowMissing)
-    throw new InputError('missing-predictions', `${predictions}: ${missing.length} of ${known.length} references have no prediction (first: ${missing[0]!}). Predict them, or score what is there with --chill.`, join(predictions, missing[0]!), { missing });
+    throw new InputError(
+      'missing-predictions',
+      `${predictions}: ${missing.length} of ${known.length} references have no prediction (first: ${missing[0]!}). Predict them, or score what is there with --chill.`,
+      join(predictions, missing[0]!),
+      { missing },
+    );
   const unknown = predicted.filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new InputError('missing-references', `${references}: there is no ${unknown[0]!} to score the prediction of that name against.`, join(references, unknown[0]!), { unknown });
-  return predicted.map((name) => ({ id: name.slice(0, -ending.length), prediction: join(predictions, name), reference: join(references, name) }));
+  if (unknown.length > 0)
+    throw new InputError(
+      'missing-references',
+      `${references}: there is no ${unknown[0]!} to score the prediction of that name against.`,
+      join(references, unknown[0]!),
+      { unknown },
+    );
+  return predicted.map((name) => ({
+    id: name.slice(0, -ending.length),
+    prediction: join(predictions, name),
+    reference: join(references, name),
+  }));
 }
 
-export async function scorePairs(context: Context, pairs: readonly ScoredPair[], options: ScoringOptions): Promise<Summary> {
+export async function scorePairs(
+  context: Context,
+  pairs: readonly ScoredPair[],
+  options: ScoringOptions,
+): Promise<Summary> {
   const progress = context.output.progress('evaluate', pairs.length, 'case');
   const cases: CaseScores[] = [];
   for (const { id, prediction, reference } of pairs) {
     stopIfInterrupted(context);
-    cases.push({ metrics: await scorePair(prediction, reference, options), prediction_file: prediction, reference_file: reference });
+    cases.push({
+      metrics: await scorePair(prediction, reference, options),
+      prediction_file: prediction,
+      reference_file: reference,
+    });
     progress.update(cases.length, id);
   }
   progress.end();
   return summarize(cases);
 }
 
-async function scorePair(prediction: string, reference: string, { labels, ignoreLabel, toleranceMm = 1, surfaces = false }: ScoringOptions): Promise<Record<string, ReferenceScores>> {
-  const [predicted, truth] = await Promise.all([readVolume(prediction, { kind: 'labels' }), readVolume(reference, { kind: 'labels' })]);
+async function scorePair(
+  prediction: string,
+  reference: string,
+  { labels, ignoreLabel, toleranceMm = 1, surfaces = false }: ScoringOptions,
+): Promise<Record<string, ReferenceScores>> {
+  const [predicted, truth] = await Promise.all([
+    readVolume(prediction, { kind: 'labels' }),
+    readVolume(reference, { kind: 'labels' }),
+  ]);
   const difference = compareGrids(predicted.grid, truth.grid);
   if (!difference.sameShape)
-    throw new InputError('shape-mismatch', `${prediction}: is [${predicted.grid.shape.join(', ')}] voxels, its reference ${reference} [${truth.grid.shape.join(', ')}]; both must have one shape.`, prediction);
+    throw new InputError(
+      'shape-mismatch',
+      `${prediction}: is [${predicted.grid.shape.join(', ')}] voxels, its reference ${reference} [${truth.grid.shape.join(', ')}]; both must have one shape.`,
+      prediction,
+    );
   const ignore = ignoreLabel === undefined ? {} : { ignoreLabel };
   if (!surfaces) return scoreLabels(predicted.voxels, truth.voxels, labels, ignoreLabel);
-  return scoreCase(predicted.voxels, truth.voxels, { labels, ...ignore, shape: truth.grid.shape, spacingMm: spacing(truth.grid), toleranceMm });
+  return scoreCase(predicted.voxels, truth.voxels, {
+    labels,
+    ...ignore,
+    shape: truth.grid.shape,
+    spacingMm: spacing(truth.grid),
+    toleranceMm,
+  });
 }
 
 export async function saveSummary(path: string, summary: Summary): Promise<void> {
@@ -73,12 +139,19 @@ export function finite(value: number | undefined): number | null {
 
 /** Short names and null where there is no number: what `--json` and the report show. */
 export function shortScores(scores: ReferenceScores): Record<string, number | null> {
-  return Object.fromEntries(Object.entries(SHORT).flatMap(([long, short]) => (long in scores ? [[short, finite(scores[long])]] : [])));
+  return Object.fromEntries(
+    Object.entries(SHORT).flatMap(([long, short]) => (long in scores ? [[short, finite(scores[long])]] : [])),
+  );
 }
 
 /** `{ "1": {dice, …} }`, keyed by the names given, or by the summary's own keys. */
-export function perClass(metrics: Readonly<Record<string, ReferenceScores>>, names: ReadonlyMap<string, string>): Record<string, Record<string, number | null>> {
-  return Object.fromEntries(Object.entries(metrics).map(([key, scores]) => [names.get(key) ?? key, shortScores(scores)]));
+export function perClass(
+  metrics: Readonly<Record<string, ReferenceScores>>,
+  names: ReadonlyMap<string, string>,
+): Record<string, Record<string, number | null>> {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([key, scores]) => [names.get(key) ?? key, shortScores(scores)]),
+  );
 }
 
 /** Summary key → declared name. */
@@ -88,7 +161,9 @@ export function classNames(declared: Readonly<Record<string, LabelOrRegion>>): M
 
 /** Mean Dice of a case over the classes that have one. */
 export function meanDiceOf(metrics: Readonly<Record<string, ReferenceScores>>): number | null {
-  const values = Object.values(metrics).map((scores) => scores.Dice).filter((value) => !Number.isNaN(value));
+  const values = Object.values(metrics)
+    .map((scores) => scores.Dice)
+    .filter((value) => !Number.isNaN(value));
   return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
 }
 

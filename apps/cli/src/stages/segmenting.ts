@@ -34,12 +34,19 @@ export interface SegmentedCase {
 }
 
 /** Cases in a folder (or one file): `CASE_0000.nii.gz`, `CASE_0001…`, or one file per case where the model has one channel. */
-export async function casesIn(path: string, ending: string, channels: readonly string[]): Promise<{ readonly source: Dataset; readonly cases: readonly CaseFiles[] }> {
+export async function casesIn(
+  path: string,
+  ending: string,
+  channels: readonly string[],
+): Promise<{ readonly source: Dataset; readonly cases: readonly CaseFiles[] }> {
   if (!exists(path)) throw new InputError('missing-input', `${path}: there is no such file or folder.`, path);
   const single = (await stat(path)).isFile();
   const root = single ? dirname(path) : path;
-  const all = single ? [basename(path)] : (await readdir(root)).filter((name) => !name.startsWith('.') && name.endsWith(ending)).sort();
-  if (all.length === 0) throw new InputError('no-images', `${path}: holds no ${ending} files; the model was trained on those.`, path);
+  const all = single
+    ? [basename(path)]
+    : (await readdir(root)).filter((name) => !name.startsWith('.') && name.endsWith(ending)).sort();
+  if (all.length === 0)
+    throw new InputError('no-images', `${path}: holds no ${ending} files; the model was trained on those.`, path);
   const byCase = new Map<string, string[]>();
   for (const name of all) {
     const stem = name.endsWith(ending) ? name.slice(0, -ending.length) : name.replace(/\.[^.]*$/, '');
@@ -52,7 +59,15 @@ export async function casesIn(path: string, ending: string, channels: readonly s
 }
 
 /** Predicts and writes every case that is not there yet. */
-export async function segmentCases(context: Context, model: Model, device: Device, source: Dataset, cases: readonly CaseFiles[], folder: string, options: SegmentOptions): Promise<SegmentedCase[]> {
+export async function segmentCases(
+  context: Context,
+  model: Model,
+  device: Device,
+  source: Dataset,
+  cases: readonly CaseFiles[],
+  folder: string,
+  options: SegmentOptions,
+): Promise<SegmentedCase[]> {
   const ending = model.plan.fileEnding;
   const mark = join(folder, '.made-by.json');
   const same = exists(mark) && (await readJson<{ identity: string }>(mark)).identity === options.identity;
@@ -66,14 +81,22 @@ export async function segmentCases(context: Context, model: Model, device: Devic
       const output = join(folder, `${files.id}${ending}`);
       const begun = performance.now();
       const next = options.nextStages ?? [];
-      const whole = exists(output) && (!options.saveProbabilities || exists(join(folder, `${files.id}.npz`))) && next.every((stage) => exists(nextStageFile(stage.folder, files.id)));
+      const whole =
+        exists(output) &&
+        (!options.saveProbabilities || exists(join(folder, `${files.id}.npz`))) &&
+        next.every((stage) => exists(nextStageFile(stage.folder, files.id)));
       if (!(same && whole)) {
         const subject = await loadCase(source, files, { withLabels: false });
         const { previousStage } = options;
-        const before = typeof previousStage === 'string' ? join(previousStage, `${files.id}${ending}`) : previousStage?.(files.id);
+        const before =
+          typeof previousStage === 'string' ? join(previousStage, `${files.id}${ending}`) : previousStage?.(files.id);
         const previous = before === undefined ? {} : { previousStage: await readVolume(before, { kind: 'labels' }) };
         const shapes = await Promise.all(next.map((stage) => stage.shapeOf(files.id)));
-        const { segmentation, probabilities, nextStages = [] } = await predictor.predict(subject, {
+        const {
+          segmentation,
+          probabilities,
+          nextStages = [],
+        } = await predictor.predict(subject, {
           stepSize: options.stepSize,
           mirroring: options.mirroring,
           probabilities: options.saveProbabilities ?? false,
@@ -83,7 +106,8 @@ export async function segmentCases(context: Context, model: Model, device: Devic
           onProgress: (passes, total) => progress.update(done.length + passes / total, files.id),
         });
         if (probabilities) await saveProbabilities(folder, files.id, probabilities);
-        for (const [k, stage] of next.entries()) await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
+        for (const [k, stage] of next.entries())
+          await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
         await writeVolume(output, options.labels ? onlyLabels(segmentation, options.labels) : segmentation);
       }
       done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });
@@ -98,11 +122,19 @@ export async function segmentCases(context: Context, model: Model, device: Devic
 
 /** Label numbers of classes by name. Throws: CommandUsageError for an unknown name, listing the known. */
 export function labelsNamed({ plan: { labels } }: Model, names: readonly string[]): ReadonlySet<number> {
-  const numbers = new Map(labels.foregroundNames.map((name, k) => [name, labels.hasRegions ? labels.regionsClassOrder![k]! : labels.foregroundLabels[k]!]));
+  const numbers = new Map(
+    labels.foregroundNames.map((name, k) => [
+      name,
+      labels.hasRegions ? labels.regionsClassOrder![k]! : labels.foregroundLabels[k]!,
+    ]),
+  );
   return new Set(
     names.map((name) => {
       const number = numbers.get(name);
-      if (number === undefined) throw new CommandUsageError(`--roi-subset: the model has no class '${name}'; it has ${[...numbers.keys()].join(', ')}`);
+      if (number === undefined)
+        throw new CommandUsageError(
+          `--roi-subset: the model has no class '${name}'; it has ${[...numbers.keys()].join(', ')}`,
+        );
       return number;
     }),
   );

@@ -1,9 +1,25 @@
 /** Trains one fold and validates it on its whole images: the contents of a fold's folder. */
-import { CHECKPOINT, train, type EpochReport, type TrainingSettings, type TrainOptions, type TrainResult } from '@voxelwise/training';
+import {
+  CHECKPOINT,
+  train,
+  type EpochReport,
+  type TrainingSettings,
+  type TrainOptions,
+  type TrainResult,
+} from '@voxelwise/training';
 import { directoryStore, type CaseFolder } from '@voxelwise/training/node';
 import { loadModel, patchOf } from '@voxelwise/inference';
 import { directoryFolder } from '@voxelwise/inference/node';
-import { checkSplits, makeSplits, splitForFold, writePlans, type ConfigurationPlan, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
+import {
+  checkSplits,
+  makeSplits,
+  splitForFold,
+  writePlans,
+  type ConfigurationPlan,
+  type Fold,
+  type PlansFile,
+  type Split,
+} from '@voxelwise/planner';
 import type { Device } from '@voxelwise/compute';
 import type { Summary } from '@voxelwise/metrics';
 import { join } from 'node:path';
@@ -37,7 +53,9 @@ export interface FoldOptions {
   readonly secondsLeft?: () => number;
   /** Keep the probabilities of the validation cases beside their segmentations: find-best tries ensembles with them. */
   readonly exportProbabilities?: boolean;
-  readonly extra?: Partial<Pick<TrainOptions, 'loss' | 'augmentation' | 'build' | 'pretrained' | 'sampler' | 'schedule'>>;
+  readonly extra?: Partial<
+    Pick<TrainOptions, 'loss' | 'augmentation' | 'build' | 'pretrained' | 'sampler' | 'schedule'>
+  >;
   /** Told apart when resuming, beside plan and settings: files of the user's own. */
   readonly identity?: Readonly<Record<string, string>>;
 }
@@ -64,21 +82,42 @@ export async function splitsStage(dataset: OpenedDataset, given?: string): Promi
   return splits;
 }
 
-export function foldFolder(dataset: OpenedDataset, { trainer, plans, plan, fold }: Pick<FoldOptions, 'trainer' | 'plans' | 'plan' | 'fold'>): { model: string; folder: string } {
+export function foldFolder(
+  dataset: OpenedDataset,
+  { trainer, plans, plan, fold }: Pick<FoldOptions, 'trainer' | 'plans' | 'plan' | 'fold'>,
+): { model: string; folder: string } {
   const model = join(dataset.results, modelFolder(trainer, plans.plans_name, plan.name));
   return { model, folder: join(model, `fold_${fold}`) };
 }
 
-function cascadeNames({ plans, plan, trainer, previousTrainer }: Pick<FoldOptions, 'plans' | 'plan' | 'trainer' | 'previousTrainer'>): CascadeNames {
+function cascadeNames({
+  plans,
+  plan,
+  trainer,
+  previousTrainer,
+}: Pick<FoldOptions, 'plans' | 'plan' | 'trainer' | 'previousTrainer'>): CascadeNames {
   return { plans, plan, trainer: previousTrainer ?? trainer };
 }
 
 /** Trains, or goes on, or finds that all is done. */
-export async function trainFold(context: Context, dataset: OpenedDataset, device: Device, cases: CaseFolder, options: FoldOptions): Promise<TrainedFold> {
+export async function trainFold(
+  context: Context,
+  dataset: OpenedDataset,
+  device: Device,
+  cases: CaseFolder,
+  options: FoldOptions,
+): Promise<TrainedFold> {
   const { plans, plan, settings, fold } = options;
-  const split = splitForFold(options.splits, fold, dataset.source.training.map((files) => files.id));
+  const split = splitForFold(
+    options.splits,
+    fold,
+    dataset.source.training.map((files) => files.id),
+  );
   const { model, folder } = foldFolder(dataset, options);
-  const staged = plan.previousStage === undefined ? cases : stagedCases(dataset, cases, [...new Set([...split.train, ...split.val])], cascadeNames(options));
+  const staged =
+    plan.previousStage === undefined
+      ? cases
+      : stagedCases(dataset, cases, [...new Set([...split.train, ...split.val])], cascadeNames(options));
   await Promise.all([
     writeWhole(join(model, 'plans.json'), writePlans(plans)),
     writeJson(join(model, 'dataset.json'), dataset.datasetJson),
@@ -101,14 +140,26 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
     validation: split.val,
     seed: context.seed,
     store: directoryStore(folder),
-    identity: { configuration: plan.name, fold: String(fold), patch: plan.patchSize, network: plan.network, ...options.identity },
+    identity: {
+      configuration: plan.name,
+      fold: String(fold),
+      patch: plan.patchSize,
+      network: plan.network,
+      ...options.identity,
+    },
     signal: context.signal,
     ...(options.secondsLeft ? { secondsLeft: options.secondsLeft } : {}),
     ...options.extra,
     onStep: (report) => {
       loss = loss === 0 ? report.loss : 0.95 * loss + 0.05 * report.loss;
-      progress.update(report.step, `loss ${loss.toFixed(3)} · epoch ${report.epoch + 1}${log.lastDice === null ? '' : ` · Dice ${log.lastDice.toFixed(3)}`}`, report.steps);
-      context.output.detail(`step ${report.step}: loss ${report.loss.toFixed(4)}, rate ${report.learningRate.toExponential(2)}`);
+      progress.update(
+        report.step,
+        `loss ${loss.toFixed(3)} · epoch ${report.epoch + 1}${log.lastDice === null ? '' : ` · Dice ${log.lastDice.toFixed(3)}`}`,
+        report.steps,
+      );
+      context.output.detail(
+        `step ${report.step}: loss ${report.loss.toFixed(4)}, rate ${report.learningRate.toExponential(2)}`,
+      );
     },
   });
   let outcome = await generator.next();
@@ -120,7 +171,10 @@ export async function trainFold(context: Context, dataset: OpenedDataset, device
     outcome = await generator.next();
   }
   const result = outcome.value;
-  await writeWhole(join(folder, 'progress.svg'), progressChart(log.points(result.history), `${plan.name}, fold ${fold}`));
+  await writeWhole(
+    join(folder, 'progress.svg'),
+    progressChart(log.points(result.history), `${plan.name}, fold ${fold}`),
+  );
   progress.end(`${result.steps} steps, pseudo Dice ${result.bestEmaDice?.toFixed(3) ?? '–'}`);
   return { model, folder, split, result, seconds: log.seconds };
 }
@@ -172,22 +226,51 @@ export function curvePoints(history: readonly EpochReport[], times: Readonly<Rec
 }
 
 /** Segments the fold's validation cases as whole images and scores them: `validation/` and its summary.json. */
-export async function validateFold(context: Context, dataset: OpenedDataset, device: Device, trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>, options: Pick<FoldOptions, 'plan' | 'plans' | 'trainer' | 'previousTrainer' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'>): Promise<Summary> {
+export async function validateFold(
+  context: Context,
+  dataset: OpenedDataset,
+  device: Device,
+  trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>,
+  options: Pick<
+    FoldOptions,
+    'plan' | 'plans' | 'trainer' | 'previousTrainer' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'
+  >,
+): Promise<Summary> {
   const { plan, inference, fold } = options;
-  const model = await loadModel(directoryFolder(trained.model), { configuration: plan.name, folds: [fold], build: () => options.extra?.build });
+  const model = await loadModel(directoryFolder(trained.model), {
+    configuration: plan.name,
+    folds: [fold],
+    build: () => options.extra?.build,
+  });
   const folder = join(trained.folder, 'validation');
   const wanted = new Set(trained.split.val);
   const files = dataset.source.training.filter((one) => wanted.has(one.id));
   const missing = [...wanted].filter((id) => !files.some((one) => one.id === id));
-  if (missing.length > 0) throw new InputError('missing-case', `fold ${fold}: ${missing[0]!} is to be validated but not in the data set.`, dataset.source.tree.root, { missing });
+  if (missing.length > 0)
+    throw new InputError(
+      'missing-case',
+      `fold ${fold}: ${missing[0]!} is to be validated but not in the data set.`,
+      dataset.source.tree.root,
+      { missing },
+    );
   const identity = `${await sha256(join(trained.folder, CHECKPOINT.final))} step ${inference.stepSize} mirroring ${inference.mirroring}`;
   const made = await segmentCases(context, model, device, dataset.source, files, folder, {
-    ...inference, identity, saveProbabilities: options.exportProbabilities ?? false,
+    ...inference,
+    identity,
+    saveProbabilities: options.exportProbabilities ?? false,
     previousStage: plan.previousStage === undefined ? undefined : previousValidation(dataset, cascadeNames(options)),
     nextStages: await nextStages(context, dataset, options, trained.model),
   });
-  const pairs = made.map(({ id, output }) => ({ id, prediction: output, reference: join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`) }));
-  const summary = await scorePairs(context, pairs, { labels: plan.labels.foreground, ignoreLabel: plan.labels.ignoreLabel, surfaces: true });
+  const pairs = made.map(({ id, output }) => ({
+    id,
+    prediction: output,
+    reference: join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`),
+  }));
+  const summary = await scorePairs(context, pairs, {
+    labels: plan.labels.foreground,
+    ignoreLabel: plan.labels.ignoreLabel,
+    surfaces: true,
+  });
   await saveSummary(join(folder, 'summary.json'), summary);
   return summary;
 }

@@ -8,7 +8,12 @@ export class Output {
   readonly #onDocument: ((value: unknown) => void) | undefined;
 
   /** `onDocument` takes the document instead of stdout: one command running another. */
-  constructor(settings: { json: boolean; quiet: boolean; verbose: boolean; onDocument?: ((value: unknown) => void) | undefined }) {
+  constructor(settings: {
+    json: boolean;
+    quiet: boolean;
+    verbose: boolean;
+    onDocument?: ((value: unknown) => void) | undefined;
+  }) {
     this.json = settings.json;
     this.quiet = settings.quiet;
     this.verbose = settings.verbose;
@@ -49,8 +54,17 @@ export class Output {
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
   const widths = header.map((_, c) => Math.max(...all.map((row) => [...(row[c] ?? '')].length)));
-  const numeric = header.map((_, c) => rows.length > 0 && rows.every((row) => /^[-–]?[\d.,]*\s?%?$/.test(row[c] ?? '')));
+  const numeric = header.map(
+    (_, c) => rows.length > 0 && rows.every((row) => /^[-–]?[\d.,]*\s?%?$/.test(row[c] ?? '')),
+  );
   const draw = (row: readonly string[]): string =>
-    row.map((cell, c) => (numeric[c] ? ' '.repeat(widths[c]! - [...cell].length) + cell : cell + ' '.repeat(widths[c]! - [...cell].length))).join('  ').trimEnd();
+    row
+      .map((cell, c) =>
+        numeric[c]
+          ? ' '.repeat(widths[c]! - [...cell].length) + cell
+          : cell + ' '.repeat(widths[c]! - [...cell].length),
+      )
+      .join('  ')
+      .trimEnd();
   return [draw(header), widths.map((w) => '─'.repeat(w)).join('  '), ...rows.map(draw)].join('\n');
 }

@@ -40,6 +40,14 @@ describe('progress', () => {
     expect([formatSeconds(75), formatSeconds(3700), formatSeconds(Infinity)]).toEqual(['1:15', '1:01:40', '–']);
   });
   it('aligns tables', () => {
-    expect(formatTable(['case', 'dice'], [['a', '0.9'], ['long', '10.25']])).toBe('case   dice\n────  ─────\na       0.9\nlong  10.25');
+    expect(
+      formatTable(
+        ['case', 'dice'],
+        [
+          ['a', '0.9'],
+          ['long', '10.25'],
+        ],
+      ),
+    ).toBe('case   dice\n────  ─────\na       0.9\nlong  10.25');
   });
 });

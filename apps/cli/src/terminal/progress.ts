@@ -24,7 +24,13 @@ export interface ProgressSettings {
 const LINE_EVERY_MS = 10_000;
 const DRAW_EVERY_MS = 100;
 
-export function startProgress({ stream, label, total: planned, unit, now = () => performance.now() }: ProgressSettings): Progress {
+export function startProgress({
+  stream,
+  label,
+  total: planned,
+  unit,
+  now = () => performance.now(),
+}: ProgressSettings): Progress {
   let total = planned;
   const begun = now();
   let last = -Infinity;
@@ -38,12 +44,20 @@ export function startProgress({ stream, label, total: planned, unit, now = () =>
     const rate = first === undefined || since <= 0 ? 0 : (current - first.done) / since;
     const eta = rate > 0 ? formatSeconds((total - current) / rate) : '–';
     const counts = `${formatCount(current)}/${formatCount(total)}`;
-    const speed = rate === 0 ? '' : rate >= 1 || unit === '' ? `${rate.toFixed(1)} ${unit}/s` : `${(1 / rate).toFixed(2)} s/${unit}`;
+    const speed =
+      rate === 0
+        ? ''
+        : rate >= 1 || unit === ''
+          ? `${rate.toFixed(1)} ${unit}/s`
+          : `${(1 / rate).toFixed(2)} s/${unit}`;
     const parts = [counts, speed, `${formatSeconds(elapsed)} < ${eta}`, note].filter(Boolean).join(' · ');
     if (!interactive) return `${label}: ${Math.round((100 * current) / Math.max(total, 1))} % · ${parts}\n`;
     const width = 24;
     const filled = Math.min(1, current / Math.max(total, 1)) * width;
-    const bar = '█'.repeat(Math.floor(filled)) + (filled < width ? ' ▏▎▍▌▋▊▉'[Math.floor((filled % 1) * 8)]! : '') + ' '.repeat(Math.max(0, width - Math.floor(filled) - 1));
+    const bar =
+      '█'.repeat(Math.floor(filled)) +
+      (filled < width ? ' ▏▎▍▌▋▊▉'[Math.floor((filled % 1) * 8)]! : '') +
+      ' '.repeat(Math.max(0, width - Math.floor(filled) - 1));
     return `\r\x1b[2K${`${label} ▕${bar}▏ ${parts}`.slice(0, (stream.columns ?? 120) - 1)}`;
   };
 
@@ -61,7 +75,8 @@ export function startProgress({ stream, label, total: planned, unit, now = () =>
     end(note) {
       const took = formatSeconds((now() - begun) / 1000);
       if (interactive) stream.write(`\r\x1b[2K`);
-      if (note !== undefined || now() - begun > 2000) stream.write(`${label}: ${note ?? `${formatCount(current)} ${unit}`} (${took})\n`);
+      if (note !== undefined || now() - begun > 2000)
+        stream.write(`${label}: ${note ?? `${formatCount(current)} ${unit}`} (${took})\n`);
     },
   };
 }

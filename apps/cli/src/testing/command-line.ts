@@ -12,12 +12,20 @@ export type Document = any;
 /** Runs one command line on the WASM device and returns its JSON document. Throws what the command throws. */
 export async function runLine(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Document> {
   let document: unknown;
-  const program = makeProgram({ signal: new AbortController().signal, environment, onDocument: (value) => (document = value) });
+  const program = makeProgram({
+    signal: new AbortController().signal,
+    environment,
+    onDocument: (value) => (document = value),
+  });
   await program.parseAsync([...words, '--json', '--quiet', '--device', 'wasm', '--threads', '1'], { from: 'user' });
   return document;
 }
 
-export function temporaryFolder(): { readonly path: string; readonly at: (...parts: string[]) => string; readonly remove: () => void } {
+export function temporaryFolder(): {
+  readonly path: string;
+  readonly at: (...parts: string[]) => string;
+  readonly remove: () => void;
+} {
   const path = mkdtempSync(join(tmpdir(), 'voxelwise-'));
   return { path, at: (...parts) => join(path, ...parts), remove: () => rmSync(path, { recursive: true, force: true }) };
 }

@@ -25,7 +25,12 @@ export interface Device {
    * Runs an operation, or records it to run later. `outputs` comes from the operation's shape rule.
    * Throws: DeviceError if the device has no kernel for it; nothing moves to another device in silence.
    */
-  run(op: AnyOp, inputs: Readonly<Record<string, Tensor | undefined>>, options: unknown, outputs: readonly TensorSpec[]): Storage[];
+  run(
+    op: AnyOp,
+    inputs: Readonly<Record<string, Tensor | undefined>>,
+    options: unknown,
+    outputs: readonly TensorSpec[],
+  ): Storage[];
   read(storage: Storage, spec: TensorSpec): Promise<HostArray>;
   release(storage: Storage): void;
   /** Executes what was recorded and waits for it. */

@@ -20,7 +20,12 @@ const ENTRY = 0x02014b50;
 const LOCAL = 0x04034b50;
 
 export function isZip(head: Uint8Array): boolean {
-  return head.length >= 4 && head[0] === 0x50 && head[1] === 0x4b && ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6));
+  return (
+    head.length >= 4 &&
+    head[0] === 0x50 &&
+    head[1] === 0x4b &&
+    ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6))
+  );
 }
 
 /** An archive in memory. Nothing is unpacked until asked for. */
@@ -41,23 +46,49 @@ export class Zip {
   /** The unpacked bytes of an entry; a view of the archive if it is stored. Throws: FormatError if missing, damaged or too large. */
   async read(name: string): Promise<Uint8Array> {
     const entry = this.entries.get(name);
-    if (!entry) return this.#fail(name, 0, `has no entry "${name}"; it holds ${[...this.entries.keys()].slice(0, 8).join(', ') || 'nothing'}.`);
+    if (!entry)
+      return this.#fail(
+        name,
+        0,
+        `has no entry "${name}"; it holds ${[...this.entries.keys()].slice(0, 8).join(', ') || 'nothing'}.`,
+      );
     const at = entry.headerOffset;
-    if (at + 30 > this.#bytes.length || this.#view.getUint32(at, true) !== LOCAL) return this.#fail(name, at, `entry "${name}" does not start where the directory says; the archive is damaged.`);
+    if (at + 30 > this.#bytes.length || this.#view.getUint32(at, true) !== LOCAL)
+      return this.#fail(name, at, `entry "${name}" does not start where the directory says; the archive is damaged.`);
     const start = at + 30 + this.#view.getUint16(at + 26, true) + this.#view.getUint16(at + 28, true);
-    if (start + entry.packedSize > this.#bytes.length) return this.#fail(name, start, `entry "${name}" reaches beyond the end of the archive; it is incomplete.`);
+    if (start + entry.packedSize > this.#bytes.length)
+      return this.#fail(name, start, `entry "${name}" reaches beyond the end of the archive; it is incomplete.`);
     const packed = this.#bytes.subarray(start, start + entry.packedSize);
     const bytes = await this.#unpack(entry, packed, start);
-    if (bytes.length !== entry.size) return this.#fail(name, start, `entry "${name}" unpacks to ${bytes.length} bytes, the directory says ${entry.size}.`);
-    if (crc32(bytes) !== entry.crc) return this.#fail(name, start, `entry "${name}" does not match its checksum; the archive is damaged.`);
+    if (bytes.length !== entry.size)
+      return this.#fail(
+        name,
+        start,
+        `entry "${name}" unpacks to ${bytes.length} bytes, the directory says ${entry.size}.`,
+      );
+    if (crc32(bytes) !== entry.crc)
+      return this.#fail(name, start, `entry "${name}" does not match its checksum; the archive is damaged.`);
     return bytes;
   }
 
   async #unpack(entry: ZipEntry, packed: Uint8Array, start: number): Promise<Uint8Array> {
     if (entry.method === 0) return packed;
-    if (entry.method !== 8) return this.#fail(entry.name, start, `entry "${entry.name}" is packed by method ${entry.method}; only stored and deflated entries are read.`);
-    if (entry.size > packed.length * LARGEST_DEFLATE_RATIO + 1024) return this.#fail(entry.name, start, `entry "${entry.name}" claims ${entry.size} bytes, more than ${packed.length} packed bytes can hold.`);
-    return inflateSmall(packed, 'raw', this.#file) ?? collect(inflate(inSteps(packed), 'raw', this.#file), entry.size, this.#file);
+    if (entry.method !== 8)
+      return this.#fail(
+        entry.name,
+        start,
+        `entry "${entry.name}" is packed by method ${entry.method}; only stored and deflated entries are read.`,
+      );
+    if (entry.size > packed.length * LARGEST_DEFLATE_RATIO + 1024)
+      return this.#fail(
+        entry.name,
+        start,
+        `entry "${entry.name}" claims ${entry.size} bytes, more than ${packed.length} packed bytes can hold.`,
+      );
+    return (
+      inflateSmall(packed, 'raw', this.#file) ??
+      collect(inflate(inSteps(packed), 'raw', this.#file), entry.size, this.#file)
+    );
   }
 
   #directory(): Map<string, ZipEntry> {
@@ -66,15 +97,26 @@ export class Zip {
     let at = start;
     let packed = 0;
     for (let i = 0; i < count; i++) {
-      if (at + 46 > this.#bytes.length || this.#view.getUint32(at, true) !== ENTRY) this.#fail('central directory', at, `the directory ends after ${i} of ${count} entries; the archive is damaged.`);
-      const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) => this.#view.getUint16(at + o, true)) as [number, number, number];
+      if (at + 46 > this.#bytes.length || this.#view.getUint32(at, true) !== ENTRY)
+        this.#fail(
+          'central directory',
+          at,
+          `the directory ends after ${i} of ${count} entries; the archive is damaged.`,
+        );
+      const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) => this.#view.getUint16(at + o, true)) as [
+        number,
+        number,
+        number,
+      ];
       const end = at + 46 + nameLength + extraLength + commentLength;
-      if (end > this.#bytes.length) this.#fail('central directory', at, 'an entry reaches beyond the end; the archive is damaged.');
+      if (end > this.#bytes.length)
+        this.#fail('central directory', at, 'an entry reaches beyond the end; the archive is damaged.');
       const name = new TextDecoder().decode(this.#bytes.subarray(at + 46, at + 46 + nameLength));
       const entry = this.#entry(name, at, at + 46 + nameLength, extraLength);
       // entries that share bytes would let a small archive unpack without end
       packed += entry.packedSize;
-      if (packed > this.#bytes.length) this.#fail('central directory', at, 'the entries claim more bytes than the archive has; it is damaged.');
+      if (packed > this.#bytes.length)
+        this.#fail('central directory', at, 'the entries claim more bytes than the archive has; it is damaged.');
       entries.set(name, entry);
       at = end;
     }
@@ -82,8 +124,12 @@ export class Zip {
   }
 
   #entry(name: string, at: number, extraAt: number, extraLength: number): ZipEntry {
-    let [packedSize, size, headerOffset] = [20, 24, 42].map((o) => this.#view.getUint32(at + o, true)) as [number, number, number];
-    for (let p = extraAt; p + 4 <= extraAt + extraLength; ) {
+    let [packedSize, size, headerOffset] = [20, 24, 42].map((o) => this.#view.getUint32(at + o, true)) as [
+      number,
+      number,
+      number,
+    ];
+    for (let p = extraAt; p + 4 <= extraAt + extraLength;) {
       const [id, length] = [this.#view.getUint16(p, true), this.#view.getUint16(p + 2, true)];
       const end = Math.min(p + 4 + length, extraAt + extraLength);
       let q = p + 4;
@@ -99,7 +145,14 @@ export class Zip {
       }
       p += 4 + length;
     }
-    return { name, method: this.#view.getUint16(at + 10, true), crc: this.#view.getUint32(at + 16, true), packedSize, size, headerOffset };
+    return {
+      name,
+      method: this.#view.getUint16(at + 10, true),
+      crc: this.#view.getUint32(at + 16, true),
+      packedSize,
+      size,
+      headerOffset,
+    };
   }
 
   #end(): { readonly start: number; readonly count: number } {
@@ -111,15 +164,26 @@ export class Zip {
       if ((count === 0xffff || start === 0xffffffff) && at >= 20 && this.#view.getUint32(at - 20, true) === LOCATOR64) {
         const end64 = Number(this.#view.getBigUint64(at - 12, true));
         if (end64 + 56 <= at && this.#view.getUint32(end64, true) === END64)
-          return { count: Number(this.#view.getBigUint64(end64 + 32, true)), start: Number(this.#view.getBigUint64(end64 + 48, true)) };
+          return {
+            count: Number(this.#view.getBigUint64(end64 + 32, true)),
+            start: Number(this.#view.getBigUint64(end64 + 48, true)),
+          };
       }
       return { start, count };
     }
-    return this.#fail('central directory', this.#bytes.length, 'there is no end-of-archive record; the file is incomplete or no zip.');
+    return this.#fail(
+      'central directory',
+      this.#bytes.length,
+      'there is no end-of-archive record; the file is incomplete or no zip.',
+    );
   }
 
   #fail(field: string, byteOffset: number, message: string): never {
-    throw new FormatError(`${this.#file ?? 'zip archive'}: ${message}`, { ...(this.#file === undefined ? {} : { file: this.#file }), field, byteOffset });
+    throw new FormatError(`${this.#file ?? 'zip archive'}: ${message}`, {
+      ...(this.#file === undefined ? {} : { file: this.#file }),
+      field,
+      byteOffset,
+    });
   }
 }
 
@@ -137,7 +201,10 @@ const MOST_ZIP_BYTES = 0xffffffff;
  *
  * Throws: FormatError above 4 GiB. The time stamps are zero: the same content gives the same bytes.
  */
-export async function encodeZip(contents: readonly ZipContent[], { compress = false, align = 1 }: { readonly compress?: boolean; readonly align?: number } = {}): Promise<Uint8Array> {
+export async function encodeZip(
+  contents: readonly ZipContent[],
+  { compress = false, align = 1 }: { readonly compress?: boolean; readonly align?: number } = {},
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   let at = 0;
@@ -174,7 +241,10 @@ export async function encodeZip(contents: readonly ZipContent[], { compress = fa
     directory.push(entry.head, path);
     parts.push(local.head, path, extra, packed);
     at += 30 + path.length + extra.length + packed.length;
-    if (at > MOST_ZIP_BYTES || bytes.length > MOST_ZIP_BYTES) throw new FormatError(`encodeZip: the archive passes ${MOST_ZIP_BYTES} bytes; write the arrays as safetensors.`, { field: name });
+    if (at > MOST_ZIP_BYTES || bytes.length > MOST_ZIP_BYTES)
+      throw new FormatError(`encodeZip: the archive passes ${MOST_ZIP_BYTES} bytes; write the arrays as safetensors.`, {
+        field: name,
+      });
   }
   const directorySize = directory.reduce((sum, d) => sum + d.length, 0);
   const end = new Uint8Array(22);

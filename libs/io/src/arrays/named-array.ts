@@ -2,11 +2,33 @@
 import { HOST_IS_LITTLE_ENDIAN, halfToNumber, swapBytes } from '../voxels/stored-type.ts';
 
 export type ArrayType =
-  | 'bool' | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'int64' | 'uint64'
-  | 'float16' | 'bfloat16' | 'float32' | 'float64' | 'complex64' | 'complex128';
+  | 'bool'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float16'
+  | 'bfloat16'
+  | 'float32'
+  | 'float64'
+  | 'complex64'
+  | 'complex128';
 
 export type ArrayData =
-  | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array | Float32Array | Float64Array;
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
 
 /**
  * C order. `data` holds float16 and bfloat16 as float32, bool as bytes, complex numbers as pairs; `dtype` remembers what the
@@ -22,13 +44,33 @@ export type NamedArrays = ReadonlyMap<string, NamedArray>;
 
 /** Bytes of one stored element. */
 export const ARRAY_BYTES: Readonly<Record<ArrayType, number>> = {
-  bool: 1, int8: 1, uint8: 1, int16: 2, uint16: 2, int32: 4, uint32: 4, int64: 8, uint64: 8,
-  float16: 2, bfloat16: 2, float32: 4, float64: 8, complex64: 8, complex128: 16,
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float16: 2,
+  bfloat16: 2,
+  float32: 4,
+  float64: 8,
+  complex64: 8,
+  complex128: 16,
 };
 
 const CLASSES = {
-  int8: Int8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array,
-  int64: BigInt64Array, uint64: BigUint64Array, float32: Float32Array, float64: Float64Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  float32: Float32Array,
+  float64: Float64Array,
 } as const;
 
 /** Number of elements. NaN-free for any list of whole numbers; 1 for a scalar. */
@@ -93,11 +135,15 @@ function roundToEven(x: number): number {
 
 function bfloatBits(data: Float32Array): Uint16Array {
   const bits = new Uint32Array(data.slice().buffer);
-  return Uint16Array.from(bits, (b) => ((b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16));
+  return Uint16Array.from(bits, (b) =>
+    (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16,
+  );
 }
 
 /** The values as float32, whatever they were. */
 export function asFloat32({ data }: NamedArray): Float32Array {
   if (data instanceof Float32Array) return data;
-  return data instanceof BigInt64Array || data instanceof BigUint64Array ? Float32Array.from(data as unknown as ArrayLike<number>, Number) : Float32Array.from(data);
+  return data instanceof BigInt64Array || data instanceof BigUint64Array
+    ? Float32Array.from(data as unknown as ArrayLike<number>, Number)
+    : Float32Array.from(data);
 }

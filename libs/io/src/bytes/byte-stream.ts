@@ -42,14 +42,20 @@ export class ByteStream {
     if (found < target.length)
       throw new FormatError(
         `${this.name ?? 'bytes'}: ${field} needs ${target.length} bytes from byte ${start}, only ${found} are there; the file is incomplete.`,
-        { ...(this.name === undefined ? {} : { file: this.name }), field, byteOffset: this.position, details: { expected: target.length, found } },
+        {
+          ...(this.name === undefined ? {} : { file: this.name }),
+          field,
+          byteOffset: this.position,
+          details: { expected: target.length, found },
+        },
       );
   }
 
   /** Passes over `length` bytes. Throws: FormatError naming `field` if the stream ends before. */
   async skip(length: number, field: string): Promise<void> {
     const scratch = new Uint8Array(Math.min(length, 1 << 16));
-    for (let left = length; left > 0; left -= scratch.length) await this.fillAll(scratch.subarray(0, Math.min(left, scratch.length)), field);
+    for (let left = length; left > 0; left -= scratch.length)
+      await this.fillAll(scratch.subarray(0, Math.min(left, scratch.length)), field);
   }
 
   /** What is left, chunk by chunk. */

@@ -8,16 +8,22 @@ export async function collect(chunks: AsyncIterable<Uint8Array>, limit = Infinit
   for await (const chunk of chunks) {
     total += chunk.length;
     if (total > limit)
-      throw new FormatError(`${name ?? 'bytes'}: holds more than the ${limit} bytes its header declares or the limit allows; refused.`, {
-        ...(name === undefined ? {} : { file: name }),
-        details: { limit },
-      });
+      throw new FormatError(
+        `${name ?? 'bytes'}: holds more than the ${limit} bytes its header declares or the limit allows; refused.`,
+        {
+          ...(name === undefined ? {} : { file: name }),
+          details: { limit },
+        },
+      );
     parts.push(chunk);
   }
   return concatenate(parts, total);
 }
 
-export function concatenate(parts: readonly Uint8Array[], total = parts.reduce((sum, p) => sum + p.length, 0)): Uint8Array {
+export function concatenate(
+  parts: readonly Uint8Array[],
+  total = parts.reduce((sum, p) => sum + p.length, 0),
+): Uint8Array {
   if (parts.length === 1) return parts[0]!;
   const whole = new Uint8Array(total);
   let at = 0;

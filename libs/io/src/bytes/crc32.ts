@@ -12,7 +12,10 @@ function makeTable(): Uint32Array {
 
 /** Node's zlib has one since 20.15, thirty times as fast. */
 const nativeCrc32 = (): ((bytes: Uint8Array, previous: number) => number) | undefined =>
-  (globalThis.process?.getBuiltinModule?.('node:zlib') as { crc32?: (bytes: Uint8Array, previous: number) => number } | undefined)?.crc32;
+  (
+    globalThis.process?.getBuiltinModule?.('node:zlib') as
+      { crc32?: (bytes: Uint8Array, previous: number) => number } | undefined
+  )?.crc32;
 
 /** The checksum of `bytes`; `previous` goes on from the checksum of what came before. */
 export function crc32(bytes: Uint8Array, previous = 0): number {

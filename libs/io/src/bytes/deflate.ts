@@ -13,7 +13,8 @@ export type Deflate = 'gzip' | 'zlib' | 'raw';
 export const LARGEST_DEFLATE_RATIO = 1032;
 
 const nodeZlib = (): typeof import('node:zlib') | undefined => globalThis.process?.getBuiltinModule?.('node:zlib');
-const nodeStream = (): typeof import('node:stream') | undefined => globalThis.process?.getBuiltinModule?.('node:stream');
+const nodeStream = (): typeof import('node:stream') | undefined =>
+  globalThis.process?.getBuiltinModule?.('node:stream');
 
 /** True for the two magic bytes of gzip: file names lie, bytes do not. */
 export function isGzip(head: Uint8Array): boolean {
@@ -49,9 +50,20 @@ export function inflateSmall(packed: Uint8Array, kind: Deflate, name?: string): 
   }
 }
 
-async function* inflateInNode(packed: AsyncIterable<Uint8Array>, kind: Deflate, zlib: typeof import('node:zlib'), name?: string, chunkSize = 1 << 16): AsyncGenerator<Uint8Array> {
+async function* inflateInNode(
+  packed: AsyncIterable<Uint8Array>,
+  kind: Deflate,
+  zlib: typeof import('node:zlib'),
+  name?: string,
+  chunkSize = 1 << 16,
+): AsyncGenerator<Uint8Array> {
   const options = { chunkSize };
-  const engine = kind === 'gzip' ? zlib.createGunzip(options) : kind === 'zlib' ? zlib.createInflate(options) : zlib.createInflateRaw(options);
+  const engine =
+    kind === 'gzip'
+      ? zlib.createGunzip(options)
+      : kind === 'zlib'
+        ? zlib.createInflate(options)
+        : zlib.createInflateRaw(options);
   const source = nodeStream()!.Readable.from(packed, { objectMode: true, highWaterMark: 1 });
   source.on('error', (error) => engine.destroy(error));
   source.pipe(engine);
@@ -76,7 +88,10 @@ const MOST_IN_ONE_BUFFER = 2 ** 32 - 1;
  *
  * Throws: FormatError for damaged, too short or too long streams.
  */
-export async function inflateInto(source: ByteSource, { offset, length, mostTrailing }: { readonly offset: number; readonly length: number; readonly mostTrailing: number }): Promise<Uint8Array | undefined> {
+export async function inflateInto(
+  source: ByteSource,
+  { offset, length, mostTrailing }: { readonly offset: number; readonly length: number; readonly mostTrailing: number },
+): Promise<Uint8Array | undefined> {
   const { name } = source;
   const zlib = nodeZlib();
   if (!zlib) return undefined;
@@ -88,7 +103,10 @@ export async function inflateInto(source: ByteSource, { offset, length, mostTrai
   // zlib fills one buffer of `chunkSize` and hands out views of it, one behind the other
   for await (const chunk of inflateOneBuffer(source, zlib, end + ROOM)) {
     whole ??= new Uint8Array(chunk.buffer, chunk.byteOffset, Math.min(end, chunk.buffer.byteLength - chunk.byteOffset));
-    if (done < end && (whole.length < end || chunk.buffer !== whole.buffer || chunk.byteOffset !== whole.byteOffset + done)) {
+    if (
+      done < end &&
+      (whole.length < end || chunk.buffer !== whole.buffer || chunk.byteOffset !== whole.byteOffset + done)
+    ) {
       // another zlib, other habits: put the pieces together by hand
       if (!isOwn) {
         const copy = new Uint8Array(end);
@@ -100,15 +118,30 @@ export async function inflateInto(source: ByteSource, { offset, length, mostTrai
     }
     done += chunk.length;
     if (done > end + mostTrailing)
-      throw new FormatError(`${name ?? 'bytes'}: more than ${mostTrailing} bytes follow the voxels; the header does not describe this file.`, { ...(name === undefined ? {} : { file: name }), field: 'voxels', byteOffset: end });
+      throw new FormatError(
+        `${name ?? 'bytes'}: more than ${mostTrailing} bytes follow the voxels; the header does not describe this file.`,
+        { ...(name === undefined ? {} : { file: name }), field: 'voxels', byteOffset: end },
+      );
   }
   if (!whole || done < end)
-    throw new FormatError(`${name ?? 'bytes'}: the voxels need ${length} bytes from byte ${offset}, only ${Math.max(0, done - offset)} are there; the file is incomplete.`, { ...(name === undefined ? {} : { file: name }), field: 'voxels', byteOffset: done, details: { expected: length, found: done - offset } });
+    throw new FormatError(
+      `${name ?? 'bytes'}: the voxels need ${length} bytes from byte ${offset}, only ${Math.max(0, done - offset)} are there; the file is incomplete.`,
+      {
+        ...(name === undefined ? {} : { file: name }),
+        field: 'voxels',
+        byteOffset: done,
+        details: { expected: length, found: done - offset },
+      },
+    );
   return whole.subarray(offset, end);
 }
 
 /** Unpacks with two input buffers that take turns: one is read while the other is unpacked. */
-async function* inflateOneBuffer(source: ByteSource, zlib: typeof import('node:zlib'), chunkSize: number): AsyncGenerator<Uint8Array> {
+async function* inflateOneBuffer(
+  source: ByteSource,
+  zlib: typeof import('node:zlib'),
+  chunkSize: number,
+): AsyncGenerator<Uint8Array> {
   const engine = zlib.createGunzip({ chunkSize });
   const step = 1 << 18;
   const buffers = [new Uint8Array(step), new Uint8Array(step)];
@@ -124,7 +157,10 @@ async function* inflateOneBuffer(source: ByteSource, zlib: typeof import('node:z
     for (let at = 0; at < source.size && !engine.destroyed; at += step) {
       const part = await reading;
       if (at + step < source.size) reading = next(at + step);
-      await Promise.race([closed, new Promise<void>((resolve, reject) => engine.write(part, (error) => (error ? reject(error) : resolve())))]);
+      await Promise.race([
+        closed,
+        new Promise<void>((resolve, reject) => engine.write(part, (error) => (error ? reject(error) : resolve()))),
+      ]);
     }
     if (!engine.destroyed) engine.end();
   };
@@ -139,9 +175,15 @@ async function* inflateOneBuffer(source: ByteSource, zlib: typeof import('node:z
   }
 }
 
-async function* inflateInBrowser(packed: AsyncIterable<Uint8Array>, kind: Deflate, name?: string): AsyncGenerator<Uint8Array> {
+async function* inflateInBrowser(
+  packed: AsyncIterable<Uint8Array>,
+  kind: Deflate,
+  name?: string,
+): AsyncGenerator<Uint8Array> {
   const format = kind === 'gzip' ? 'gzip' : kind === 'zlib' ? 'deflate' : 'deflate-raw';
-  const stream = streamOf(packed).pipeThrough(new DecompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>);
+  const stream = streamOf(packed).pipeThrough(
+    new DecompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>,
+  );
   yield* chunksOfStream(stream, (error) => damaged(error, kind, name, undefined));
 }
 
@@ -150,17 +192,29 @@ function damaged(error: unknown, kind: Deflate, name: string | undefined, byteOf
   const reason = error instanceof Error ? error.message : String(error);
   return new FormatError(
     `${name ?? 'bytes'}: the ${kind} stream is damaged or cut off${byteOffset === undefined ? '' : ` near byte ${byteOffset}`} (${reason}); fetch the file again.`,
-    { ...(name === undefined ? {} : { file: name }), field: kind, ...(byteOffset === undefined ? {} : { byteOffset }), details: { reason } },
+    {
+      ...(name === undefined ? {} : { file: name }),
+      field: kind,
+      ...(byteOffset === undefined ? {} : { byteOffset }),
+      details: { reason },
+    },
     { cause: error },
   );
 }
 
 /** `bytes` in, packed chunks out. `level` 1 (fast) to 9 (small); browsers choose their own. */
-export function deflate(bytes: AsyncIterable<Uint8Array>, kind: Deflate, { level = 1 }: { readonly level?: number } = {}): AsyncIterable<Uint8Array> {
+export function deflate(
+  bytes: AsyncIterable<Uint8Array>,
+  kind: Deflate,
+  { level = 1 }: { readonly level?: number } = {},
+): AsyncIterable<Uint8Array> {
   const zlib = nodeZlib();
   if (!zlib) {
     const format = kind === 'gzip' ? 'gzip' : kind === 'zlib' ? 'deflate' : 'deflate-raw';
-    return chunksOfStream(streamOf(bytes).pipeThrough(new CompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>), (error) => error as Error);
+    return chunksOfStream(
+      streamOf(bytes).pipeThrough(new CompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>),
+      (error) => error as Error,
+    );
   }
   if (kind === 'gzip') return parallelGzip(bytes, level, zlib);
   const options = { level, chunkSize: 1 << 18, memLevel: 9 };
@@ -184,7 +238,10 @@ function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array>
   });
 }
 
-async function* chunksOfStream(stream: ReadableStream<Uint8Array>, explain: (error: unknown) => Error): AsyncGenerator<Uint8Array> {
+async function* chunksOfStream(
+  stream: ReadableStream<Uint8Array>,
+  explain: (error: unknown) => Error,
+): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
   try {
     for (;;) {

@@ -13,7 +13,11 @@ const AT_ONCE = 4;
 type Zlib = typeof import('node:zlib');
 
 /** Packed bytes of `bytes`. Blocks are formed of the chunks as they come. */
-export async function* parallelGzip(bytes: AsyncIterable<Uint8Array>, level: number, zlib: Zlib): AsyncGenerator<Uint8Array> {
+export async function* parallelGzip(
+  bytes: AsyncIterable<Uint8Array>,
+  level: number,
+  zlib: Zlib,
+): AsyncGenerator<Uint8Array> {
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level === 9 ? 2 : level === 1 ? 4 : 0, 255);
   let crc = 0;
   let total = 0;
@@ -44,10 +48,24 @@ export async function* parallelGzip(bytes: AsyncIterable<Uint8Array>, level: num
   yield trailer;
 }
 
-function packBlock(block: Uint8Array, before: Uint8Array | undefined, isLast: boolean, level: number, zlib: Zlib): Promise<Uint8Array> {
+function packBlock(
+  block: Uint8Array,
+  before: Uint8Array | undefined,
+  isLast: boolean,
+  level: number,
+  zlib: Zlib,
+): Promise<Uint8Array> {
   const { Z_SYNC_FLUSH, Z_FINISH } = zlib.constants;
-  const options = { level, memLevel: 9, chunkSize: BLOCK >> 1, finishFlush: isLast ? Z_FINISH : Z_SYNC_FLUSH, ...(before && before.length > 0 ? { dictionary: before } : {}) };
-  return new Promise((resolve, reject) => zlib.deflateRaw(block, options, (error, packed) => (error ? reject(error) : resolve(packed))));
+  const options = {
+    level,
+    memLevel: 9,
+    chunkSize: BLOCK >> 1,
+    finishFlush: isLast ? Z_FINISH : Z_SYNC_FLUSH,
+    ...(before && before.length > 0 ? { dictionary: before } : {}),
+  };
+  return new Promise((resolve, reject) =>
+    zlib.deflateRaw(block, options, (error, packed) => (error ? reject(error) : resolve(packed))),
+  );
 }
 
 /** Chunks cut and joined to blocks of one size; large chunks are cut without a copy. */
@@ -55,7 +73,7 @@ async function* blocksOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   let parts: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const part = chunk.subarray(at, at + BLOCK - length);
       parts.push(part);
       length += part.length;

@@ -27,7 +27,11 @@ export class UnpackedSource {
   /** Throws: FormatError for an empty file or a damaged small gzip. */
   static async open(source: ByteSource): Promise<UnpackedSource> {
     if (source.size === 0)
-      throw new FormatError(`${source.name ?? 'bytes'} is empty (0 bytes); fetch the file again.`, { ...(source.name === undefined ? {} : { file: source.name }), field: 'size', byteOffset: 0 });
+      throw new FormatError(`${source.name ?? 'bytes'} is empty (0 bytes); fetch the file again.`, {
+        ...(source.name === undefined ? {} : { file: source.name }),
+        field: 'size',
+        byteOffset: 0,
+      });
     const packed = isGzip(await source.read(0, Math.min(2, source.size)));
     if (packed && source.size <= SMALL) {
       const bytes = inflateSmall(await source.read(0, source.size), 'gzip', source.name);
@@ -48,7 +52,10 @@ export class UnpackedSource {
 
   /** A stream that stands at byte 0. */
   streamFrom(): ByteStream {
-    return new ByteStream(this.packed ? inflate(chunksOf(this.#source), 'gzip', this.name) : chunksOf(this.#source), this.name);
+    return new ByteStream(
+      this.packed ? inflate(chunksOf(this.#source), 'gzip', this.name) : chunksOf(this.#source),
+      this.name,
+    );
   }
 
   /** A stream that stands at `offset`. */
@@ -76,10 +83,13 @@ export class UnpackedSource {
   async finish(stream: ByteStream): Promise<void> {
     if (this.packed && (await stream.drain(MOST_TRAILING_BYTES)) > MOST_TRAILING_BYTES) {
       await stream.close();
-      throw new FormatError(`${this.name ?? 'bytes'}: more than ${MOST_TRAILING_BYTES} bytes follow the voxels; the header does not describe this file.`, {
-        ...(this.name === undefined ? {} : { file: this.name }),
-        byteOffset: stream.position,
-      });
+      throw new FormatError(
+        `${this.name ?? 'bytes'}: more than ${MOST_TRAILING_BYTES} bytes follow the voxels; the header does not describe this file.`,
+        {
+          ...(this.name === undefined ? {} : { file: this.name }),
+          byteOffset: stream.position,
+        },
+      );
     }
     await stream.close();
   }

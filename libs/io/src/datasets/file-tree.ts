@@ -22,7 +22,9 @@ export function memoryTree(files: ReadonlyMap<string, Uint8Array>, root = 'memor
     root,
     list: (folder) => {
       const prefix = folder === '' ? '' : `${folder}/`;
-      const names = [...files.keys()].filter((p) => p.startsWith(prefix)).map((p) => p.slice(prefix.length).split('/')[0]!);
+      const names = [...files.keys()]
+        .filter((p) => p.startsWith(prefix))
+        .map((p) => p.slice(prefix.length).split('/')[0]!);
       return Promise.resolve(inByteOrder(new Set(names)));
     },
     open: (path) => {
@@ -46,9 +48,20 @@ export function inByteOrder(names: Iterable<string>): string[] {
  */
 export function insidePath(path: unknown, file: string, field: string): string {
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
-    throw new DatasetError(`${file}: ${field} is ${JSON.stringify(path) ?? 'missing'}; a relative file path was expected.`, { file, details: { field, path } });
+    throw new DatasetError(
+      `${file}: ${field} is ${JSON.stringify(path) ?? 'missing'}; a relative file path was expected.`,
+      { file, details: { field, path } },
+    );
   const parts = path.split(/[/\\]/);
-  if (/^([/\\]|[A-Za-z]:)/.test(path) || parts.includes('..') || /^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /^[~$%]/.test(path))
-    throw new DatasetError(`${file}: ${field} is "${path}"; only paths inside the data set's own folder are read (no absolute paths, no "..").`, { file, details: { field, path } });
+  if (
+    /^([/\\]|[A-Za-z]:)/.test(path) ||
+    parts.includes('..') ||
+    /^[a-z][a-z0-9+.-]*:\/\//i.test(path) ||
+    /^[~$%]/.test(path)
+  )
+    throw new DatasetError(
+      `${file}: ${field} is "${path}"; only paths inside the data set's own folder are read (no absolute paths, no "..").`,
+      { file, details: { field, path } },
+    );
   return parts.filter((p) => p !== '' && p !== '.').join('/');
 }

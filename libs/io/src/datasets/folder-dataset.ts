@@ -23,7 +23,8 @@ export interface FolderMeaning {
  * Throws: DatasetError if no image has a label.
  */
 export async function readFolderDataset(tree: FileTree, meaning: FolderMeaning): Promise<Dataset> {
-  const visible = async (folder: string): Promise<readonly string[]> => (await tree.list(folder)).filter((n) => !n.startsWith('.') && endingOf(n) !== '');
+  const visible = async (folder: string): Promise<readonly string[]> =>
+    (await tree.list(folder)).filter((n) => !n.startsWith('.') && endingOf(n) !== '');
   const labelFiles = new Map((await visible(meaning.labels)).map((n) => [stemOf(n), `${meaning.labels}/${n}`]));
   const images = new Map<string, string[]>();
   for (const name of await visible(meaning.images)) {
@@ -32,10 +33,17 @@ export async function readFolderDataset(tree: FileTree, meaning: FolderMeaning):
     const id = split !== undefined && (labelFiles.has(split) || !labelFiles.has(stem)) ? split : stem;
     images.set(id, [...(images.get(id) ?? []), `${meaning.images}/${name}`]);
   }
-  const cases = [...images].map(([id, files]): CaseFiles => ({ id, images: files, ...(labelFiles.has(id) ? { label: labelFiles.get(id)! } : {}) }));
+  const cases = [...images].map(([id, files]): CaseFiles => ({
+    id,
+    images: files,
+    ...(labelFiles.has(id) ? { label: labelFiles.get(id)! } : {}),
+  }));
   const training = inCaseOrder(cases.filter((c) => c.label !== undefined));
   if (training.length === 0)
-    throw new DatasetError(`${tree.fullPath(meaning.images)}: none of its ${images.size} image(s) has a label of the same name in ${tree.fullPath(meaning.labels)}; rename one side.`, { file: tree.fullPath(meaning.images) });
+    throw new DatasetError(
+      `${tree.fullPath(meaning.images)}: none of its ${images.size} image(s) has a label of the same name in ${tree.fullPath(meaning.labels)}; rename one side.`,
+      { file: tree.fullPath(meaning.images) },
+    );
   const names = meaning.labelNames[0] === 'background' ? meaning.labelNames.slice(1) : meaning.labelNames;
   const channelCount = training[0]!.images.length;
   return {

@@ -20,7 +20,7 @@ const ENDINGS = ['.nii.gz', '.nii', '.nrrd', '.mha', '.mhd', '.png', '.tif', '.t
 export function endingOf(name: string): string {
   const lower = name.toLowerCase();
   const known = ENDINGS.find((e) => lower.endsWith(e));
-  return known ? name.slice(name.length - known.length) : /\.[^./]*$/.exec(name)?.[0] ?? '';
+  return known ? name.slice(name.length - known.length) : (/\.[^./]*$/.exec(name)?.[0] ?? '');
 }
 
 /** The file name without folder and ending. */
@@ -36,7 +36,13 @@ interface Entry {
 }
 
 /** Throws: DatasetError for entries without an image, paths that leave the folder, and missing channel or label names. */
-export async function readListedDataset(tree: FileTree, file: string, json: Readonly<Record<string, unknown>>, name: string, meaning: DatalistMeaning = {}): Promise<Dataset> {
+export async function readListedDataset(
+  tree: FileTree,
+  file: string,
+  json: Readonly<Record<string, unknown>>,
+  name: string,
+  meaning: DatalistMeaning = {},
+): Promise<Dataset> {
   const place = tree.fullPath(file);
   const isMonai = !('modality' in json) || 'testing' in json || firstOf(json['training'])?.['fold'] !== undefined;
   const layoutOf = { separate: false };
@@ -49,7 +55,11 @@ export async function readListedDataset(tree: FileTree, file: string, json: Read
       if (images.length > 1 && entry.images.length === 1) layoutOf.separate = true;
       const stem = caseId(stemOf(entry.label ?? entry.images[0]!), place);
       const id = used.has(stem) ? `${entry.images[0]!.split('/').slice(0, -1).join('_')}_${stem}` : stem;
-      if (used.has(id)) throw new DatasetError(`${place}: "${key}" lists ${id} twice; every case needs a name of its own.`, { file: place, details: { case: id } });
+      if (used.has(id))
+        throw new DatasetError(`${place}: "${key}" lists ${id} twice; every case needs a name of its own.`, {
+          file: place,
+          details: { case: id },
+        });
       used.add(id);
       found.push({ ...entry, id, images });
     }
@@ -58,7 +68,11 @@ export async function readListedDataset(tree: FileTree, file: string, json: Read
   const training = await cases('training');
   const validation = await cases('validation');
   const test = [...(await cases('test')), ...(await cases('testing'))];
-  const layout: DatasetLayout = isMonai ? 'monai' : layoutOf.separate || training.some((c) => c.images.some((i) => /_\d{4}\.[^/]+$/.test(i))) ? 'nnunet-v1' : 'msd';
+  const layout: DatasetLayout = isMonai
+    ? 'monai'
+    : layoutOf.separate || training.some((c) => c.images.some((i) => /_\d{4}\.[^/]+$/.test(i)))
+      ? 'nnunet-v1'
+      : 'msd';
   const first = training[0] ?? test[0];
   return {
     name,
@@ -66,7 +80,11 @@ export async function readListedDataset(tree: FileTree, file: string, json: Read
     layout,
     tree,
     description: file,
-    channels: meaning.channels ?? (json['modality'] ?? json['channel_names'] ? channelNames(json, place) : (first?.images.map((_, i) => String(i)) ?? [])),
+    channels:
+      meaning.channels ??
+      ((json['modality'] ?? json['channel_names'])
+        ? channelNames(json, place)
+        : (first?.images.map((_, i) => String(i)) ?? [])),
     labels: meaning.labels ?? declaredLabels(json['labels'], place),
     fileEnding: first ? endingOf(first.images[0]!) : '',
     numTraining: typeof json['numTraining'] === 'number' ? json['numTraining'] : undefined,
@@ -77,26 +95,37 @@ export async function readListedDataset(tree: FileTree, file: string, json: Read
   };
 }
 
-const firstOf = (list: unknown): Record<string, unknown> | undefined => (Array.isArray(list) && typeof list[0] === 'object' ? (list[0] as Record<string, unknown>) : undefined);
+const firstOf = (list: unknown): Record<string, unknown> | undefined =>
+  Array.isArray(list) && typeof list[0] === 'object' ? (list[0] as Record<string, unknown>) : undefined;
 
 function declaredLabels(labels: unknown, place: string): LabelSet {
-  if (labels === undefined) throw new DatasetError(`${place}: says nothing about its labels; add "labels": {"0": "background", "1": "..."} or give their names when opening it.`, { file: place });
+  if (labels === undefined)
+    throw new DatasetError(
+      `${place}: says nothing about its labels; add "labels": {"0": "background", "1": "..."} or give their names when opening it.`,
+      { file: place },
+    );
   const keys = Object.keys((labels as object) ?? {});
-  return keys.every((key) => /^\d+$/.test(key)) ? labelSetFromNumbers(labels, place) : labelSet(labels, { file: place });
+  return keys.every((key) => /^\d+$/.test(key))
+    ? labelSetFromNumbers(labels, place)
+    : labelSet(labels, { file: place });
 }
 
 function entriesOf(list: unknown, key: string, place: string): readonly Entry[] {
   if (list === undefined) return [];
-  if (!Array.isArray(list)) throw new DatasetError(`${place}: "${key}" must be a list of cases.`, { file: place, details: { field: key } });
+  if (!Array.isArray(list))
+    throw new DatasetError(`${place}: "${key}" must be a list of cases.`, { file: place, details: { field: key } });
   return list.map((item: unknown, i): Entry => {
     const field = `${key}[${i}]`;
     if (typeof item === 'string') return { images: [insidePath(item, place, field)] };
     const { image, label, fold } = (item ?? {}) as { image?: unknown; label?: unknown; fold?: unknown };
     const images = Array.isArray(image) ? image : [image];
-    if (images.length === 0) throw new DatasetError(`${place}: ${field} lists no image.`, { file: place, details: { field } });
+    if (images.length === 0)
+      throw new DatasetError(`${place}: ${field} lists no image.`, { file: place, details: { field } });
     return {
       images: images.map((path) => insidePath(path, place, `${field}.image`)),
-      ...(label === undefined || label === null ? {} : { label: insidePath(Array.isArray(label) ? label[0] : label, place, `${field}.label`) }),
+      ...(label === undefined || label === null
+        ? {}
+        : { label: insidePath(Array.isArray(label) ? label[0] : label, place, `${field}.label`) }),
       ...(typeof fold === 'number' ? { fold } : {}),
     };
   });
@@ -107,6 +136,11 @@ async function channelFiles(tree: FileTree, image: string): Promise<readonly str
   if (await tree.has(image)) return [image];
   const folder = image.includes('/') ? image.slice(0, image.lastIndexOf('/')) : '';
   const [stem, ending] = [stemOf(image), endingOf(image)];
-  const siblings = (await tree.list(folder)).filter((n) => n.startsWith(`${stem}_`) && n.endsWith(ending) && /^\d{4}$/.test(n.slice(stem.length + 1, n.length - ending.length)));
+  const siblings = (await tree.list(folder)).filter(
+    (n) =>
+      n.startsWith(`${stem}_`) &&
+      n.endsWith(ending) &&
+      /^\d{4}$/.test(n.slice(stem.length + 1, n.length - ending.length)),
+  );
   return siblings.length > 0 ? inByteOrder(siblings).map((n) => (folder === '' ? n : `${folder}/${n}`)) : [image];
 }

@@ -18,11 +18,16 @@ const MOST_JSON_BYTES = 1 << 28;
  * `meaning`: channel and label names for datalists that lack them.
  * Throws: DatasetError naming the file, what was expected and what came.
  */
-export async function readDataset(tree: FileTree, { file = 'dataset.json', name, ...meaning }: { readonly file?: string; readonly name: string } & DatalistMeaning): Promise<Dataset> {
+export async function readDataset(
+  tree: FileTree,
+  { file = 'dataset.json', name, ...meaning }: { readonly file?: string; readonly name: string } & DatalistMeaning,
+): Promise<Dataset> {
   const json = await readJson(tree, file);
   const place = tree.fullPath(file);
-  if ('file_ending' in json && ('channel_names' in json || 'modality' in json)) return readNnunetDataset(tree, file, json, name);
-  if (Array.isArray(json['training']) || Array.isArray(json['testing'])) return readListedDataset(tree, file, json, name, meaning);
+  if ('file_ending' in json && ('channel_names' in json || 'modality' in json))
+    return readNnunetDataset(tree, file, json, name);
+  if (Array.isArray(json['training']) || Array.isArray(json['testing']))
+    return readListedDataset(tree, file, json, name, meaning);
   throw new DatasetError(
     `${place}: is no known description of a data set: nnU-Net v2 has "channel_names", "labels" and "file_ending", MSD and MONAI list their cases under "training"; it has ${Object.keys(json).join(', ') || 'nothing'}.`,
     { file: place, details: { keys: Object.keys(json) } },
@@ -32,15 +37,24 @@ export async function readDataset(tree: FileTree, { file = 'dataset.json', name,
 async function readJson(tree: FileTree, file: string): Promise<Readonly<Record<string, unknown>>> {
   const place = tree.fullPath(file);
   const opened = await tree.open(file);
-  if (!opened) throw new DatasetError(`${place}: there is no such file; a data set is described by a dataset.json (nnU-Net, MSD) or a datalist JSON (MONAI).`, { file: place });
+  if (!opened)
+    throw new DatasetError(
+      `${place}: there is no such file; a data set is described by a dataset.json (nnU-Net, MSD) or a datalist JSON (MONAI).`,
+      { file: place },
+    );
   try {
     const bytes = await collect(chunksOf(opened.source), MOST_JSON_BYTES, place);
     const parsed: unknown = JSON.parse(new TextDecoder().decode(bytes).replace(/^\uFEFF/, ''));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new SyntaxError('not a JSON object');
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+      throw new SyntaxError('not a JSON object');
     return parsed as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new DatasetError(`${place}: is not valid JSON (${error.message}); repair it.`, { file: place }, { cause: error });
+    throw new DatasetError(
+      `${place}: is not valid JSON (${error.message}); repair it.`,
+      { file: place },
+      { cause: error },
+    );
   } finally {
     await opened.done();
   }

@@ -8,18 +8,34 @@ import { openDataset } from '../node.ts';
 import type { Fault } from './fault.ts';
 
 const SHAPE: PerAxis = [4, 5, 6];
-const image = (seed: number): Float32Array => Float32Array.from({ length: 120 }, (_, i) => ((i + 1) * (seed + 7) * 2654435761) % 1009);
-const mask = (seed: number): Uint8Array => Uint8Array.from({ length: 120 }, (_, i) => ((i * 7 + seed * 13) % 11 < 3 ? 1 + ((i + seed) % 2) : 0));
-const nifti = (voxels: VoxelArray, grid: Grid = alignedGrid(SHAPE), channels = ['0']): Promise<Uint8Array> => encodeVolume({ grid, kind: 'intensity', channels, voxels } as Volume, '.nii.gz');
+const image = (seed: number): Float32Array =>
+  Float32Array.from({ length: 120 }, (_, i) => ((i + 1) * (seed + 7) * 2654435761) % 1009);
+const mask = (seed: number): Uint8Array =>
+  Uint8Array.from({ length: 120 }, (_, i) => ((i * 7 + seed * 13) % 11 < 3 ? 1 + ((i + seed) % 2) : 0));
+const nifti = (voxels: VoxelArray, grid: Grid = alignedGrid(SHAPE), channels = ['0']): Promise<Uint8Array> =>
+  encodeVolume({ grid, kind: 'intensity', channels, voxels } as Volume, '.nii.gz');
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 /** A healthy data set of three cases. */
 async function healthy(extra: Readonly<Record<string, unknown>> = {}): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>([['dataset.json', json({ channel_names: { 0: 'MRI' }, labels: { background: 0, a: 1, b: 2 }, numTraining: 3, file_ending: '.nii.gz', ...extra })]]);
-  for (let n = 0; n < 3; n++) files.set(`imagesTr/c${n}_0000.nii.gz`, await nifti(image(n))).set(`labelsTr/c${n}.nii.gz`, await nifti(mask(n)));
+  const files = new Map<string, Uint8Array>([
+    [
+      'dataset.json',
+      json({
+        channel_names: { 0: 'MRI' },
+        labels: { background: 0, a: 1, b: 2 },
+        numTraining: 3,
+        file_ending: '.nii.gz',
+        ...extra,
+      }),
+    ],
+  ]);
+  for (let n = 0; n < 3; n++)
+    files.set(`imagesTr/c${n}_0000.nii.gz`, await nifti(image(n))).set(`labelsTr/c${n}.nii.gz`, await nifti(mask(n)));
   return files;
 }
-const examine = async (files: ReadonlyMap<string, Uint8Array>): Promise<readonly Fault[]> => examineDataset(await readDataset(memoryTree(files), { name: 'x' }));
+const examine = async (files: ReadonlyMap<string, Uint8Array>): Promise<readonly Fault[]> =>
+  examineDataset(await readDataset(memoryTree(files), { name: 'x' }));
 const LABEL = 'labelsTr/c1.nii.gz';
 const IMAGE = 'imagesTr/c1_0000.nii.gz';
 const grid = (change: (affine: Float64Array) => void): Grid => {
@@ -34,11 +50,53 @@ describe('examineDataset', () => {
     expect(await examine(await healthy())).toEqual([]);
   });
 
-  const cases: readonly (readonly [string, Fault['severity'], string, () => Promise<Uint8Array | undefined>, RegExp])[] = [
-    ['label-shape', 'error', LABEL, () => nifti(mask(1).slice(0, 96), alignedGrid([4, 4, 6])), /\[4, 4, 6\] voxels, its image \[4, 5, 6\]/],
-    ['label-spacing', 'error', LABEL, () => nifti(mask(1), grid((a) => (a[8] = 2))), /\[2, 1, 1\] mm/],
-    ['label-position', 'warning', LABEL, () => nifti(mask(1), grid((a) => (a[3] = 5))), /5\.00 mm/],
-    ['label-position', 'warning', LABEL, () => nifti(mask(1), grid((a) => (a[2] = -1))), /away from its image/],
+  const cases: readonly (readonly [
+    string,
+    Fault['severity'],
+    string,
+    () => Promise<Uint8Array | undefined>,
+    RegExp,
+  ])[] = [
+    [
+      'label-shape',
+      'error',
+      LABEL,
+      () => nifti(mask(1).slice(0, 96), alignedGrid([4, 4, 6])),
+      /\[4, 4, 6\] voxels, its image \[4, 5, 6\]/,
+    ],
+    [
+      'label-spacing',
+      'error',
+      LABEL,
+      () =>
+        nifti(
+          mask(1),
+          grid((a) => (a[8] = 2)),
+        ),
+      /\[2, 1, 1\] mm/,
+    ],
+    [
+      'label-position',
+      'warning',
+      LABEL,
+      () =>
+        nifti(
+          mask(1),
+          grid((a) => (a[3] = 5)),
+        ),
+      /5\.00 mm/,
+    ],
+    [
+      'label-position',
+      'warning',
+      LABEL,
+      () =>
+        nifti(
+          mask(1),
+          grid((a) => (a[2] = -1)),
+        ),
+      /away from its image/,
+    ],
     ['label-unexpected', 'error', LABEL, () => nifti(withValue(3)), /3 \(1 voxels\); declared are 0, 1, 2/],
     ['label-unexpected', 'error', LABEL, () => nifti(withValue(-1)), /-1/],
     ['label-unexpected', 'error', LABEL, () => nifti(mask(1).map((v) => (v ? 255 : 0))), /255/],
@@ -46,11 +104,28 @@ describe('examineDataset', () => {
     ['label-not-finite', 'error', LABEL, () => nifti(withValue(NaN)), /1 label voxel/],
     ['label-empty', 'warning', LABEL, () => nifti(new Uint8Array(120)), /background everywhere/],
     ['label-4d', 'error', LABEL, () => nifti(new Uint8Array(240), alignedGrid(SHAPE), ['0', '1']), /2 volumes/],
-    ['image-not-finite', 'error', IMAGE, () => nifti(image(1).fill(NaN, 0, 8)), /8 voxel\(s\) are NaN and 0 infinite, of 120/],
+    [
+      'image-not-finite',
+      'error',
+      IMAGE,
+      () => nifti(image(1).fill(NaN, 0, 8)),
+      /8 voxel\(s\) are NaN and 0 infinite, of 120/,
+    ],
     ['image-not-finite', 'error', IMAGE, () => nifti(image(1).fill(Infinity, 0, 1)), /1 infinite/],
     ['image-constant', 'warning', IMAGE, () => nifti(new Float32Array(120).fill(3)), /Every voxel is 3/],
     ['image-outlier', 'warning', IMAGE, () => nifti(image(1).fill(1e30, 0, 1)), /to 1e\+30|1\.0+\d*e\+30/],
-    ['channel-count', 'error', IMAGE, () => nifti(new Float32Array(240).map((_, i) => i), alignedGrid(SHAPE), ['0', '1']), /2 channel\(s\), the data set declares 1/],
+    [
+      'channel-count',
+      'error',
+      IMAGE,
+      () =>
+        nifti(
+          new Float32Array(240).map((_, i) => i),
+          alignedGrid(SHAPE),
+          ['0', '1'],
+        ),
+      /2 channel\(s\), the data set declares 1/,
+    ],
     ['unreadable', 'error', IMAGE, async () => (await nifti(image(1))).subarray(0, 200), /damaged or cut off/],
     ['missing-label', 'error', LABEL, async () => undefined, /does not exist/],
     ['duplicate-image', 'warning', IMAGE, () => nifti(image(0)), /copy of c0/],
@@ -63,7 +138,14 @@ describe('examineDataset', () => {
     if (bytes) files.set(path, bytes);
     else files.delete(path);
     const faults = await examine(files);
-    expect(faults).toMatchObject([{ code, severity, file: expect.stringContaining(path) as string, message: expect.stringMatching(message) as string }]);
+    expect(faults).toMatchObject([
+      {
+        code,
+        severity,
+        file: expect.stringContaining(path) as string,
+        message: expect.stringMatching(message) as string,
+      },
+    ]);
     expect(faults[0]!.fix).not.toBe('');
   });
 
@@ -75,19 +157,39 @@ describe('examineDataset', () => {
   });
   it('accepts whole numbers stored as floats, rounding of affines, one volume in 4D', async () => {
     const files = await healthy();
-    files.set(LABEL, await nifti(Float32Array.from(mask(1)), grid((a) => (a[3] = 1e-6))));
+    files.set(
+      LABEL,
+      await nifti(
+        Float32Array.from(mask(1)),
+        grid((a) => (a[3] = 1e-6)),
+      ),
+    );
     expect(await examine(files)).toEqual([]);
   });
   it('finds CT that is not in Hounsfield units', async () => {
-    expect((await examine(await healthy({ channel_names: { 0: 'CT' } }))).map((f) => f.code)).toEqual(Array(3).fill('modality-intensity'));
+    expect((await examine(await healthy({ channel_names: { 0: 'CT' } }))).map((f) => f.code)).toEqual(
+      Array(3).fill('modality-intensity'),
+    );
   });
   it('finds copies across training and test, litter, strays, wrong counts, unused labels', async () => {
     const files = await healthy({ numTraining: 5, labels: { background: 0, a: 1, b: 2, c: 3 } });
-    files.set('imagesTs/t_0000.nii.gz', await nifti(image(2))).set('imagesTr/.DS_Store', new Uint8Array(4)).set('labelsTr/orphan.nii.gz', await nifti(mask(5)));
-    expect((await examine(files)).map((f) => [f.severity, f.code])).toEqual([['error', 'case-count'], ['error', 'label-without-image'], ['warning', 'junk-file'], ['warning', 'duplicate-image'], ['warning', 'label-never-used']]);
+    files
+      .set('imagesTs/t_0000.nii.gz', await nifti(image(2)))
+      .set('imagesTr/.DS_Store', new Uint8Array(4))
+      .set('labelsTr/orphan.nii.gz', await nifti(mask(5)));
+    expect((await examine(files)).map((f) => [f.severity, f.code])).toEqual([
+      ['error', 'case-count'],
+      ['error', 'label-without-image'],
+      ['warning', 'junk-file'],
+      ['warning', 'duplicate-image'],
+      ['warning', 'label-never-used'],
+    ]);
   });
   it('finds label numbers with gaps', async () => {
-    expect((await examine(await healthy({ labels: { background: 0, a: 1, b: 2, c: 4 } }))).map((f) => f.code)).toEqual(['labels-not-consecutive', 'label-never-used']);
+    expect((await examine(await healthy({ labels: { background: 0, a: 1, b: 2, c: 4 } }))).map((f) => f.code)).toEqual([
+      'labels-not-consecutive',
+      'label-never-used',
+    ]);
   });
 });
 
@@ -95,7 +197,9 @@ const shared = process.env['VOXELWISE_SHARED'];
 describe.skipIf(!shared)('the shared broken cases', () => {
   it('get the verdicts that they ask for', async () => {
     const root = join(shared!, 'data/broken');
-    const expected = (JSON.parse(readFileSync(join(root, 'expected.json'), 'utf8')) as { cases: Record<string, { expect: string }> }).cases;
+    const expected = (
+      JSON.parse(readFileSync(join(root, 'expected.json'), 'utf8')) as { cases: Record<string, { expect: string }> }
+    ).cases;
     const faults = await examineDataset(await openDataset(join(root, 'cases')));
     expect(existsSync(root)).toBe(true);
     for (const [id, { expect: verdict }] of Object.entries(expected)) {

@@ -22,9 +22,14 @@ interface Examined extends CaseFindings {
  *
  * Errors first, then warnings, each in the order of the cases. Throws: only if aborted, or when the disk fails.
  */
-export async function examineDataset(dataset: Dataset, { onCase, signal }: ExamineOptions = {}): Promise<readonly Fault[]> {
+export async function examineDataset(
+  dataset: Dataset,
+  { onCase, signal }: ExamineOptions = {},
+): Promise<readonly Fault[]> {
   const faults: Fault[] = [...examineDescription(dataset), ...(await strayFiles(dataset))];
-  const all = (['training', 'validation', 'test'] as const).flatMap((split) => dataset[split].map((files) => ({ split, files })));
+  const all = (['training', 'validation', 'test'] as const).flatMap((split) =>
+    dataset[split].map((files) => ({ split, files })),
+  );
   const cases: Examined[] = [];
   for (const { split, files } of all) {
     signal?.throwIfAborted();
@@ -41,12 +46,33 @@ function examineDescription(dataset: Dataset): readonly Fault[] {
   const file = dataset.tree.fullPath(dataset.description ?? '');
   const faults: Fault[] = [];
   const { labels, training, numTraining } = dataset;
-  if (training.length === 0) faults.push({ severity: 'error', code: 'no-cases', file, message: 'The data set has no training case.', fix: `Put images into imagesTr as {case}_0000${dataset.fileEnding || '.nii.gz'} and labels into labelsTr.` });
+  if (training.length === 0)
+    faults.push({
+      severity: 'error',
+      code: 'no-cases',
+      file,
+      message: 'The data set has no training case.',
+      fix: `Put images into imagesTr as {case}_0000${dataset.fileEnding || '.nii.gz'} and labels into labelsTr.`,
+    });
   if (numTraining !== undefined && numTraining !== training.length)
-    faults.push({ severity: dataset.layout === 'nnunet' ? 'error' : 'warning', code: 'case-count', file, message: `numTraining is ${numTraining}, ${training.length} training case(s) were found.`, fix: 'Correct numTraining, or restore the missing cases.', details: { numTraining, found: training.length } });
+    faults.push({
+      severity: dataset.layout === 'nnunet' ? 'error' : 'warning',
+      code: 'case-count',
+      file,
+      message: `numTraining is ${numTraining}, ${training.length} training case(s) were found.`,
+      fix: 'Correct numTraining, or restore the missing cases.',
+      details: { numTraining, found: training.length },
+    });
   const values = labels.ignore === undefined ? labels.all : [...labels.all, labels.ignore];
   if (values.some((v, i) => v !== i))
-    faults.push({ severity: 'error', code: 'labels-not-consecutive', file, message: `The label values are ${values.join(', ')}; they must be consecutive from 0.`, fix: 'Renumber the labels in the description and in the files.', details: { values } });
+    faults.push({
+      severity: 'error',
+      code: 'labels-not-consecutive',
+      file,
+      message: `The label values are ${values.join(', ')}; they must be consecutive from 0.`,
+      fix: 'Renumber the labels in the description and in the files.',
+      details: { values },
+    });
   return faults;
 }
 
@@ -62,16 +88,39 @@ async function strayFiles(dataset: Dataset): Promise<readonly Fault[]> {
     if (c.label !== undefined) folders.set(c.label.slice(0, Math.max(0, c.label.lastIndexOf('/'))), 'label');
   }
   const faults: Fault[] = [];
-  const labelled = new Set([...used].filter((path) => folders.get(path.slice(0, Math.max(0, path.lastIndexOf('/')))) === 'label').map(baseOf));
+  const labelled = new Set(
+    [...used].filter((path) => folders.get(path.slice(0, Math.max(0, path.lastIndexOf('/')))) === 'label').map(baseOf),
+  );
   for (const [folder, role] of folders) {
     if (folder === '') continue;
     for (const name of await dataset.tree.list(folder)) {
       const path = `${folder}/${name}`;
       if (used.has(path) || isCompanion(path, used)) continue;
       const file = dataset.tree.fullPath(path);
-      if (JUNK.test(name)) faults.push({ severity: 'warning', code: 'junk-file', file, message: 'This file is litter of an operating system or an unfinished download.', fix: 'Delete it.' });
-      else if (endingOf(name) !== '' && role === 'label') faults.push({ severity: dataset.layout === 'nnunet' ? 'error' : 'warning', code: 'label-without-image', file, message: 'This label belongs to no image of the data set.', fix: 'Add its image, or delete the label.' });
-      else if (endingOf(name) !== '') faults.push({ severity: 'warning', code: labelled.has(baseOf(path)) ? 'unlisted-file' : 'image-without-label', file, message: 'This image belongs to no case: the description does not list it, or its name does not fit.', fix: 'Add it to the description with its label, or delete it.' });
+      if (JUNK.test(name))
+        faults.push({
+          severity: 'warning',
+          code: 'junk-file',
+          file,
+          message: 'This file is litter of an operating system or an unfinished download.',
+          fix: 'Delete it.',
+        });
+      else if (endingOf(name) !== '' && role === 'label')
+        faults.push({
+          severity: dataset.layout === 'nnunet' ? 'error' : 'warning',
+          code: 'label-without-image',
+          file,
+          message: 'This label belongs to no image of the data set.',
+          fix: 'Add its image, or delete the label.',
+        });
+      else if (endingOf(name) !== '')
+        faults.push({
+          severity: 'warning',
+          code: labelled.has(baseOf(path)) ? 'unlisted-file' : 'image-without-label',
+          file,
+          message: 'This image belongs to no case: the description does not list it, or its name does not fit.',
+          fix: 'Add it to the description with its label, or delete it.',
+        });
     }
   }
   return faults;
@@ -85,7 +134,12 @@ const baseOf = (path: string): string => {
 /** The second file of a pair, and side-cars. */
 function isCompanion(path: string, used: ReadonlySet<string>): boolean {
   const stem = path.replace(/\.(img|img\.gz|raw|zraw|json)$/i, '');
-  return stem !== path && [...['.hdr', '.hdr.gz', '.mhd', '.nhdr', '.tif', '.tiff', '_0000.tif', '_0000.tiff']].some((ending) => used.has(stem + ending));
+  return (
+    stem !== path &&
+    [...['.hdr', '.hdr.gz', '.mhd', '.nhdr', '.tif', '.tiff', '_0000.tif', '_0000.tiff']].some((ending) =>
+      used.has(stem + ending),
+    )
+  );
 }
 
 /** Cases whose voxels are the same. A copy across splits makes the score a lie. */
@@ -99,15 +153,29 @@ function copies(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] 
     if (other) {
       const across = other.split !== one.split || other.files.fold !== one.files.fold;
       faults.push({
-        severity: 'warning', code: 'duplicate-image', case: one.id, file: dataset.tree.fullPath(one.files.images[0]!),
+        severity: 'warning',
+        code: 'duplicate-image',
+        case: one.id,
+        file: dataset.tree.fullPath(one.files.images[0]!),
         message: `The image of ${one.id} (${one.split}) is a copy of ${other.id} (${other.split})${across ? ': scores on it do not count as unseen' : ''}.`,
-        fix: across ? 'Keep one of the two, or put both into the same split.' : 'Keep one of the two, or make sure that both are in the same fold.',
+        fix: across
+          ? 'Keep one of the two, or put both into the same split.'
+          : 'Keep one of the two, or make sure that both are in the same fold.',
         details: { other: other.id, splits: [other.split, one.split] },
       });
     } else if (informative) seen.image.set(image, one);
     if (!one.labels || one.labels.max <= 0) continue;
     const twin = seen.label.get(one.labels.fingerprint);
-    if (twin && !other) faults.push({ severity: 'warning', code: 'duplicate-label', case: one.id, file: dataset.tree.fullPath(one.files.label!), message: `The label of ${one.id} is a copy of ${twin.id}'s, though the images differ.`, fix: 'One of the two labels was exported under the wrong name; replace it.', details: { other: twin.id } });
+    if (twin && !other)
+      faults.push({
+        severity: 'warning',
+        code: 'duplicate-label',
+        case: one.id,
+        file: dataset.tree.fullPath(one.files.label!),
+        message: `The label of ${one.id} is a copy of ${twin.id}'s, though the images differ.`,
+        fix: 'One of the two labels was exported under the wrong name; replace it.',
+        details: { other: twin.id },
+      });
     else if (!twin) seen.label.set(one.labels.fingerprint, one);
   }
   return faults;
@@ -131,11 +199,16 @@ function modalities(dataset: Dataset, cases: readonly Examined[]): readonly Faul
     return wrong.map((one) => {
       const facts = one.channels[channel]!;
       return {
-        severity: 'warning', code: 'modality-intensity', case: one.id, file: dataset.tree.fullPath(one.files.images[Math.min(channel, one.files.images.length - 1)]!),
+        severity: 'warning',
+        code: 'modality-intensity',
+        case: one.id,
+        file: dataset.tree.fullPath(one.files.images[Math.min(channel, one.files.images.length - 1)]!),
         message: isCt(name)
           ? `Channel "${name}" should be in Hounsfield units (air is near -1000); the values run from ${facts.min} to ${facts.max}.`
           : `Channel "${name}" has values from ${facts.min} to ${facts.max}, as CT in Hounsfield units has.`,
-        fix: isCt(name) ? 'Export the image in Hounsfield units, or name the channel after its real modality.' : 'If it is CT, name the channel "CT"; the normalization depends on it.',
+        fix: isCt(name)
+          ? 'Export the image in Hounsfield units, or name the channel after its real modality.'
+          : 'If it is CT, name the channel "CT"; the normalization depends on it.',
         details: { min: facts.min, max: facts.max, mean: facts.mean, channel: name },
       };
     });
@@ -147,9 +220,12 @@ function unusedLabels(dataset: Dataset, cases: readonly Examined[]): readonly Fa
   const labelled = cases.filter((c) => c.labels?.values);
   if (labelled.length === 0) return [];
   const unused = dataset.labels.foreground.filter((v) => !labelled.some((c) => c.labels!.values!.has(v)));
-  const nameOf = (value: number): string => Object.entries(dataset.labels.names).find(([, v]) => v === value)?.[0] ?? String(value);
+  const nameOf = (value: number): string =>
+    Object.entries(dataset.labels.names).find(([, v]) => v === value)?.[0] ?? String(value);
   return unused.map((value) => ({
-    severity: 'warning', code: 'label-never-used', file: dataset.tree.fullPath(dataset.description ?? ''),
+    severity: 'warning',
+    code: 'label-never-used',
+    file: dataset.tree.fullPath(dataset.description ?? ''),
     message: `No case has the label ${value} ("${nameOf(value)}").`,
     fix: 'Take it out of the description, or look for the cases that were left out.',
     details: { value },

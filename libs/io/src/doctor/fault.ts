@@ -3,10 +3,37 @@ import { GeometryError } from '@voxelwise/volume';
 import { DatasetError, FormatError } from '../errors.ts';
 
 export type FaultCode =
-  | 'unreadable' | 'missing-image' | 'missing-label' | 'label-without-image' | 'image-without-label' | 'unlisted-file' | 'junk-file' | 'case-count'
-  | 'labels-not-consecutive' | 'label-never-used' | 'channel-count' | 'channel-shape' | 'channel-spacing' | 'channel-position' | 'label-shape' | 'label-spacing'
-  | 'label-position' | 'label-4d' | 'label-fractional' | 'label-unexpected' | 'label-not-finite' | 'label-empty' | 'image-not-finite' | 'image-constant' | 'image-outlier'
-  | 'modality-intensity' | 'duplicate-image' | 'duplicate-label' | 'file-oddity' | 'no-cases' | 'description';
+  | 'unreadable'
+  | 'missing-image'
+  | 'missing-label'
+  | 'label-without-image'
+  | 'image-without-label'
+  | 'unlisted-file'
+  | 'junk-file'
+  | 'case-count'
+  | 'labels-not-consecutive'
+  | 'label-never-used'
+  | 'channel-count'
+  | 'channel-shape'
+  | 'channel-spacing'
+  | 'channel-position'
+  | 'label-shape'
+  | 'label-spacing'
+  | 'label-position'
+  | 'label-4d'
+  | 'label-fractional'
+  | 'label-unexpected'
+  | 'label-not-finite'
+  | 'label-empty'
+  | 'image-not-finite'
+  | 'image-constant'
+  | 'image-outlier'
+  | 'modality-intensity'
+  | 'duplicate-image'
+  | 'duplicate-label'
+  | 'file-oddity'
+  | 'no-cases'
+  | 'description';
 
 /** One finding. An error would break or spoil a training; a warning is for a person to judge. */
 export interface Fault {
@@ -29,7 +56,10 @@ export function faultOf(error: unknown, file: string, caseId?: string): Fault {
     code: error instanceof DatasetError ? 'description' : 'unreadable',
     file,
     message: error.message,
-    fix: error instanceof DatasetError ? 'Repair the description of the data set.' : 'Fetch the file again or take the case out of the data set.',
+    fix:
+      error instanceof DatasetError
+        ? 'Repair the description of the data set.'
+        : 'Fetch the file again or take the case out of the data set.',
     ...(caseId === undefined ? {} : { case: caseId }),
     details: error.details,
   };

@@ -21,7 +21,10 @@ export interface VoxelFacts {
 }
 
 /** `mostDistinct`: give up counting values beyond this many. */
-export function voxelFacts(voxels: VoxelArray, { mostDistinct = 1024 }: { readonly mostDistinct?: number } = {}): VoxelFacts {
+export function voxelFacts(
+  voxels: VoxelArray,
+  { mostDistinct = 1024 }: { readonly mostDistinct?: number } = {},
+): VoxelFacts {
   let [min, max, sum, nan, infinite] = [Infinity, -Infinity, 0, 0, 0];
   let firstFraction: VoxelFacts['firstFraction'];
   let values: Map<number, number> | undefined = new Map();
@@ -51,7 +54,13 @@ export function voxelFacts(voxels: VoxelArray, { mostDistinct = 1024 }: { readon
   flush();
   const finite = voxels.length - nan - infinite;
   return {
-    count: voxels.length, min, max, nan, infinite, firstFraction, values,
+    count: voxels.length,
+    min,
+    max,
+    nan,
+    infinite,
+    firstFraction,
+    values,
     mean: finite > 0 ? sum / finite : NaN,
     isWhole: firstFraction === undefined && nan === 0 && infinite === 0,
     fingerprint: fingerprint(voxels),

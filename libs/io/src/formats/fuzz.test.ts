@@ -7,7 +7,18 @@ import type { Volume } from '@voxelwise/volume';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { Zip, decodeNpz, decodeSafetensors, decodeTorch, decodeVolume, encodeFiles, encodeSafetensors, encodeVolume, encodeZip, torchArrays } from '../index.ts';
+import {
+  Zip,
+  decodeNpz,
+  decodeSafetensors,
+  decodeTorch,
+  decodeVolume,
+  encodeFiles,
+  encodeSafetensors,
+  encodeVolume,
+  encodeZip,
+  torchArrays,
+} from '../index.ts';
 import { bytesSource } from '../bytes/byte-source.ts';
 import { collect } from '../bytes/collect.ts';
 import { crc32 } from '../bytes/crc32.ts';
@@ -39,30 +50,64 @@ function mutant(seed: Uint8Array, number: number, focus: number): Uint8Array {
     const at = whole(random() < 0.7 ? Math.min(focus, bytes.length) : bytes.length);
     const view = new DataView(bytes.buffer);
     switch (whole(8)) {
-      case 0: bytes[at]! ^= 1 << whole(8); break;
-      case 1: bytes[at] = EXTREMES[whole(EXTREMES.length)]!; break;
-      case 2: if (at + 4 <= bytes.length) view.setUint32(at, [0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x10000, bytes.length][whole(7)]!, random() < 0.5); break;
-      case 3: if (at + 2 <= bytes.length) view.setUint16(at, [0, 1, 0x7fff, 0x8000, 0xffff][whole(5)]!, random() < 0.5); break;
-      case 4: bytes = bytes.slice(0, at); break;
-      case 5: { const end = Math.min(bytes.length, at + whole(64)); bytes = Uint8Array.from([...bytes.subarray(0, end), ...bytes.subarray(at)]); break; }
-      case 6: bytes.set(bytes.subarray(whole(bytes.length), bytes.length).subarray(0, Math.min(16, bytes.length - at)), at); break;
-      default: bytes.set(new TextEncoder().encode(['-1', '9999999999', '1e999', 'NaN', '\n\n', '(', '..'][whole(7)]!).subarray(0, bytes.length - at), at); break;
+      case 0:
+        bytes[at]! ^= 1 << whole(8);
+        break;
+      case 1:
+        bytes[at] = EXTREMES[whole(EXTREMES.length)]!;
+        break;
+      case 2:
+        if (at + 4 <= bytes.length)
+          view.setUint32(
+            at,
+            [0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x10000, bytes.length][whole(7)]!,
+            random() < 0.5,
+          );
+        break;
+      case 3:
+        if (at + 2 <= bytes.length) view.setUint16(at, [0, 1, 0x7fff, 0x8000, 0xffff][whole(5)]!, random() < 0.5);
+        break;
+      case 4:
+        bytes = bytes.slice(0, at);
+        break;
+      case 5: {
+        const end = Math.min(bytes.length, at + whole(64));
+        bytes = Uint8Array.from([...bytes.subarray(0, end), ...bytes.subarray(at)]);
+        break;
+      }
+      case 6:
+        bytes.set(bytes.subarray(whole(bytes.length), bytes.length).subarray(0, Math.min(16, bytes.length - at)), at);
+        break;
+      default:
+        bytes.set(
+          new TextEncoder()
+            .encode(['-1', '9999999999', '1e999', 'NaN', '\n\n', '(', '..'][whole(7)]!)
+            .subarray(0, bytes.length - at),
+          at,
+        );
+        break;
     }
   }
   return bytes;
 }
 
-async function survives(seeds: readonly Uint8Array[], read: (bytes: Uint8Array) => Promise<number>, focus = 400): Promise<void> {
+async function survives(
+  seeds: readonly Uint8Array[],
+  read: (bytes: Uint8Array) => Promise<number>,
+  focus = 400,
+): Promise<void> {
   let [accepted, refused] = [0, 0];
   for (let n = 0; n < MUTANTS; n++) {
     const bytes = mutant(seeds[n % seeds.length]!, n, focus);
     const start = performance.now();
     try {
       const memory = await read(bytes);
-      if (memory > 8 * 1032 * bytes.length + 65536) throw new Error(`mutant ${n}: ${memory} bytes of voxels from ${bytes.length} bytes`);
+      if (memory > 8 * 1032 * bytes.length + 65536)
+        throw new Error(`mutant ${n}: ${memory} bytes of voxels from ${bytes.length} bytes`);
       accepted++;
     } catch (error) {
-      if (!(error instanceof FormatError)) throw new Error(`mutant ${n} threw ${String((error as Error).stack)}`, { cause: error });
+      if (!(error instanceof FormatError))
+        throw new Error(`mutant ${n} threw ${String((error as Error).stack)}`, { cause: error });
       refused++;
     }
     const seconds = (performance.now() - start) / 1000;
@@ -74,24 +119,58 @@ async function survives(seeds: readonly Uint8Array[], read: (bytes: Uint8Array) 
 
 const volume = (channels: number, type: 'int16' | 'float32' = 'int16'): Volume => {
   const voxels = (type === 'int16' ? Int16Array : Float32Array).from({ length: 24 * channels }, (_, i) => i * 3);
-  return { grid: alignedGrid([2, 3, 4], [3, 2, 1]), kind: 'intensity', channels: Array.from({ length: channels }, (_, i) => String(i)), voxels };
+  return {
+    grid: alignedGrid([2, 3, 4], [3, 2, 1]),
+    kind: 'intensity',
+    channels: Array.from({ length: channels }, (_, i) => String(i)),
+    voxels,
+  };
 };
-const size = async (bytes: Uint8Array, fileName: string): Promise<number> => (await decodeVolume(bytes, { fileName })).voxels.byteLength;
+const size = async (bytes: Uint8Array, fileName: string): Promise<number> =>
+  (await decodeVolume(bytes, { fileName })).voxels.byteLength;
 
 describe('mutants', { timeout: 240_000 }, () => {
-  it('NIfTI, plain', async () => survives([await encodeVolume(volume(1), '.nii'), await encodeVolume(volume(2, 'float32'), '.nii')], (b) => size(b, 'x.nii'), 352));
+  it('NIfTI, plain', async () =>
+    survives(
+      [await encodeVolume(volume(1), '.nii'), await encodeVolume(volume(2, 'float32'), '.nii')],
+      (b) => size(b, 'x.nii'),
+      352,
+    ));
   it('NIfTI, packed', async () => {
     const plain = await encodeVolume(volume(1), '.nii');
     // half of them hurt before packing, so that the checksum does not shield the header
     let n = 0;
-    await survives([plain], async (b) => size(n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : mutant(gzipSync(plain, { level: 1 }), n, 64), 'x.nii.gz'), 352);
+    await survives(
+      [plain],
+      async (b) =>
+        size(n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : mutant(gzipSync(plain, { level: 1 }), n, 64), 'x.nii.gz'),
+      352,
+    );
   });
-  it('NRRD', async () => survives([await encodeVolume(volume(2), '.nrrd', { compress: false }), await encodeVolume(volume(1), '.seg.nrrd')], (b) => size(b, 'x.nrrd')));
-  it('MetaImage', async () => survives([await encodeVolume(volume(1), '.mha', { compress: false }), await encodeVolume(volume(2), '.mha')], (b) => size(b, 'x.mha')));
+  it('NRRD', async () =>
+    survives(
+      [await encodeVolume(volume(2), '.nrrd', { compress: false }), await encodeVolume(volume(1), '.seg.nrrd')],
+      (b) => size(b, 'x.nrrd'),
+    ));
+  it('MetaImage', async () =>
+    survives([await encodeVolume(volume(1), '.mha', { compress: false }), await encodeVolume(volume(2), '.mha')], (b) =>
+      size(b, 'x.mha'),
+    ));
   it('PNG', async () => {
-    const image: Volume = { grid: alignedGrid([1, 6, 5]), kind: 'intensity', channels: ['r', 'g', 'b'], voxels: Uint8Array.from({ length: 90 }, (_, i) => i * 2) };
+    const image: Volume = {
+      grid: alignedGrid([1, 6, 5]),
+      kind: 'intensity',
+      channels: ['r', 'g', 'b'],
+      voxels: Uint8Array.from({ length: 90 }, (_, i) => i * 2),
+    };
     let n = 0;
-    await survives([await encodeVolume(image, '.png'), await encodeVolume({ ...image, channels: ['0'], voxels: new Uint16Array(30).fill(700) }, '.png')], (b) => size(n++ % 2 === 0 ? b : mended(b), 'x.png'));
+    await survives(
+      [
+        await encodeVolume(image, '.png'),
+        await encodeVolume({ ...image, channels: ['0'], voxels: new Uint16Array(30).fill(700) }, '.png'),
+      ],
+      (b) => size(n++ % 2 === 0 ? b : mended(b), 'x.png'),
+    );
   });
   it('TIFF', async () => {
     const stack = await collect(encodeFiles(volume(1), '.tif')[0]!.chunks);
@@ -102,31 +181,63 @@ describe('mutants', { timeout: 240_000 }, () => {
     const plain = await encodeVolume(volume(1), '.npy');
     const whole = await encodeVolume(volume(1), '.npz');
     let n = 0;
-    await survives([plain], async (b) => (n++ % 4 === 0 ? size(mutant(whole, n, 400), 'x.npz') : (await decodeNpz(await encodeZip([{ name: 'voxels.npy', bytes: b }]))).get('voxels')!.data.byteLength), 128);
+    await survives(
+      [plain],
+      async (b) =>
+        n++ % 4 === 0
+          ? size(mutant(whole, n, 400), 'x.npz')
+          : (await decodeNpz(await encodeZip([{ name: 'voxels.npy', bytes: b }]))).get('voxels')!.data.byteLength,
+      128,
+    );
   });
   it('MRC', async () => {
     const bytes = new Uint8Array(1024 + 48);
     const view = new DataView(bytes.buffer);
-    [[0, 4], [4, 3], [8, 2], [12, 1], [28, 4], [32, 3], [36, 2]].forEach(([o, v]) => view.setInt32(o!, v!, true));
+    [
+      [0, 4],
+      [4, 3],
+      [8, 2],
+      [12, 1],
+      [28, 4],
+      [32, 3],
+      [36, 2],
+    ].forEach(([o, v]) => view.setInt32(o!, v!, true));
     [40, 44, 48].forEach((o) => view.setFloat32(o, 10, true));
     bytes.set([0x4d, 0x41, 0x50, 0x20, 0x44, 0x44], 208);
     await survives([bytes], (b) => size(b, 'x.mrc'), 230);
   });
   it('safetensors', async () => {
-    const seed = encodeSafetensors(new Map([['a', { shape: [2, 3], data: new Float32Array(6) }], ['b', { shape: [4], data: new Uint8Array(4) }]]), { k: 'v' });
-    await survives([seed], async (b) => [...decodeSafetensors(b).tensors.values()].reduce((sum, t) => sum + t.data.byteLength, 0), 200);
+    const seed = encodeSafetensors(
+      new Map([
+        ['a', { shape: [2, 3], data: new Float32Array(6) }],
+        ['b', { shape: [4], data: new Uint8Array(4) }],
+      ]),
+      { k: 'v' },
+    );
+    await survives(
+      [seed],
+      async (b) => [...decodeSafetensors(b).tensors.values()].reduce((sum, t) => sum + t.data.byteLength, 0),
+      200,
+    );
   });
   it('torch', async () => {
-    const fixture = (name: string): Uint8Array => readFileSync(new URL(`../../fixtures/torch/${name}`, import.meta.url));
+    const fixture = (name: string): Uint8Array =>
+      readFileSync(new URL(`../../fixtures/torch/${name}`, import.meta.url));
     const zip = new Zip(fixture('zip.pth'));
-    const records = await Promise.all([...zip.entries.keys()].map(async (name) => ({ name, bytes: await zip.read(name) })));
+    const records = await Promise.all(
+      [...zip.entries.keys()].map(async (name) => ({ name, bytes: await zip.read(name) })),
+    );
     const pickle = records.find((r) => r.name.endsWith('data.pkl'))!.bytes;
     const legacy = fixture('legacy.pth');
-    const sizeOf = async (b: Uint8Array): Promise<number> => [...torchArrays(await decodeTorch(b)).values()].reduce((sum, a) => sum + a.data.byteLength, 0);
+    const sizeOf = async (b: Uint8Array): Promise<number> =>
+      [...torchArrays(await decodeTorch(b)).values()].reduce((sum, a) => sum + a.data.byteLength, 0);
     let n = 0;
     await survives(
       [pickle],
-      async (b) => (n++ % 3 === 0 ? sizeOf(mutant(legacy, n, legacy.length)) : sizeOf(await encodeZip(records.map((r) => (r.name.endsWith('data.pkl') ? { name: r.name, bytes: b } : r))))),
+      async (b) =>
+        n++ % 3 === 0
+          ? sizeOf(mutant(legacy, n, legacy.length))
+          : sizeOf(await encodeZip(records.map((r) => (r.name.endsWith('data.pkl') ? { name: r.name, bytes: b } : r)))),
       pickle.length,
     );
   });
@@ -135,7 +246,12 @@ describe('mutants', { timeout: 240_000 }, () => {
     const header = new TextDecoder().decode(await collect(files[0]!.chunks));
     const asked: string[] = [];
     for (const name of ['../x.zraw', '/etc/passwd', 'C:\\x', 'LIST', 'x%d.raw'])
-      await expect(decodeVolume(new TextEncoder().encode(header.replace('x.zraw', name)), { fileName: 'x.mhd', companions: async (n) => (asked.push(n), bytesSource(new Uint8Array(9)))})).rejects.toMatchObject({ code: 'format' });
+      await expect(
+        decodeVolume(new TextEncoder().encode(header.replace('x.zraw', name)), {
+          fileName: 'x.mhd',
+          companions: async (n) => (asked.push(n), bytesSource(new Uint8Array(9))),
+        }),
+      ).rejects.toMatchObject({ code: 'format' });
     expect(asked.filter((n) => /[/\\]/.test(n))).toEqual([]);
   });
 });
@@ -144,7 +260,7 @@ describe('mutants', { timeout: 240_000 }, () => {
 function mended(png: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(png);
   const view = new DataView(bytes.buffer);
-  for (let at = 8; at + 12 <= bytes.length; ) {
+  for (let at = 8; at + 12 <= bytes.length;) {
     const length = view.getUint32(at);
     if (at + 12 + length > bytes.length) break;
     view.setUint32(at + 8 + length, crc32(bytes.subarray(at + 4, at + 8 + length)));

@@ -31,10 +31,13 @@ export async function openBlock({ source, offset, packing }: BlockPlace): Promis
 export async function finishBlock({ source, packing }: BlockPlace, stream: ByteStream): Promise<void> {
   if (!packing) return source.finish(stream);
   if ((await stream.drain(MOST_TRAILING_BYTES)) > MOST_TRAILING_BYTES)
-    throw new FormatError(`${source.name ?? 'bytes'}: the packed voxels go on for more than ${MOST_TRAILING_BYTES} bytes after the declared ones; the header does not describe them.`, {
-      ...(source.name === undefined ? {} : { file: source.name }),
-      field: 'voxels',
-      byteOffset: stream.position,
-    });
+    throw new FormatError(
+      `${source.name ?? 'bytes'}: the packed voxels go on for more than ${MOST_TRAILING_BYTES} bytes after the declared ones; the header does not describe them.`,
+      {
+        ...(source.name === undefined ? {} : { file: source.name }),
+        field: 'voxels',
+        byteOffset: stream.position,
+      },
+    );
   await stream.close();
 }

@@ -25,13 +25,20 @@ export interface PlacedGrid {
  * `frame`: 'LPS' as ITK and DICOM write, 'RAS' as NIfTI does. Throws: FormatError if numbers are not finite, axes are flat or,
  * when asked, sheared.
  */
-export function placeGrid(sizes: Vector, steps: readonly Vector[], origin: Vector, frame: 'LPS' | 'RAS', options: PlaceOptions): PlacedGrid {
+export function placeGrid(
+  sizes: Vector,
+  steps: readonly Vector[],
+  origin: Vector,
+  frame: 'LPS' | 'RAS',
+  options: PlaceOptions,
+): PlacedGrid {
   const sign = frame === 'LPS' ? [-1, -1, 1] : [1, 1, 1];
   const shape: PerAxis = [sizes[2] ?? 1, sizes[1] ?? 1, sizes[0]!];
   const at = (row: number, axis: number): number => steps[axis]![row]! * sign[row]!;
   const linear = [0, 1, 2].flatMap((row) => [at(row, 2), at(row, 1), at(row, 0)]) as unknown as Matrix3;
   const position = [0, 1, 2].map((row) => origin[row]! * sign[row]!) as unknown as PerAxis;
-  if (![...linear, ...position].every(Number.isFinite)) fail(options, 'the axes or the origin are not finite numbers; the position is lost.');
+  if (![...linear, ...position].every(Number.isFinite))
+    fail(options, 'the axes or the origin are not finite numbers; the position is lost.');
   const lengths = [0, 1, 2].map((c) => Math.hypot(linear[c]!, linear[3 + c]!, linear[6 + c]!));
   if (!lengths.every((l) => l > 0)) fail(options, 'an axis has no length; voxel sizes must be positive.');
   return straighten({ shape, affine: affineFrom(linear, position) }, options);
@@ -43,13 +50,39 @@ export function straighten(grid: Grid, options: PlaceOptions): PlacedGrid {
   const deviation = shear(grid);
   if (deviation <= 1e-5) return { grid, warnings: [] };
   if (deviation <= 2e-3)
-    return { grid: orthogonalize(grid).grid, warnings: [{ code: 'direction', field: options.field, message: `${who}: the axes were ${deviation.toPrecision(2)} from right angles (rounding); they are made orthogonal.` }] };
-  if (options.shear === 'refuse') fail(options, `the axes are sheared (${deviation.toPrecision(3)} from right angles, at most 0.002 counts as rounding); resample the image onto a grid with right angles.`);
-  return { grid, warnings: [{ code: 'shear', field: options.field, message: `${who}: the axes are sheared: ${deviation.toPrecision(3)} from right angles; distances along them are not spacings.` }] };
+    return {
+      grid: orthogonalize(grid).grid,
+      warnings: [
+        {
+          code: 'direction',
+          field: options.field,
+          message: `${who}: the axes were ${deviation.toPrecision(2)} from right angles (rounding); they are made orthogonal.`,
+        },
+      ],
+    };
+  if (options.shear === 'refuse')
+    fail(
+      options,
+      `the axes are sheared (${deviation.toPrecision(3)} from right angles, at most 0.002 counts as rounding); resample the image onto a grid with right angles.`,
+    );
+  return {
+    grid,
+    warnings: [
+      {
+        code: 'shear',
+        field: options.field,
+        message: `${who}: the axes are sheared: ${deviation.toPrecision(3)} from right angles; distances along them are not spacings.`,
+      },
+    ],
+  };
 }
 
 function fail({ file, field, byteOffset }: PlaceOptions, message: string): never {
-  throw new FormatError(`${file ?? 'bytes'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset: byteOffset ?? 0 });
+  throw new FormatError(`${file ?? 'bytes'}: ${message}`, {
+    ...(file === undefined ? {} : { file }),
+    field,
+    byteOffset: byteOffset ?? 0,
+  });
 }
 
 /** The grid of an image without a position: x to the patient's left, y to the back, as ITK places them. */

@@ -31,20 +31,35 @@ export function rawReader(raw: RawVolume, options: DecodeOptions): VolumeReader 
   const channels = options.channels ?? raw.channels ?? Array.from({ length: count }, (_, i) => String(i));
   const file = options.fileName;
   if (channels.length !== count)
-    throw new FormatError(`${file ?? 'bytes'}: holds ${count} channel(s), ${channels.length} name(s) were given (${channels.join(', ')}).`, {
-      ...(file === undefined ? {} : { file }),
-      field: 'channels',
-      details: { found: count, expected: channels.length },
-    });
+    throw new FormatError(
+      `${file ?? 'bytes'}: holds ${count} channel(s), ${channels.length} name(s) were given (${channels.join(', ')}).`,
+      {
+        ...(file === undefined ? {} : { file }),
+        field: 'channels',
+        details: { found: count, expected: channels.length },
+      },
+    );
   if (kind === 'labels' && count !== 1)
-    throw new FormatError(`${file ?? 'bytes'}: a label image has one value per voxel, this file has ${count} (4D or color); keep one volume of it.`, {
-      ...(file === undefined ? {} : { file }),
-      field: 'shape',
-      details: { channels: count },
-    });
-  const finished = (volume: Grid, voxels: Volume['voxels']): DecodedVolume => ({ grid: volume, kind, channels, voxels, source });
+    throw new FormatError(
+      `${file ?? 'bytes'}: a label image has one value per voxel, this file has ${count} (4D or color); keep one volume of it.`,
+      {
+        ...(file === undefined ? {} : { file }),
+        field: 'shape',
+        details: { channels: count },
+      },
+    );
+  const finished = (volume: Grid, voxels: Volume['voxels']): DecodedVolume => ({
+    grid: volume,
+    kind,
+    channels,
+    voxels,
+    source,
+  });
   return {
-    grid, kind, channels, source,
+    grid,
+    kind,
+    channels,
+    source,
     type: valueType(block),
     async read() {
       const bytes = isStraight(block) ? await raw.bytes?.(storedBytes(block)) : undefined;
@@ -89,15 +104,22 @@ export function slabGrid(grid: Grid, [from, to]: SlabRange): Grid {
 export function wholeReader(volume: DecodedVolume): VolumeReader {
   const { grid, kind, channels, source, voxels } = volume;
   return {
-    grid, kind, channels, source,
+    grid,
+    kind,
+    channels,
+    source,
     type: voxelTypeOf(voxels),
     read: () => Promise.resolve(volume),
     readSlab([from, to]) {
       checkSlab(from, to, grid.shape[0]);
       const plane = grid.shape[1] * grid.shape[2];
       const step = plane * grid.shape[0];
-      const part = new (voxels.constructor as new (n: number) => Volume['voxels'])(channels.length * (to - from) * plane);
-      channels.forEach((_, c) => part.set(voxels.subarray(c * step + from * plane, c * step + to * plane), c * (to - from) * plane));
+      const part = new (voxels.constructor as new (n: number) => Volume['voxels'])(
+        channels.length * (to - from) * plane,
+      );
+      channels.forEach((_, c) =>
+        part.set(voxels.subarray(c * step + from * plane, c * step + to * plane), c * (to - from) * plane),
+      );
       return Promise.resolve({ ...volume, grid: slabGrid(grid, [from, to]), voxels: part });
     },
   };

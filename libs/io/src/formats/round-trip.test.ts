@@ -10,26 +10,48 @@ import type { VoxelType } from '../voxels/stored-type.ts';
 import { FORMATS } from './catalogue.ts';
 import { openSource } from '../volume-file.ts';
 
-const GEOMETRIC = ['.nii', '.nii.gz', '.nrrd', '.mha'].filter((e) => FORMATS.some((f) => f.encode && f.endings.includes(e)));
+const GEOMETRIC = ['.nii', '.nii.gz', '.nrrd', '.mha'].filter((e) =>
+  FORMATS.some((f) => f.encode && f.endings.includes(e)),
+);
 const TYPES: readonly VoxelType[] = ['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'float32', 'float64'];
 
 /** Values that use the whole range of their type, the same every time. */
 function pattern(type: VoxelType, length: number): Volume['voxels'] {
   const voxels = newVoxels(type, length);
-  for (let i = 0; i < length; i++) voxels[i] = (((i * 2654435761) % 4294967296) - 2147483648) * (type.startsWith('float') ? 1.25e-3 : 1);
+  for (let i = 0; i < length; i++)
+    voxels[i] = (((i * 2654435761) % 4294967296) - 2147483648) * (type.startsWith('float') ? 1.25e-3 : 1);
   return voxels;
 }
 function rotation(a: number, b: number, c: number): Matrix3 {
   const [ca, sa, cb, sb, cc, sc] = [Math.cos(a), Math.sin(a), Math.cos(b), Math.sin(b), Math.cos(c), Math.sin(c)];
-  return [ca * cb, ca * sb * sc - sa * cc, ca * sb * cc + sa * sc, sa * cb, sa * sb * sc + ca * cc, sa * sb * cc - ca * sc, -sb, cb * sc, cb * cc];
+  return [
+    ca * cb,
+    ca * sb * sc - sa * cc,
+    ca * sb * cc + sa * sc,
+    sa * cb,
+    sa * sb * sc + ca * cc,
+    sa * sb * cc - ca * sc,
+    -sb,
+    cb * sc,
+    cb * cc,
+  ];
 }
 const times = (p: Matrix3, q: Matrix3): Matrix3 =>
-  Array.from({ length: 9 }, (_, n) => [0, 1, 2].reduce((sum, k) => sum + p[3 * Math.floor(n / 3) + k]! * q[3 * k + (n % 3)]!, 0)) as unknown as Matrix3;
+  Array.from({ length: 9 }, (_, n) =>
+    [0, 1, 2].reduce((sum, k) => sum + p[3 * Math.floor(n / 3) + k]! * q[3 * k + (n % 3)]!, 0),
+  ) as unknown as Matrix3;
 
 /** All 48 axis orders and signs, each turned by an oblique rotation, with unequal voxel edges. */
 function* orientations(): Generator<Grid> {
   let n = 0;
-  for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+  for (const order of [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ])
     for (let signs = 0; signs < 8; signs++, n++)
       for (const oblique of [rotation(0, 0, 0), rotation(0.2 + n / 50, -0.3, 0.1 + n / 30)]) {
         const mm = [2.5, 0.7 + n / 100, 1.1];
@@ -41,7 +63,12 @@ function* orientations(): Generator<Grid> {
 
 describe.each(GEOMETRIC)('%s', (ending) => {
   it.each(TYPES)('keeps %s voxels and their type', async (type) => {
-    const volume: Volume = { grid: alignedGrid([3, 4, 5], [3, 2, 1], [1, 2, 3]), kind: 'intensity', channels: ['0'], voxels: pattern(type, 60) };
+    const volume: Volume = {
+      grid: alignedGrid([3, 4, 5], [3, 2, 1], [1, 2, 3]),
+      kind: 'intensity',
+      channels: ['0'],
+      voxels: pattern(type, 60),
+    };
     const back = await decodeVolume(await encodeVolume(volume, ending), { fileName: `x${ending}` });
     expect(voxelTypeOf(back.voxels)).toBe(type);
     expect([...back.voxels]).toEqual([...volume.voxels]);
@@ -61,14 +88,27 @@ describe.each(GEOMETRIC)('%s', (ending) => {
   });
 
   it('keeps several channels in their order', async () => {
-    const volume: Volume = { grid: alignedGrid([2, 3, 4]), kind: 'intensity', channels: ['0', '1', '2'], voxels: pattern('int16', 72) };
-    const back = await decodeVolume(await encodeVolume(volume, ending), { fileName: `x${ending}`, channels: ['T1', 'T2', 'FLAIR'] });
+    const volume: Volume = {
+      grid: alignedGrid([2, 3, 4]),
+      kind: 'intensity',
+      channels: ['0', '1', '2'],
+      voxels: pattern('int16', 72),
+    };
+    const back = await decodeVolume(await encodeVolume(volume, ending), {
+      fileName: `x${ending}`,
+      channels: ['T1', 'T2', 'FLAIR'],
+    });
     expect(back.channels).toEqual(['T1', 'T2', 'FLAIR']);
     expect([...back.voxels]).toEqual([...volume.voxels]);
   });
 
   it('gives a slab on its own grid', async () => {
-    const volume: Volume = { grid: alignedGrid([5, 3, 4], [2, 1, 1], [0, 0, 10]), kind: 'intensity', channels: ['0', '1'], voxels: pattern('float32', 120) };
+    const volume: Volume = {
+      grid: alignedGrid([5, 3, 4], [2, 1, 1], [0, 0, 10]),
+      kind: 'intensity',
+      channels: ['0', '1'],
+      voxels: pattern('float32', 120),
+    };
     const reader = await openSource(bytesSource(await encodeVolume(volume, ending), `x${ending}`));
     const slab = await reader.readSlab([2, 4]);
     expect(slab.grid.shape).toEqual([2, 3, 4]);
@@ -77,32 +117,56 @@ describe.each(GEOMETRIC)('%s', (ending) => {
   });
 
   it('refuses values that the type cannot hold', async () => {
-    const volume: Volume = { grid: alignedGrid([1, 1, 2]), kind: 'intensity', channels: ['0'], voxels: Float32Array.of(1, 300) };
+    const volume: Volume = {
+      grid: alignedGrid([1, 1, 2]),
+      kind: 'intensity',
+      channels: ['0'],
+      voxels: Float32Array.of(1, 300),
+    };
     await expect(async () => encodeVolume(volume, ending, { dtype: 'uint8' })).rejects.toThrow(/voxel 1 is 300/);
     const back = await decodeVolume(await encodeVolume(volume, ending, { dtype: 'int16' }));
     expect(back.voxels).toEqual(Int16Array.of(1, 300));
   });
 
   it('does not lose its end in silence', async () => {
-    const volume: Volume = { grid: alignedGrid([4, 4, 4]), kind: 'intensity', channels: ['0'], voxels: pattern('int32', 64) };
+    const volume: Volume = {
+      grid: alignedGrid([4, 4, 4]),
+      kind: 'intensity',
+      channels: ['0'],
+      voxels: pattern('int32', 64),
+    };
     const bytes = await encodeVolume(volume, ending);
     for (const cut of [0, 1, 100, Math.floor(bytes.length / 2), bytes.length - 9])
-      await expect(decodeVolume(bytes.subarray(0, cut), { fileName: `x${ending}` })).rejects.toMatchObject({ code: 'format', file: `x${ending}` });
+      await expect(decodeVolume(bytes.subarray(0, cut), { fileName: `x${ending}` })).rejects.toMatchObject({
+        code: 'format',
+        file: `x${ending}`,
+      });
   });
 });
 
 describe('pairs of files', () => {
-  const volume: Volume = { grid: alignedGrid([2, 3, 4], [3, 2, 1]), kind: 'intensity', channels: ['0'], voxels: pattern('uint16', 24) };
-  it.each(['.hdr', '.hdr.gz', '.mhd'].filter((e) => FORMATS.some((f) => f.encode && f.endings.includes(e))))('%s come back', async (ending) => {
-    const files = new Map<string, Uint8Array>();
-    for (const file of encodeFiles(volume, ending, { name: 'x' })) files.set(`x${file.ending}`, await collect(file.chunks));
-    expect(files.size).toBe(2);
-    const back = await decodeVolume(files.get(`x${ending}`)!, {
-      fileName: `x${ending}`,
-      companions: async (name) => (files.has(name) ? bytesSource(files.get(name)!, name) : undefined),
-    });
-    expect([...back.voxels]).toEqual([...volume.voxels]);
-    expect(sameGrid(back.grid, volume.grid)).toBe(true);
-    await expect(decodeVolume(files.get(`x${ending}`)!, { fileName: `x${ending}` })).rejects.toMatchObject({ code: 'format' });
-  });
+  const volume: Volume = {
+    grid: alignedGrid([2, 3, 4], [3, 2, 1]),
+    kind: 'intensity',
+    channels: ['0'],
+    voxels: pattern('uint16', 24),
+  };
+  it.each(['.hdr', '.hdr.gz', '.mhd'].filter((e) => FORMATS.some((f) => f.encode && f.endings.includes(e))))(
+    '%s come back',
+    async (ending) => {
+      const files = new Map<string, Uint8Array>();
+      for (const file of encodeFiles(volume, ending, { name: 'x' }))
+        files.set(`x${file.ending}`, await collect(file.chunks));
+      expect(files.size).toBe(2);
+      const back = await decodeVolume(files.get(`x${ending}`)!, {
+        fileName: `x${ending}`,
+        companions: async (name) => (files.has(name) ? bytesSource(files.get(name)!, name) : undefined),
+      });
+      expect([...back.voxels]).toEqual([...volume.voxels]);
+      expect(sameGrid(back.grid, volume.grid)).toBe(true);
+      await expect(decodeVolume(files.get(`x${ending}`)!, { fileName: `x${ending}` })).rejects.toMatchObject({
+        code: 'format',
+      });
+    },
+  );
 });

@@ -32,7 +32,11 @@ export function folderTree(root: string): FileTree {
         throw error;
       }
     },
-    has: (path) => access(full(path)).then(() => true, () => false),
+    has: (path) =>
+      access(full(path)).then(
+        () => true,
+        () => false,
+      ),
   };
 }
 
@@ -52,7 +56,11 @@ export interface ResolvedDataset {
   readonly path: string | undefined;
 }
 
-const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Finds a data set: an id ('4'), a name ('Dataset004_Hippocampus'), or the path of a folder or datalist JSON.
@@ -63,23 +71,33 @@ export async function resolveDataset(spec: string, roots: DatasetRoots = {}): Pr
   const number = /^\d{1,4}$/.test(spec) ? Number(spec) : undefined;
   const isName = /^Dataset\d{3,}_[^/\\]+$/.test(spec);
   if (number !== undefined || isName) {
-    const found = await namesIn(roots, (name) => (isName ? name === spec : name.startsWith(`Dataset${String(number).padStart(3, '0')}_`)));
+    const found = await namesIn(roots, (name) =>
+      isName ? name === spec : name.startsWith(`Dataset${String(number).padStart(3, '0')}_`),
+    );
     if (found.length === 1) {
       const name = found[0]!;
       const path = roots.raw !== undefined && (await exists(join(roots.raw, name))) ? join(roots.raw, name) : undefined;
       return { name, id: Number(/^Dataset(\d+)_/.exec(name)![1]), path };
     }
-    if (found.length > 1) throw new DatasetError(`data set ${spec}: several data sets have this number: ${found.join(', ')}; rename all but one.`, { details: { found } });
+    if (found.length > 1)
+      throw new DatasetError(
+        `data set ${spec}: several data sets have this number: ${found.join(', ')}; rename all but one.`,
+        { details: { found } },
+      );
   }
   if (await exists(spec)) {
     const path = resolve(spec);
     const isFile = (await stat(path)).isFile();
-    const name = isFile && basename(path) !== 'dataset.json' ? basename(path, '.json') : basename(isFile ? dirname(path) : path);
+    const name =
+      isFile && basename(path) !== 'dataset.json' ? basename(path, '.json') : basename(isFile ? dirname(path) : path);
     const id = /^(?:Dataset|Task)(\d+)(?:_|$)/.exec(name)?.[1];
     return { name, id: id === undefined ? undefined : Number(id), path };
   }
   const known = await namesIn(roots, (name) => /^Dataset\d{3,}_/.test(name));
-  throw new DatasetError(`data set "${spec}" was not found: it is no path, and ${known.length > 0 ? `the known data sets are ${known.join(', ')}` : 'no data sets are in the raw, preprocessed or results folders'}.`, { details: { spec, known } });
+  throw new DatasetError(
+    `data set "${spec}" was not found: it is no path, and ${known.length > 0 ? `the known data sets are ${known.join(', ')}` : 'no data sets are in the raw, preprocessed or results folders'}.`,
+    { details: { spec, known } },
+  );
 }
 
 async function namesIn(roots: DatasetRoots, wanted: (name: string) => boolean): Promise<readonly string[]> {
@@ -95,16 +113,32 @@ async function namesIn(roots: DatasetRoots, wanted: (name: string) => boolean): 
  * `dataroot`: the folder that a datalist's paths start from; default: where the JSON lies.
  * Throws: DatasetError.
  */
-export async function openDataset(spec: string, { roots = {}, dataroot, ...meaning }: { readonly roots?: DatasetRoots; readonly dataroot?: string } & DatalistMeaning = {}): Promise<Dataset> {
+export async function openDataset(
+  spec: string,
+  {
+    roots = {},
+    dataroot,
+    ...meaning
+  }: { readonly roots?: DatasetRoots; readonly dataroot?: string } & DatalistMeaning = {},
+): Promise<Dataset> {
   const { name, path } = await resolveDataset(spec, roots);
-  if (path === undefined) throw new DatasetError(`data set ${name}: its raw images are not in ${roots.raw ?? 'any raw folder'}; only preprocessed or results folders exist.`, { details: { name } });
+  if (path === undefined)
+    throw new DatasetError(
+      `data set ${name}: its raw images are not in ${roots.raw ?? 'any raw folder'}; only preprocessed or results folders exist.`,
+      { details: { name } },
+    );
   const isFile = (await stat(path)).isFile();
   const root = isFile ? dirname(path) : path;
   const file = isFile ? basename(path) : 'dataset.json';
-  if (dataroot === undefined || resolve(dataroot) === root) return readDataset(folderTree(root), { file, name, ...meaning });
+  if (dataroot === undefined || resolve(dataroot) === root)
+    return readDataset(folderTree(root), { file, name, ...meaning });
   // the description lies elsewhere than the images: one tree that knows both
   const images = folderTree(resolve(dataroot));
   const described = folderTree(root);
-  const tree: FileTree = { ...images, open: (p) => (p === file ? described.open(p) : images.open(p)), fullPath: (p) => (p === file ? described.fullPath(p) : images.fullPath(p)) };
+  const tree: FileTree = {
+    ...images,
+    open: (p) => (p === file ? described.open(p) : images.open(p)),
+    fullPath: (p) => (p === file ? described.fullPath(p) : images.fullPath(p)),
+  };
   return readDataset(tree, { file, name, ...meaning });
 }

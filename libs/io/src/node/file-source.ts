@@ -27,13 +27,23 @@ export async function openFile(path: string): Promise<FileSource> {
     size = stat.size;
   } catch (error) {
     const reason = (error as { code?: string }).code;
-    throw new FormatError(`${path}: ${reason === 'ENOENT' ? 'there is no such file' : `cannot be opened (${reason ?? String(error)})`}; check the path.`, { file: path, details: { reason } }, { cause: error });
+    throw new FormatError(
+      `${path}: ${reason === 'ENOENT' ? 'there is no such file' : `cannot be opened (${reason ?? String(error)})`}; check the path.`,
+      { file: path, details: { reason } },
+      { cause: error },
+    );
   }
   const fill = async (offset: number, target: Uint8Array): Promise<void> => {
     checkRange(offset, target.length, size, path);
-    for (let done = 0; done < target.length; ) {
-      const { bytesRead } = await handle.read(target, done, Math.min(MOST_AT_ONCE, target.length - done), offset + done);
-      if (bytesRead === 0) throw new FormatError(`${path}: became shorter while it was read.`, { file: path, byteOffset: offset + done });
+    for (let done = 0; done < target.length;) {
+      const { bytesRead } = await handle.read(
+        target,
+        done,
+        Math.min(MOST_AT_ONCE, target.length - done),
+        offset + done,
+      );
+      if (bytesRead === 0)
+        throw new FormatError(`${path}: became shorter while it was read.`, { file: path, byteOffset: offset + done });
       done += bytesRead;
     }
   };

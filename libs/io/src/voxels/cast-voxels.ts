@@ -1,7 +1,15 @@
 /** Voxels as another type, when every value fits; and voxels as bytes for a file. */
 import type { VoxelArray } from '@voxelwise/volume';
 import { FormatError } from '../errors.ts';
-import { HOST_IS_LITTLE_ENDIAN, INTEGER_RANGE, STORED_BYTES, bytesOf, newVoxels, swapBytes, voxelTypeOf } from './stored-type.ts';
+import {
+  HOST_IS_LITTLE_ENDIAN,
+  INTEGER_RANGE,
+  STORED_BYTES,
+  bytesOf,
+  newVoxels,
+  swapBytes,
+  voxelTypeOf,
+} from './stored-type.ts';
 import type { VoxelType } from './stored-type.ts';
 
 /**
@@ -22,10 +30,13 @@ function checkFits(voxels: VoxelArray, type: VoxelType, [low, high]: readonly [n
   for (let i = 0; i < voxels.length; i++) {
     const v = voxels[i]!;
     if (!(v >= low && v <= high && v === Math.round(v)))
-      throw new FormatError(`encodeVolume: voxel ${i} is ${v}, which ${type} cannot hold; choose a wider dtype or rescale the values first.`, {
-        field: 'dtype',
-        details: { index: i, value: v, dtype: type },
-      });
+      throw new FormatError(
+        `encodeVolume: voxel ${i} is ${v}, which ${type} cannot hold; choose a wider dtype or rescale the values first.`,
+        {
+          field: 'dtype',
+          details: { index: i, value: v, dtype: type },
+        },
+      );
   }
 }
 

@@ -3,16 +3,40 @@ import type { VoxelArray } from '@voxelwise/volume';
 
 /** Number types that files store. rgb24, rgba32 and complex are several numbers per voxel and described by their parts. */
 export type StoredType =
-  | 'bool' | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'int64' | 'uint64'
-  | 'float16' | 'float32' | 'float64' | 'complex64' | 'complex128';
+  | 'bool'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float16'
+  | 'float32'
+  | 'float64'
+  | 'complex64'
+  | 'complex128';
 
 /** Types that have an array of their own in memory. */
 export type VoxelType = 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'float32' | 'float64';
 
 /** Bytes of one stored number. */
 export const STORED_BYTES: Readonly<Record<StoredType, number>> = {
-  bool: 1, int8: 1, uint8: 1, int16: 2, uint16: 2, int32: 4, uint32: 4, int64: 8, uint64: 8,
-  float16: 2, float32: 4, float64: 8, complex64: 8, complex128: 16,
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float16: 2,
+  float32: 4,
+  float64: 8,
+  complex64: 8,
+  complex128: 16,
 };
 
 /** Bytes of the parts that byte order swaps: half of a complex number. */
@@ -21,15 +45,27 @@ export function swapUnit(type: StoredType): number {
 }
 
 const ARRAYS = {
-  int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array,
-  int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  float32: Float32Array,
+  float64: Float64Array,
 } as const;
 
 /** Whole-number types and what they hold. */
 export const INTEGER_RANGE: Readonly<Partial<Record<StoredType, readonly [number, number]>>> = {
-  bool: [0, 1], int8: [-128, 127], uint8: [0, 255], int16: [-32768, 32767], uint16: [0, 65535],
-  int32: [-2147483648, 2147483647], uint32: [0, 4294967295],
-  int64: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER], uint64: [0, Number.MAX_SAFE_INTEGER],
+  bool: [0, 1],
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int32: [-2147483648, 2147483647],
+  uint32: [0, 4294967295],
+  int64: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  uint64: [0, Number.MAX_SAFE_INTEGER],
 };
 
 /** An array of `length` zeros of this type. */
@@ -45,7 +81,9 @@ export function viewVoxels(type: VoxelType, buffer: ArrayBufferLike, byteOffset:
 /** The type whose array this is. */
 export function voxelTypeOf(voxels: VoxelArray): VoxelType {
   for (const [type, Class] of Object.entries(ARRAYS)) if (voxels instanceof Class) return type as VoxelType;
-  throw new TypeError(`voxelTypeOf: ${Object.prototype.toString.call(voxels)} holds no voxels; use a typed array of numbers.`);
+  throw new TypeError(
+    `voxelTypeOf: ${Object.prototype.toString.call(voxels)} holds no voxels; use a typed array of numbers.`,
+  );
 }
 
 export function isVoxelType(type: StoredType): type is VoxelType {

@@ -6,7 +6,16 @@ import { voxelCount } from '@voxelwise/volume';
 import type { PerAxis, VoxelArray } from '@voxelwise/volume';
 import type { ByteStream } from '../bytes/byte-stream.ts';
 import { FormatError } from '../errors.ts';
-import { HOST_IS_LITTLE_ENDIAN, STORED_BYTES, halfToNumber, isVoxelType, newVoxels, swapBytes, swapUnit, viewVoxels } from './stored-type.ts';
+import {
+  HOST_IS_LITTLE_ENDIAN,
+  STORED_BYTES,
+  halfToNumber,
+  isVoxelType,
+  newVoxels,
+  swapBytes,
+  swapUnit,
+  viewVoxels,
+} from './stored-type.ts';
 import type { StoredType, VoxelType } from './stored-type.ts';
 
 /** Numbers in file order: `volumes` one after another, each [z, y, x] with `components` interleaved at every voxel. */
@@ -52,7 +61,15 @@ export function valueType(block: VoxelBlock): VoxelType {
  * `available`: bytes that the file can still give (for packed files: at most 1032 times their size).
  * Throws: FormatError.
  */
-export function checkBlock(block: VoxelBlock, available: number, { file, maxBytes = Infinity, byteOffset }: { readonly file?: string | undefined; readonly maxBytes?: number | undefined; readonly byteOffset: number }): void {
+export function checkBlock(
+  block: VoxelBlock,
+  available: number,
+  {
+    file,
+    maxBytes = Infinity,
+    byteOffset,
+  }: { readonly file?: string | undefined; readonly maxBytes?: number | undefined; readonly byteOffset: number },
+): void {
   const needed = storedBytes(block);
   const place = { ...(file === undefined ? {} : { file }), field: 'shape', byteOffset };
   const size = `${channelCount(block)} x [${block.shape.join(', ')}] ${block.type}`;
@@ -63,10 +80,13 @@ export function checkBlock(block: VoxelBlock, available: number, { file, maxByte
     );
   const memory = voxelCount(block.shape) * channelCount(block) * STORED_BYTES[valueType(block)];
   if (memory > maxBytes)
-    throw new FormatError(`${file ?? 'bytes'}: ${size} takes ${memory} bytes of memory, the limit is ${maxBytes}; raise maxBytes or read a slab.`, {
-      ...place,
-      details: { memory, maxBytes },
-    });
+    throw new FormatError(
+      `${file ?? 'bytes'}: ${size} takes ${memory} bytes of memory, the limit is ${maxBytes}; raise maxBytes or read a slab.`,
+      {
+        ...place,
+        details: { memory, maxBytes },
+      },
+    );
 }
 
 /** True when the stored numbers, lying in memory, are the voxels: no scaling, no components, a type with an array of its own. */
@@ -90,7 +110,11 @@ export type SlabRange = readonly [number, number];
  *
  * Returns [C, z, y, x], C order. Throws: FormatError if the stream ends too early.
  */
-export async function readBlock(stream: ByteStream, block: VoxelBlock, slab: SlabRange = [0, block.shape[0]]): Promise<VoxelArray> {
+export async function readBlock(
+  stream: ByteStream,
+  block: VoxelBlock,
+  slab: SlabRange = [0, block.shape[0]],
+): Promise<VoxelArray> {
   const plane = block.shape[1] * block.shape[2];
   const count = (slab[1] - slab[0]) * plane;
   const before = slab[0] * plane * block.components * STORED_BYTES[block.type];
@@ -123,7 +147,7 @@ class Target {
     const total = this.#count * components;
     const size = STORED_BYTES[type];
     const buffer = new Uint8Array(Math.min(total, CHUNK_NUMBERS) * size);
-    for (let done = 0; done < total; ) {
+    for (let done = 0; done < total;) {
       const n = Math.min(CHUNK_NUMBERS, total - done);
       const bytes = buffer.subarray(0, n * size);
       await stream.fillAll(bytes, 'voxels');
@@ -150,12 +174,21 @@ class Target {
       case 'float16':
         return Float32Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, n), halfToNumber);
       case 'int64':
-        return Float64Array.from(new BigInt64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>, Number);
+        return Float64Array.from(
+          new BigInt64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>,
+          Number,
+        );
       case 'uint64':
-        return Float64Array.from(new BigUint64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>, Number);
+        return Float64Array.from(
+          new BigUint64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>,
+          Number,
+        );
       case 'complex64':
       case 'complex128': {
-        const parts = type === 'complex64' ? new Float32Array(bytes.buffer, bytes.byteOffset, 2 * n) : new Float64Array(bytes.buffer, bytes.byteOffset, 2 * n);
+        const parts =
+          type === 'complex64'
+            ? new Float32Array(bytes.buffer, bytes.byteOffset, 2 * n)
+            : new Float64Array(bytes.buffer, bytes.byteOffset, 2 * n);
         return Float64Array.from({ length: n }, (_, i) => Math.hypot(parts[2 * i]!, parts[2 * i + 1]!));
       }
       default:

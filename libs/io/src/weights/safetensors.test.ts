@@ -31,7 +31,9 @@ describe('safetensors', () => {
   });
 
   it('widens half precision', () => {
-    const header = new TextEncoder().encode('{"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}}');
+    const header = new TextEncoder().encode(
+      '{"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}}',
+    );
     const bytes = new Uint8Array(8 + header.length + 8);
     new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
     bytes.set(header, 8);
@@ -48,7 +50,8 @@ describe('safetensors', () => {
 
   it('refuses shapes that do not fill their bytes, and unknown types', () => {
     const text = new TextDecoder('latin1').decode(file);
-    const changed = (from: string, to: string): Uint8Array => Uint8Array.from(text.replace(from, to), (c) => c.charCodeAt(0));
+    const changed = (from: string, to: string): Uint8Array =>
+      Uint8Array.from(text.replace(from, to), (c) => c.charCodeAt(0));
     const head = (bytes: Uint8Array): Uint8Array => (bytes.set(file.subarray(0, 8)), bytes);
     expect(() => decodeSafetensors(head(changed('[2,3]', '[2,4]')))).toThrow(/a\.weight has shape \[2, 4\] of F32/);
     expect(() => decodeSafetensors(head(changed('"I16"', '"X16"')))).toThrow(/type X16/);

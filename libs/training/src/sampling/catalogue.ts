@@ -7,7 +7,11 @@ import type { Augmentation } from './augmentation.ts';
 import { mirroring, noAugmentation } from './mirroring.ts';
 import { wholeAugmentation } from './nnunet-augmentation.ts';
 
-type Make = (settings: Pick<TrainingSettings, 'mirrorAxes' | 'maskChannels'>, patch: PerAxis, device: Device) => Augmentation;
+type Make = (
+  settings: Pick<TrainingSettings, 'mirrorAxes' | 'maskChannels'>,
+  patch: PerAxis,
+  device: Device,
+) => Augmentation;
 
 const catalogue: Readonly<Record<TrainingSettings['augmentation'], Make>> = {
   none: () => noAugmentation,

@@ -21,7 +21,12 @@ class ReferenceDevice implements Device {
     return this.#hold(data.slice() as HostArray, spec);
   }
 
-  run(op: AnyOp, inputs: Readonly<Record<string, Tensor | undefined>>, options: unknown, outputs: readonly TensorSpec[]): Storage[] {
+  run(
+    op: AnyOp,
+    inputs: Readonly<Record<string, Tensor | undefined>>,
+    options: unknown,
+    outputs: readonly TensorSpec[],
+  ): Storage[] {
     const hosts: Record<string, HostTensor | undefined> = {};
     for (const [name, input] of Object.entries(inputs))
       hosts[name] = input && { shape: input.shape, dtype: input.dtype, data: (input.storage as HostStorage).data };

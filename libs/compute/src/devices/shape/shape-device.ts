@@ -36,7 +36,12 @@ class CountingDevice implements ShapeDevice {
     return this.#hold(spec);
   }
 
-  run(op: AnyOp, inputs: Readonly<Record<string, Tensor | undefined>>, options: unknown, outputs: readonly TensorSpec[]): Storage[] {
+  run(
+    op: AnyOp,
+    inputs: Readonly<Record<string, Tensor | undefined>>,
+    options: unknown,
+    outputs: readonly TensorSpec[],
+  ): Storage[] {
     const work = op.multiplyAdds?.(inputs, options) ?? outputs.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
     const row = this.#perOp.get(op.name) ?? { calls: 0, multiplyAdds: 0 };
     row.calls++;
@@ -48,7 +53,9 @@ class CountingDevice implements ShapeDevice {
   }
 
   read(): Promise<HostArray> {
-    return Promise.reject(new UsageError('read: the shape device holds shapes, no numbers; run on another device to get values.'));
+    return Promise.reject(
+      new UsageError('read: the shape device holds shapes, no numbers; run on another device to get values.'),
+    );
   }
 
   release(storage: Storage): void {

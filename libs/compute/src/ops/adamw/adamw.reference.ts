@@ -1,7 +1,10 @@
 import type { ReferenceKernel } from '../../op/op.ts';
 import type { AdamwInputs, AdamwOptions } from './adamw.ts';
 
-export const adamwReference: ReferenceKernel<AdamwInputs, AdamwOptions> = ({ weight, first, second, gradient, rate, step, scale }, { beta1, beta2, epsilon, weightDecay }) => {
+export const adamwReference: ReferenceKernel<AdamwInputs, AdamwOptions> = (
+  { weight, first, second, gradient, rate, step, scale },
+  { beta1, beta2, epsilon, weightDecay },
+) => {
   const factor = scale?.data[0] ?? 1;
   const correction1 = 1 - beta1 ** step.data[0]!;
   const correction2 = 1 - beta2 ** step.data[0]!;

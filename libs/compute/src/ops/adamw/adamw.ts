@@ -39,8 +39,18 @@ const wasm: WasmKernel<AdamwOptions> = {
   lower: ({ inputs, options }) => {
     const { weight, first, second, gradient, rate, step, scale } = inputs;
     const args = [
-      pointer(weight!), pointer(first!), pointer(second!), pointer(gradient!), pointer(rate!), pointer(step!), scale ? pointer(scale) : int(0), int(sizeOf(weight!.shape)),
-      float(options.beta1), float(options.beta2), float(options.epsilon), float(options.weightDecay),
+      pointer(weight!),
+      pointer(first!),
+      pointer(second!),
+      pointer(gradient!),
+      pointer(rate!),
+      pointer(step!),
+      scale ? pointer(scale) : int(0),
+      int(sizeOf(weight!.shape)),
+      float(options.beta1),
+      float(options.beta2),
+      float(options.epsilon),
+      float(options.weightDecay),
     ];
     return [{ kernel: 'adamw_step', args }];
   },
@@ -53,14 +63,44 @@ export const adamw = defineOp<AdamwInputs, AdamwOptions, readonly Tensor[]>({
   mutates: ['weight', 'first', 'second'],
   shape: ({ weight, first, second, gradient, rate, step }) => {
     for (const [name, other] of Object.entries({ first, second, gradient }))
-      if (!sameShape(weight.shape, other.shape)) throw new ShapeError(`adamw: ${name} ${describe(other)} must have the shape of weight ${describe(weight)}.`, { weight: weight.shape, [name]: other.shape });
-    if (sizeOf(rate.shape) !== 1 || sizeOf(step.shape) !== 1) throw new ShapeError(`adamw: rate and step are one number each, came ${describe(rate)} and ${describe(step)}.`);
+      if (!sameShape(weight.shape, other.shape))
+        throw new ShapeError(`adamw: ${name} ${describe(other)} must have the shape of weight ${describe(weight)}.`, {
+          weight: weight.shape,
+          [name]: other.shape,
+        });
+    if (sizeOf(rate.shape) !== 1 || sizeOf(step.shape) !== 1)
+      throw new ShapeError(`adamw: rate and step are one number each, came ${describe(rate)} and ${describe(step)}.`);
     return [];
   },
   kernels: { reference: adamwReference, wasm, webgpu: adamwKernel },
   cases: [
-    { name: 'third step', inputs: { weight: { shape: [7, 3] }, first: { shape: [7, 3] }, second: { shape: [7, 3], fill: 'positive' }, gradient: { shape: [7, 3] }, rate: { shape: [], fill: [0.001] }, step: { shape: [], fill: [3] }, scale: undefined }, gradient: false },
-    { name: 'scaled, first step', inputs: { weight: { shape: [130] }, first: { shape: [130] }, second: { shape: [130], fill: 'positive' }, gradient: { shape: [130] }, rate: { shape: [], fill: [0.1] }, step: { shape: [], fill: [1] }, scale: { shape: [], fill: [0.5] } }, options: { weightDecay: 0 }, gradient: false },
+    {
+      name: 'third step',
+      inputs: {
+        weight: { shape: [7, 3] },
+        first: { shape: [7, 3] },
+        second: { shape: [7, 3], fill: 'positive' },
+        gradient: { shape: [7, 3] },
+        rate: { shape: [], fill: [0.001] },
+        step: { shape: [], fill: [3] },
+        scale: undefined,
+      },
+      gradient: false,
+    },
+    {
+      name: 'scaled, first step',
+      inputs: {
+        weight: { shape: [130] },
+        first: { shape: [130] },
+        second: { shape: [130], fill: 'positive' },
+        gradient: { shape: [130] },
+        rate: { shape: [], fill: [0.1] },
+        step: { shape: [], fill: [1] },
+        scale: { shape: [], fill: [0.5] },
+      },
+      options: { weightDecay: 0 },
+      gradient: false,
+    },
   ],
   // 1 - β2^t is small and in single precision on every device: its rounding is amplified by the square root.
   tolerance: { f32: 5e-5 },

@@ -12,7 +12,12 @@ export interface ClippedGradients {
 }
 
 /** `norm`: the greatest allowed. The gradients keep their direction. */
-export function clipGradients(gradients: readonly Tensor[], { norm: limit }: { readonly norm: number }): ClippedGradients {
-  const [norm, scale] = gradientNorm(Object.fromEntries(gradients.map((gradient, k) => [`g${k}`, gradient])), { limit });
+export function clipGradients(
+  gradients: readonly Tensor[],
+  { norm: limit }: { readonly norm: number },
+): ClippedGradients {
+  const [norm, scale] = gradientNorm(Object.fromEntries(gradients.map((gradient, k) => [`g${k}`, gradient])), {
+    limit,
+  });
   return { gradients: gradients.map((gradient) => mul({ a: gradient, b: scale })), norm, scale };
 }

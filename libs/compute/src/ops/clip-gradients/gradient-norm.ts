@@ -1,5 +1,12 @@
 /** The Euclidean norm of many tensors taken as one vector, and the factor that brings it down to a limit. */
-import { float, int, pointer, scratchPointer, type KernelArgument, type WasmKernel } from '../../devices/wasm/kernel.ts';
+import {
+  float,
+  int,
+  pointer,
+  scratchPointer,
+  type KernelArgument,
+  type WasmKernel,
+} from '../../devices/wasm/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
 import { sizeOf } from '../../tensor/spec.ts';
@@ -22,7 +29,10 @@ const wasm: WasmKernel<GradientNormOptions> = {
     const list: KernelArgument[] = views.flatMap((view) => [pointer(view), int(sizeOf(view.shape))]);
     return [
       { kernel: 'norm_partial', args: [{ words: list }, int(views.length), scratchPointer(partial)] },
-      { kernel: 'norm_finish', args: [scratchPointer(partial), int(blocks), float(options.limit), pointer(norm!), pointer(scale!)] },
+      {
+        kernel: 'norm_finish',
+        args: [scratchPointer(partial), int(blocks), float(options.limit), pointer(norm!), pointer(scale!)],
+      },
     ];
   },
 };
@@ -52,7 +62,12 @@ export const gradientNorm = defineOp<Readonly<Record<string, Tensor>>, GradientN
   },
   cases: [
     { name: 'clipped', inputs: { a: { shape: [40, 120] }, b: { shape: [3] } }, options: { limit: 1 }, gradient: false },
-    { name: 'left alone', inputs: { a: { shape: [5] }, b: { shape: [2, 2] }, c: { shape: [1] } }, options: { limit: 100 }, gradient: false },
+    {
+      name: 'left alone',
+      inputs: { a: { shape: [5] }, b: { shape: [2, 2] }, c: { shape: [1] } },
+      options: { limit: 100 },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 1e-5 },
 });

@@ -14,7 +14,9 @@ export type LerpInputs = {
 };
 
 const wasm: WasmKernel<object> = {
-  lower: ({ inputs: { mean, value, share } }) => [{ kernel: 'lerp_step', args: [pointer(mean!), pointer(value!), pointer(share!), int(sizeOf(mean!.shape))] }],
+  lower: ({ inputs: { mean, value, share } }) => [
+    { kernel: 'lerp_step', args: [pointer(mean!), pointer(value!), pointer(share!), int(sizeOf(mean!.shape))] },
+  ],
 };
 
 /** Writes `mean` in place and returns nothing. Throws: ShapeError if the shapes differ. */
@@ -23,8 +25,13 @@ export const lerp = defineOp<LerpInputs, object, readonly Tensor[]>({
   defaults: {},
   mutates: ['mean'],
   shape: ({ mean, value, share }) => {
-    if (!sameShape(mean.shape, value.shape)) throw new ShapeError(`lerp: mean ${describe(mean)} and value ${describe(value)} must have one shape.`, { mean: mean.shape, value: value.shape });
-    if (sizeOf(share.shape) !== 1) throw new ShapeError(`lerp: share is one number, came ${describe(share)}.`, { share: share.shape });
+    if (!sameShape(mean.shape, value.shape))
+      throw new ShapeError(`lerp: mean ${describe(mean)} and value ${describe(value)} must have one shape.`, {
+        mean: mean.shape,
+        value: value.shape,
+      });
+    if (sizeOf(share.shape) !== 1)
+      throw new ShapeError(`lerp: share is one number, came ${describe(share)}.`, { share: share.shape });
     return [];
   },
   kernels: {
@@ -35,8 +42,16 @@ export const lerp = defineOp<LerpInputs, object, readonly Tensor[]>({
     webgpu: lerpKernel,
   },
   cases: [
-    { name: 'a tenth of the way', inputs: { mean: { shape: [5, 7] }, value: { shape: [5, 7] }, share: { shape: [], fill: [0.1] } }, gradient: false },
-    { name: 'one number', inputs: { mean: { shape: [1] }, value: { shape: [1] }, share: { shape: [], fill: [1] } }, gradient: false },
+    {
+      name: 'a tenth of the way',
+      inputs: { mean: { shape: [5, 7] }, value: { shape: [5, 7] }, share: { shape: [], fill: [0.1] } },
+      gradient: false,
+    },
+    {
+      name: 'one number',
+      inputs: { mean: { shape: [1] }, value: { shape: [1] }, share: { shape: [], fill: [1] } },
+      gradient: false,
+    },
   ],
   tolerance: { f32: 1e-6 },
 });

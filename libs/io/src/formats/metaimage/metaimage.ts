@@ -17,10 +17,29 @@ import { lpsAxes, placeGrid } from '../place-grid.ts';
 import { rawReader } from '../raw-reader.ts';
 
 const TYPES: Readonly<Record<string, StoredType>> = {
-  MET_CHAR: 'int8', MET_UCHAR: 'uint8', MET_SHORT: 'int16', MET_USHORT: 'uint16', MET_INT: 'int32', MET_UINT: 'uint32', MET_LONG: 'int32', MET_ULONG: 'uint32',
-  MET_LONG_LONG: 'int64', MET_ULONG_LONG: 'uint64', MET_FLOAT: 'float32', MET_DOUBLE: 'float64',
+  MET_CHAR: 'int8',
+  MET_UCHAR: 'uint8',
+  MET_SHORT: 'int16',
+  MET_USHORT: 'uint16',
+  MET_INT: 'int32',
+  MET_UINT: 'uint32',
+  MET_LONG: 'int32',
+  MET_ULONG: 'uint32',
+  MET_LONG_LONG: 'int64',
+  MET_ULONG_LONG: 'uint64',
+  MET_FLOAT: 'float32',
+  MET_DOUBLE: 'float64',
 };
-const NAMES: Readonly<Record<VoxelType, string>> = { int8: 'MET_CHAR', uint8: 'MET_UCHAR', int16: 'MET_SHORT', uint16: 'MET_USHORT', int32: 'MET_INT', uint32: 'MET_UINT', float32: 'MET_FLOAT', float64: 'MET_DOUBLE' };
+const NAMES: Readonly<Record<VoxelType, string>> = {
+  int8: 'MET_CHAR',
+  uint8: 'MET_UCHAR',
+  int16: 'MET_SHORT',
+  uint16: 'MET_USHORT',
+  int32: 'MET_INT',
+  uint32: 'MET_UINT',
+  float32: 'MET_FLOAT',
+  float64: 'MET_DOUBLE',
+};
 const MOST_HEADER_BYTES = 1 << 16;
 const MOST_AXES = 8;
 
@@ -32,39 +51,56 @@ interface Header {
 export const metaimage: VolumeFormat = {
   name: 'metaimage',
   endings: ['.mha', '.mhd'],
-  recognises: (head, name) => /^\s*(ObjectType|NDims)\s*=/.test(new TextDecoder('latin1').decode(head.subarray(0, 64))) || /\.(mha|mhd)$/.test(name),
+  recognises: (head, name) =>
+    /^\s*(ObjectType|NDims)\s*=/.test(new TextDecoder('latin1').decode(head.subarray(0, 64))) ||
+    /\.(mha|mhd)$/.test(name),
 
   async open(source, options) {
     const file = source.name;
     const unpacked = await UnpackedSource.open(source);
     const { fields, dataOffset } = parse(await unpacked.head(MOST_HEADER_BYTES), file);
     const fail = (field: string, message: string): never => {
-      throw new FormatError(`${file ?? 'metaimage'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset: 0 });
+      throw new FormatError(`${file ?? 'metaimage'}: ${message}`, {
+        ...(file === undefined ? {} : { file }),
+        field,
+        byteOffset: 0,
+      });
     };
     const numbers = (names: readonly string[], count: number): readonly number[] | undefined => {
       const name = names.find((n) => fields.has(n));
       if (name === undefined) return undefined;
       const values = fields.get(name)!.split(/\s+/).map(Number);
-      if (values.length !== count || !values.every(Number.isFinite)) fail(name, `${name} is "${fields.get(name)}"; ${count} numbers were expected.`);
+      if (values.length !== count || !values.every(Number.isFinite))
+        fail(name, `${name} is "${fields.get(name)}"; ${count} numbers were expected.`);
       return values;
     };
     const dims = Number(fields.get('NDims'));
-    if (!Number.isInteger(dims) || dims < 1 || dims > MOST_AXES) fail('NDims', `NDims is "${fields.get('NDims') ?? 'missing'}"; 1 to ${MOST_AXES} was expected.`);
+    if (!Number.isInteger(dims) || dims < 1 || dims > MOST_AXES)
+      fail('NDims', `NDims is "${fields.get('NDims') ?? 'missing'}"; 1 to ${MOST_AXES} was expected.`);
     const sizes = numbers(['DimSize'], dims) ?? fail('DimSize', 'has no DimSize.');
-    if (!sizes.every((n) => Number.isSafeInteger(n) && n >= 1)) fail('DimSize', `DimSize is "${fields.get('DimSize')}"; positive whole numbers were expected.`);
-    const type = TYPES[fields.get('ElementType') ?? ''] ?? fail('ElementType', `ElementType is "${fields.get('ElementType') ?? 'missing'}"; known are ${Object.keys(TYPES).join(', ')}.`);
+    if (!sizes.every((n) => Number.isSafeInteger(n) && n >= 1))
+      fail('DimSize', `DimSize is "${fields.get('DimSize')}"; positive whole numbers were expected.`);
+    const type =
+      TYPES[fields.get('ElementType') ?? ''] ??
+      fail(
+        'ElementType',
+        `ElementType is "${fields.get('ElementType') ?? 'missing'}"; known are ${Object.keys(TYPES).join(', ')}.`,
+      );
     const components = Number(fields.get('ElementNumberOfChannels') ?? 1);
-    if (!Number.isSafeInteger(components) || components < 1) fail('ElementNumberOfChannels', `ElementNumberOfChannels is "${fields.get('ElementNumberOfChannels')}".`);
+    if (!Number.isSafeInteger(components) || components < 1)
+      fail('ElementNumberOfChannels', `ElementNumberOfChannels is "${fields.get('ElementNumberOfChannels')}".`);
     const isTrue = (name: string): boolean => /^true$/i.test(fields.get(name) ?? '');
     const block: VoxelBlock = {
-      type, components,
+      type,
+      components,
       littleEndian: !(isTrue('BinaryDataByteOrderMSB') || isTrue('ElementByteOrderMSB')),
       shape: [sizes[2] ?? 1, sizes[1] ?? 1, sizes[0]!],
       volumes: sizes.slice(3).reduce((p, n) => p * n, 1),
       slope: 1,
       inter: 0,
     };
-    if (fields.has('BinaryData') && !isTrue('BinaryData')) fail('BinaryData', 'the voxels are written as text, which is not read; save them as binary data.');
+    if (fields.has('BinaryData') && !isTrue('BinaryData'))
+      fail('BinaryData', 'the voxels are written as text, which is not read; save them as binary data.');
     const where = fields.get('ElementDataFile')!;
     const isLocal = /^local$/i.test(where);
     const data = isLocal ? unpacked : await detached(where, file, options);
@@ -77,13 +113,36 @@ export const metaimage: VolumeFormat = {
     const origin = numbers(['Offset', 'Position', 'Origin'], dims) ?? sizes.map(() => 0);
     const matrix = numbers(['TransformMatrix', 'Orientation', 'Rotation'], dims * dims);
     // each row of the matrix is the direction of one file axis
-    const steps = [0, 1, 2].map((axis) => [0, 1, 2].map((row) => (axis < dims && row < dims ? (matrix ? matrix[axis * dims + row]! : axis === row ? 1 : 0) * (spacing[axis] || 1) : axis === row ? 1 : 0)));
-    const { grid, warnings } = placeGrid(sizes, steps, [0, 1, 2].map((row) => origin[row] ?? 0), 'LPS', { file, shear: options.shear, field: 'TransformMatrix' });
+    const steps = [0, 1, 2].map((axis) =>
+      [0, 1, 2].map((row) =>
+        axis < dims && row < dims
+          ? (matrix ? matrix[axis * dims + row]! : axis === row ? 1 : 0) * (spacing[axis] || 1)
+          : axis === row
+            ? 1
+            : 0,
+      ),
+    );
+    const { grid, warnings } = placeGrid(
+      sizes,
+      steps,
+      [0, 1, 2].map((row) => origin[row] ?? 0),
+      'LPS',
+      { file, shear: options.shear, field: 'TransformMatrix' },
+    );
     return rawReader(
       {
-        grid, block,
+        grid,
+        block,
         kind: 'intensity',
-        source: { format: 'metaimage', variant: isLocal ? 'mha' : 'mhd', storedType: type, dimensions: dims, slope: 1, inter: 0, warnings },
+        source: {
+          format: 'metaimage',
+          variant: isLocal ? 'mha' : 'mhd',
+          storedType: type,
+          dimensions: dims,
+          slope: 1,
+          inter: 0,
+          warnings,
+        },
         open: () => openBlock(place),
         finish: (stream) => finishBlock(place, stream),
       },
@@ -97,29 +156,45 @@ export const metaimage: VolumeFormat = {
 /** Lines up to and with ElementDataFile, which is the last. Throws: FormatError. */
 function parse(head: Uint8Array, file: string | undefined): Header {
   const fields = new Map<string, string>();
-  for (let at = 0; at < head.length; ) {
+  for (let at = 0; at < head.length;) {
     const end = head.indexOf(10, at);
     if (end < 0) break;
     const line = new TextDecoder('latin1').decode(head.subarray(at, end)).trim();
     at = end + 1;
     if (line === '') continue;
     const found = /^([A-Za-z0-9_]+)\s*=\s*(.*)$/.exec(line);
-    if (!found) throw new FormatError(`${file ?? 'metaimage'}: the line "${line.slice(0, 40)}" is not "name = value".`, { ...(file === undefined ? {} : { file }), field: 'header', byteOffset: at });
+    if (!found)
+      throw new FormatError(`${file ?? 'metaimage'}: the line "${line.slice(0, 40)}" is not "name = value".`, {
+        ...(file === undefined ? {} : { file }),
+        field: 'header',
+        byteOffset: at,
+      });
     fields.set(found[1]!, found[2]!.trim());
     if (found[1] === 'ElementDataFile') return { fields, dataOffset: at };
   }
-  throw new FormatError(`${file ?? 'metaimage'}: the header has no ElementDataFile, its last line; the file is incomplete.`, { ...(file === undefined ? {} : { file }), field: 'ElementDataFile', byteOffset: head.length });
+  throw new FormatError(
+    `${file ?? 'metaimage'}: the header has no ElementDataFile, its last line; the file is incomplete.`,
+    { ...(file === undefined ? {} : { file }), field: 'ElementDataFile', byteOffset: head.length },
+  );
 }
 
 async function detached(name: string, file: string | undefined, options: DecodeOptions): Promise<UnpackedSource> {
   const place = { ...(file === undefined ? {} : { file }), field: 'ElementDataFile', byteOffset: 0 };
-  if (/^LIST|%/.test(name) || /[/\\]/.test(name)) throw new FormatError(`${file ?? 'metaimage'}: the data file "${name}" is a list or lies in another folder; put one data file beside the header.`, place);
+  if (/^LIST|%/.test(name) || /[/\\]/.test(name))
+    throw new FormatError(
+      `${file ?? 'metaimage'}: the data file "${name}" is a list or lies in another folder; put one data file beside the header.`,
+      place,
+    );
   const found = await options.companions?.(name);
   if (!found) throw new FormatError(`${file ?? 'metaimage'}: its data file ${name} is missing.`, place);
   return UnpackedSource.open(found);
 }
 
-function encodeMetaimage(volume: Volume, ending: string, { dtype, compress = true, level = 1, name = 'image' }: EncodeOptions): readonly EncodedFile[] {
+function encodeMetaimage(
+  volume: Volume,
+  ending: string,
+  { dtype, compress = true, level = 1, name = 'image' }: EncodeOptions,
+): readonly EncodedFile[] {
   const voxels = castVoxels(volume.voxels, dtype ?? voxelTypeOf(volume.voxels));
   const [z, y, x] = volume.grid.shape;
   const channels = voxels.length / voxelCount(volume.grid.shape);
@@ -127,15 +202,27 @@ function encodeMetaimage(volume: Volume, ending: string, { dtype, compress = tru
   const lengths = steps.map((v) => Math.hypot(...v));
   const isPair = ending === '.mhd';
   const dataEnding = compress ? '.zraw' : '.raw';
-  const extra = channels > 1 ? { size: ` ${channels}`, row: ' 0', last: ' 0 0 0 1', one: ' 1', zero: ' 0' } : { size: '', row: '', last: '', one: '', zero: '' };
+  const extra =
+    channels > 1
+      ? { size: ` ${channels}`, row: ' 0', last: ' 0 0 0 1', one: ' 1', zero: ' 0' }
+      : { size: '', row: '', last: '', one: '', zero: '' };
   const head = (packedSize: number | undefined): Uint8Array =>
     new TextEncoder().encode(
       [
-        'ObjectType = Image', `NDims = ${channels > 1 ? 4 : 3}`, 'BinaryData = True', 'BinaryDataByteOrderMSB = False', `CompressedData = ${compress ? 'True' : 'False'}`,
+        'ObjectType = Image',
+        `NDims = ${channels > 1 ? 4 : 3}`,
+        'BinaryData = True',
+        'BinaryDataByteOrderMSB = False',
+        `CompressedData = ${compress ? 'True' : 'False'}`,
         ...(packedSize === undefined ? [] : [`CompressedDataSize = ${packedSize}`]),
         `TransformMatrix = ${steps.map((v, i) => v.map((w) => w / lengths[i]!).join(' ') + extra.row).join(' ')}${extra.last}`,
-        `Offset = ${origin.join(' ')}${extra.zero}`, `CenterOfRotation = 0 0 0${extra.zero}`, `ElementSpacing = ${lengths.join(' ')}${extra.one}`, `DimSize = ${x} ${y} ${z}${extra.size}`,
-        `ElementType = ${NAMES[voxelTypeOf(voxels)]}`, `ElementDataFile = ${isPair ? name + dataEnding : 'LOCAL'}`, '',
+        `Offset = ${origin.join(' ')}${extra.zero}`,
+        `CenterOfRotation = 0 0 0${extra.zero}`,
+        `ElementSpacing = ${lengths.join(' ')}${extra.one}`,
+        `DimSize = ${x} ${y} ${z}${extra.size}`,
+        `ElementType = ${NAMES[voxelTypeOf(voxels)]}`,
+        `ElementDataFile = ${isPair ? name + dataEnding : 'LOCAL'}`,
+        '',
       ].join('\n'),
     );
   // readers want the packed size in the header, so the voxels are packed before it is written
@@ -152,5 +239,10 @@ function encodeMetaimage(volume: Volume, ending: string, { dtype, compress = tru
     yield* header();
     yield* body();
   }
-  return isPair ? [{ ending, chunks: header() }, { ending: dataEnding, chunks: body() }] : [{ ending, chunks: whole() }];
+  return isPair
+    ? [
+        { ending, chunks: header() },
+        { ending: dataEnding, chunks: body() },
+      ]
+    : [{ ending, chunks: whole() }];
 }

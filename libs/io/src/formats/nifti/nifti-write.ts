@@ -8,7 +8,16 @@ import type { VoxelType } from '../../voxels/stored-type.ts';
 import type { EncodeOptions, EncodedFile } from '../format.ts';
 import { qformOf } from './nifti-geometry.ts';
 
-const DATATYPES: Readonly<Record<VoxelType, number>> = { uint8: 2, int16: 4, int32: 8, float32: 16, float64: 64, int8: 256, uint16: 512, uint32: 768 };
+const DATATYPES: Readonly<Record<VoxelType, number>> = {
+  uint8: 2,
+  int16: 4,
+  int32: 8,
+  float32: 16,
+  float64: 64,
+  int8: 256,
+  uint16: 512,
+  uint32: 768,
+};
 /** xyzt_units: millimetres and seconds. */
 const UNITS = 2 | 8;
 /** "Coordinates aligned to another file's, or to anatomical truth": what a result on a known grid is. ITK writes 1. */
@@ -16,11 +25,16 @@ const SCANNER = 1;
 const INTENT_LABEL = 1002;
 
 /** `.nii`, `.nii.gz`, or a pair when asked for `.hdr`/`.img`. See `EncodeOptions`. Throws: FormatError if values do not fit `dtype`. */
-export function encodeNifti(volume: Volume, ending: string, { dtype, level = 1, compress = ending.endsWith('.gz') }: EncodeOptions): readonly EncodedFile[] {
+export function encodeNifti(
+  volume: Volume,
+  ending: string,
+  { dtype, level = 1, compress = ending.endsWith('.gz') }: EncodeOptions,
+): readonly EncodedFile[] {
   const voxels = castVoxels(volume.voxels, dtype ?? voxelTypeOf(volume.voxels));
   const isPair = /^\.(hdr|img)/.test(ending);
   const header = niftiHeader(volume, dtype ?? voxelTypeOf(volume.voxels), isPair);
-  const packed = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> => (compress ? deflate(chunks, 'gzip', { level }) : chunks);
+  const packed = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
+    compress ? deflate(chunks, 'gzip', { level }) : chunks;
   if (!isPair) return [{ ending, chunks: packed(joined(header, littleEndianBytes(voxels))) }];
   const gz = compress ? '.gz' : '';
   return [
@@ -43,8 +57,12 @@ export function niftiHeader(volume: Volume, type: VoxelType, isPair = false): Ui
   const end = wide ? 540 : 348;
   const bytes = new Uint8Array(end + 4);
   const view = new DataView(bytes.buffer);
-  const real = (offset: number, values: readonly number[]): void => values.forEach((v, i) => (wide ? view.setFloat64(offset + 8 * i, v, true) : view.setFloat32(offset + 4 * i, v, true)));
-  const code = (offset: number, value: number): void => (wide ? view.setInt32(offset, value, true) : view.setInt16(offset, value, true));
+  const real = (offset: number, values: readonly number[]): void =>
+    values.forEach((v, i) =>
+      wide ? view.setFloat64(offset + 8 * i, v, true) : view.setFloat32(offset + 4 * i, v, true),
+    );
+  const code = (offset: number, value: number): void =>
+    wide ? view.setInt32(offset, value, true) : view.setInt16(offset, value, true);
   const dims = [sizes.length, ...sizes, ...Array<number>(7 - sizes.length).fill(1)];
   const [sz, sy, sx] = spacing(volume.grid);
   const straight = shear(volume.grid) <= 1e-4;
@@ -67,6 +85,12 @@ export function niftiHeader(volume: Volume, type: VoxelType, isPair = false): Ui
   code(wide ? 344 : 252, straight ? SCANNER : 0);
   code(wide ? 348 : 254, SCANNER);
   real(wide ? 352 : 256, [...qform.quaternion, a[3]!, a[7]!, a[11]!]);
-  for (let row = 0; row < 3; row++) real((wide ? 400 : 280) + row * 4 * (wide ? 8 : 4), [a[4 * row + 2]!, a[4 * row + 1]!, a[4 * row]!, a[4 * row + 3]!]);
+  for (let row = 0; row < 3; row++)
+    real((wide ? 400 : 280) + row * 4 * (wide ? 8 : 4), [
+      a[4 * row + 2]!,
+      a[4 * row + 1]!,
+      a[4 * row]!,
+      a[4 * row + 3]!,
+    ]);
   return bytes;
 }

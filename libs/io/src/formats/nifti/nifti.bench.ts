@@ -25,7 +25,9 @@ function phantom(): Volume {
       for (let x = 0; x < 512; x++, i++) {
         state = (Math.imul(state, 1664525) + 1013904223) | 0;
         const inside = ((x - 256) / 200) ** 2 + ((y - 256) / 150) ** 2 < 1;
-        voxels[i] = inside ? 40 + Math.round(60 * Math.sin(x / 37) * Math.cos(y / 29 + z / 17)) + (state >>> 27) : -1000 + (state >>> 30);
+        voxels[i] = inside
+          ? 40 + Math.round(60 * Math.sin(x / 37) * Math.cos(y / 29 + z / 17)) + (state >>> 27)
+          : -1000 + (state >>> 30);
       }
   return { grid: alignedGrid([300, 512, 512], [1.5, 0.8, 0.8]), kind: 'intensity', channels: ['CT'], voxels };
 }
@@ -49,13 +51,27 @@ try {
     volume = read!;
   }
   const voxelBytes = volume.voxels.byteLength;
-  const memory = JSON.parse(execFileSync(process.execPath, [...process.execArgv, fileURLToPath(new URL('nifti.memory.ts', import.meta.url)), place('in.nii.gz')]).toString()) as { bytes: number };
+  const memory = JSON.parse(
+    execFileSync(process.execPath, [
+      ...process.execArgv,
+      fileURLToPath(new URL('nifti.memory.ts', import.meta.url)),
+      place('in.nii.gz'),
+    ]).toString(),
+  ) as { bytes: number };
   const python = process.argv.includes('--python') ? process.argv[process.argv.indexOf('--python') + 1]! : 'python3';
-  const theirs = JSON.parse(execFileSync(python, [fileURLToPath(new URL('../../../../../tools/peers/io.py', import.meta.url)), place('in.nii.gz'), place('peer.nii.gz'), String(ROUNDS)]).toString()) as { read: number; write: number };
+  const theirs = JSON.parse(
+    execFileSync(python, [
+      fileURLToPath(new URL('../../../../../tools/peers/io.py', import.meta.url)),
+      place('in.nii.gz'),
+      place('peer.nii.gz'),
+      String(ROUNDS),
+    ]).toString(),
+  ) as { read: number; write: number };
   console.log(
     JSON.stringify(
       {
-        ours, theirs,
+        ours,
+        theirs,
         ratio: { read: ours.read / theirs.read, write: ours.write / theirs.write },
         fileBytes: { ours: statSync(place('out.nii.gz')).size, theirs: statSync(place('peer.nii.gz')).size },
         memoryOverVoxels: memory.bytes / voxelBytes,

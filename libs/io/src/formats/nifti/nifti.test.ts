@@ -33,53 +33,74 @@ function interleaved({ voxels, channels }: DecodedVolume): Uint8Array {
 }
 
 describe.each(roots)('agrees with nibabel on %s', (root) => {
-  it.each(Object.entries(readJson<Record<string, Expected>>(join(root, 'expected.json'))))('%s', async (name, expected) => {
-    const volume = await readVolume(join(root, name));
-    expect(volume.grid.shape).toEqual([expected.shape[2] ?? 1, expected.shape[1] ?? 1, expected.shape[0]]);
-    // nibabel leaves micrometres as they are; world coordinates here are always millimetres
-    const scale = name.includes('units_micron') ? 0.001 : 1;
-    for (let row = 0; row < 3; row++)
-      for (let column = 0; column < 4; column++) {
-        const ours = volume.grid.affine[4 * row + [2, 1, 0, 3][column]!]!;
-        expect(Math.abs(ours - expected.affine[row]![column]! * scale), `affine ${row},${column}`).toBeLessThan(1e-5);
-      }
-    if (expected.sha256_float32_ifastest) expect(sha(new Uint8Array(Float32Array.from(volume.voxels).buffer))).toBe(expected.sha256_float32_ifastest);
-    if (expected.sha256_raw_ifastest) expect(sha(interleaved(volume))).toBe(expected.sha256_raw_ifastest);
-  });
+  it.each(Object.entries(readJson<Record<string, Expected>>(join(root, 'expected.json'))))(
+    '%s',
+    async (name, expected) => {
+      const volume = await readVolume(join(root, name));
+      expect(volume.grid.shape).toEqual([expected.shape[2] ?? 1, expected.shape[1] ?? 1, expected.shape[0]]);
+      // nibabel leaves micrometres as they are; world coordinates here are always millimetres
+      const scale = name.includes('units_micron') ? 0.001 : 1;
+      for (let row = 0; row < 3; row++)
+        for (let column = 0; column < 4; column++) {
+          const ours = volume.grid.affine[4 * row + [2, 1, 0, 3][column]!]!;
+          expect(Math.abs(ours - expected.affine[row]![column]! * scale), `affine ${row},${column}`).toBeLessThan(1e-5);
+        }
+      if (expected.sha256_float32_ifastest)
+        expect(sha(new Uint8Array(Float32Array.from(volume.voxels).buffer))).toBe(expected.sha256_float32_ifastest);
+      if (expected.sha256_raw_ifastest) expect(sha(interleaved(volume))).toBe(expected.sha256_raw_ifastest);
+    },
+  );
 });
 
 describe.each(roots)('malformed files of %s', (root) => {
-  it.each(Object.entries(readJson<Record<string, { expect: string }>>(join(root, 'malformed/expected.json'))))('%s', async (name, { expect: verdict }) => {
-    const path = join(root, 'malformed', name);
-    const outcome = await readVolume(path, verdict === 'limit' ? { maxBytes: 1e8 } : {}).catch((error: unknown) => error as Error);
-    if (outcome instanceof Error) {
-      expect(outcome).toBeInstanceOf(FormatError);
-      expect(outcome).toMatchObject({ file: expect.stringContaining(name.replace(/\.hdr$/, '')) as string, field: expect.any(String) as string, byteOffset: expect.any(Number) as number });
-      expect(verdict).toMatch(/reject|limit/);
-    } else {
-      expect(verdict).toMatch(/accept|warn|fallback/);
-      expect(outcome.source.warnings.length).toBeGreaterThan(0);
-    }
-  });
+  it.each(Object.entries(readJson<Record<string, { expect: string }>>(join(root, 'malformed/expected.json'))))(
+    '%s',
+    async (name, { expect: verdict }) => {
+      const path = join(root, 'malformed', name);
+      const outcome = await readVolume(path, verdict === 'limit' ? { maxBytes: 1e8 } : {}).catch(
+        (error: unknown) => error as Error,
+      );
+      if (outcome instanceof Error) {
+        expect(outcome).toBeInstanceOf(FormatError);
+        expect(outcome).toMatchObject({
+          file: expect.stringContaining(name.replace(/\.hdr$/, '')) as string,
+          field: expect.any(String) as string,
+          byteOffset: expect.any(Number) as number,
+        });
+        expect(verdict).toMatch(/reject|limit/);
+      } else {
+        expect(verdict).toMatch(/accept|warn|fallback/);
+        expect(outcome.source.warnings.length).toBeGreaterThan(0);
+      }
+    },
+  );
 });
 
 describe('lazy reading and whole writing', () => {
-  const volume: Volume = { grid: alignedGrid([20, 30, 40], [2, 1, 1]), kind: 'intensity', channels: ['0'], voxels: Int16Array.from({ length: 24000 }, (_, i) => (i * 31) % 3000) };
-  it.each(['x.nii', 'x.nii.gz', 'x.hdr', 'x.nrrd', 'x.mhd', 'x.npz', 'x.tif'])('%s: header, slab, all; no other file is left', async (name) => {
-    const folder = await mkdtemp(join(tmpdir(), 'voxelwise-'));
-    try {
-      await writeVolume(join(folder, name), volume);
-      await writeVolume(join(folder, name), volume); // over itself
-      expect((await readdir(folder)).filter((f) => f.startsWith('.'))).toEqual([]);
-      const open = await openVolume(join(folder, name));
-      expect([open.grid.shape, open.type, spacing(open.grid)]).toEqual([[20, 30, 40], 'int16', [2, 1, 1]]);
-      expect((await open.readSlab([5, 6])).voxels).toEqual(volume.voxels.slice(6000, 7200));
-      expect((await open.read()).voxels).toEqual(volume.voxels);
-      await open.close();
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
+  const volume: Volume = {
+    grid: alignedGrid([20, 30, 40], [2, 1, 1]),
+    kind: 'intensity',
+    channels: ['0'],
+    voxels: Int16Array.from({ length: 24000 }, (_, i) => (i * 31) % 3000),
+  };
+  it.each(['x.nii', 'x.nii.gz', 'x.hdr', 'x.nrrd', 'x.mhd', 'x.npz', 'x.tif'])(
+    '%s: header, slab, all; no other file is left',
+    async (name) => {
+      const folder = await mkdtemp(join(tmpdir(), 'voxelwise-'));
+      try {
+        await writeVolume(join(folder, name), volume);
+        await writeVolume(join(folder, name), volume); // over itself
+        expect((await readdir(folder)).filter((f) => f.startsWith('.'))).toEqual([]);
+        const open = await openVolume(join(folder, name));
+        expect([open.grid.shape, open.type, spacing(open.grid)]).toEqual([[20, 30, 40], 'int16', [2, 1, 1]]);
+        expect((await open.readSlab([5, 6])).voxels).toEqual(volume.voxels.slice(6000, 7200));
+        expect((await open.read()).voxels).toEqual(volume.voxels);
+        await open.close();
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
   it('reads large packed files in place, and refuses damaged ones', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'voxelwise-'));
     const path = join(folder, 'x.nii.gz');
@@ -96,10 +117,22 @@ describe('lazy reading and whole writing', () => {
       flipped[bytes.length >> 1]! ^= 4;
       const crc = Uint8Array.from(bytes);
       crc[bytes.length - 6]! ^= 1;
-      const extra = gzipSync(Buffer.concat([Buffer.from(await encodeVolume(large, '.nii')), Buffer.alloc((1 << 24) + 9)]));
-      for (const broken of [bytes.subarray(0, bytes.length >> 1), bytes.subarray(0, bytes.length - 4), flipped, crc, extra]) {
+      const extra = gzipSync(
+        Buffer.concat([Buffer.from(await encodeVolume(large, '.nii')), Buffer.alloc((1 << 24) + 9)]),
+      );
+      for (const broken of [
+        bytes.subarray(0, bytes.length >> 1),
+        bytes.subarray(0, bytes.length - 4),
+        flipped,
+        crc,
+        extra,
+      ]) {
         await writeFile(path, broken);
-        await expect(readVolume(path)).rejects.toMatchObject({ code: 'format', file: path, byteOffset: expect.any(Number) as number });
+        await expect(readVolume(path)).rejects.toMatchObject({
+          code: 'format',
+          file: path,
+          byteOffset: expect.any(Number) as number,
+        });
       }
     } finally {
       await rm(folder, { recursive: true });
@@ -117,14 +150,24 @@ describe('lazy reading and whole writing', () => {
     }
   });
   it('writes NIfTI-2 for axes longer than 32767', async () => {
-    const long: Volume = { grid: alignedGrid([1, 1, 40000]), kind: 'labels', channels: ['labels'], voxels: new Uint8Array(40000).fill(3, 39999) };
+    const long: Volume = {
+      grid: alignedGrid([1, 1, 40000]),
+      kind: 'labels',
+      channels: ['labels'],
+      voxels: new Uint8Array(40000).fill(3, 39999),
+    };
     const back = await decodeVolume(await encodeVolume(long, '.nii'));
     expect([back.source.variant, back.kind, back.voxels[39999]]).toEqual(['nifti-2', 'labels', 3]);
   });
 });
 
 describe('options', () => {
-  const volume: Volume = { grid: alignedGrid([2, 2, 2]), kind: 'intensity', channels: ['0'], voxels: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7) };
+  const volume: Volume = {
+    grid: alignedGrid([2, 2, 2]),
+    kind: 'intensity',
+    channels: ['0'],
+    voxels: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7),
+  };
   it('respects a memory limit', async () => {
     await expect(decodeVolume(await encodeVolume(volume, '.nii'), { maxBytes: 16 })).rejects.toThrow(/the limit is 16/);
   });
@@ -133,15 +176,25 @@ describe('options', () => {
     affine[4] = 0.6;
     const bytes = await encodeVolume({ ...volume, grid: { ...volume.grid, affine } }, '.nii');
     expect((await decodeVolume(bytes)).source.warnings.map((w) => w.code)).toEqual(['shear']);
-    await expect(decodeVolume(bytes, { shear: 'refuse', fileName: 't.nii' })).rejects.toMatchObject({ code: 'format', file: 't.nii', field: 'srow_x' });
+    await expect(decodeVolume(bytes, { shear: 'refuse', fileName: 't.nii' })).rejects.toMatchObject({
+      code: 'format',
+      file: 't.nii',
+      field: 'srow_x',
+    });
   });
   it('refuses a 4D file as a label image', async () => {
     const two: Volume = { ...volume, channels: ['0', '1'], voxels: new Float32Array(16) };
-    await expect(decodeVolume(await encodeVolume(two, '.nii'), { kind: 'labels' })).rejects.toThrow(/one value per voxel, this file has 2/);
+    await expect(decodeVolume(await encodeVolume(two, '.nii'), { kind: 'labels' })).rejects.toThrow(
+      /one value per voxel, this file has 2/,
+    );
   });
   it('reads members of a gzip one after another', async () => {
     const bytes = await encodeVolume(volume, '.nii');
-    const packed = Uint8Array.from([...gzipSync(bytes.subarray(0, 100)), ...gzipSync(bytes.subarray(100, 360)), ...gzipSync(bytes.subarray(360))]);
+    const packed = Uint8Array.from([
+      ...gzipSync(bytes.subarray(0, 100)),
+      ...gzipSync(bytes.subarray(100, 360)),
+      ...gzipSync(bytes.subarray(360)),
+    ]);
     expect((await decodeVolume(packed)).voxels).toEqual(volume.voxels);
   });
 });

@@ -20,14 +20,21 @@ export const nifti: VolumeFormat = {
 
   recognises(head, name) {
     const kind = sniffNifti(head);
-    return (kind !== undefined && (kind.variant !== 'analyze' || isPairName(name) || head.length < 348 || name.endsWith('.nii'))) || /\.(nii|hdr|img)$/.test(name);
+    return (
+      (kind !== undefined &&
+        (kind.variant !== 'analyze' || isPairName(name) || head.length < 348 || name.endsWith('.nii'))) ||
+      /\.(nii|hdr|img)$/.test(name)
+    );
   },
 
   async open(source, options) {
     const file = source.name;
     const headerSource = await headerOf(source, options);
     const unpacked = await UnpackedSource.open(headerSource);
-    const header = parseNiftiHeader(await unpacked.head(NIFTI_HEAD_BYTES), { file: headerSource.name, mayBeAnalyze: isPairName(file ?? '') });
+    const header = parseNiftiHeader(await unpacked.head(NIFTI_HEAD_BYTES), {
+      file: headerSource.name,
+      mayBeAnalyze: isPairName(file ?? ''),
+    });
     const voxels = header.isPair ? await UnpackedSource.open(await voxelsOf(source, header, options)) : unpacked;
     return read(header, voxels, { ...options, ...(file === undefined ? {} : { fileName: file }) });
   },
@@ -52,14 +59,22 @@ async function voxelsOf(source: ByteSource, header: NiftiHeader, options: Decode
   return companion(source, /\.hdr(\.gz)?$/i, 'img', options);
 }
 
-async function companion(source: ByteSource, ending: RegExp, other: string, options: DecodeOptions): Promise<ByteSource> {
+async function companion(
+  source: ByteSource,
+  ending: RegExp,
+  other: string,
+  options: DecodeOptions,
+): Promise<ByteSource> {
   const name = source.name!.replace(/^.*[/\\]/, '');
   const stem = name.replace(ending, '');
   for (const candidate of [`${stem}.${other}`, `${stem}.${other}.gz`, `${stem}.${other.toUpperCase()}`]) {
     const found = await options.companions?.(candidate);
     if (found) return found;
   }
-  throw new FormatError(`${source.name}: its other half ${stem}.${other} (or .${other}.gz) is missing; a pair of .hdr and .img is needed.`, { file: source.name!, field: other, byteOffset: 0 });
+  throw new FormatError(
+    `${source.name}: its other half ${stem}.${other} (or .${other}.gz) is missing; a pair of .hdr and .img is needed.`,
+    { file: source.name!, field: other, byteOffset: 0 },
+  );
 }
 
 function read(header: NiftiHeader, voxels: UnpackedSource, options: DecodeOptions): VolumeReader {
@@ -74,20 +89,43 @@ function read(header: NiftiHeader, voxels: UnpackedSource, options: DecodeOption
     slope: header.components > 1 ? 1 : header.slope,
     inter: header.components > 1 ? 0 : header.inter,
   };
-  checkBlock(block, Math.max(0, voxels.available - header.voxelOffset), { file, maxBytes: options.maxBytes, byteOffset: header.variant === 'nifti-2' ? 16 : 40 });
+  checkBlock(block, Math.max(0, voxels.available - header.voxelOffset), {
+    file,
+    maxBytes: options.maxBytes,
+    byteOffset: header.variant === 'nifti-2' ? 16 : 40,
+  });
   const warnings: FormatWarning[] = [...header.warnings, ...geometry.warnings];
   if (header.type === 'complex64' || header.type === 'complex128') {
-    if (options.complex === 'refuse') throw new FormatError(`${file ?? 'bytes'}: holds complex numbers; ask for their magnitude or convert the image.`, { ...(file === undefined ? {} : { file }), field: 'datatype', byteOffset: 70 });
-    warnings.push({ code: 'complex', field: 'datatype', message: `${file ?? 'bytes'}: complex numbers are read as their magnitude.` });
+    if (options.complex === 'refuse')
+      throw new FormatError(
+        `${file ?? 'bytes'}: holds complex numbers; ask for their magnitude or convert the image.`,
+        { ...(file === undefined ? {} : { file }), field: 'datatype', byteOffset: 70 },
+      );
+    warnings.push({
+      code: 'complex',
+      field: 'datatype',
+      message: `${file ?? 'bytes'}: complex numbers are read as their magnitude.`,
+    });
   }
-  const rgb = header.components > 1 && block.volumes === 1 ? ['red', 'green', 'blue', 'alpha'].slice(0, header.components) : undefined;
+  const rgb =
+    header.components > 1 && block.volumes === 1
+      ? ['red', 'green', 'blue', 'alpha'].slice(0, header.components)
+      : undefined;
   return rawReader(
     {
       grid: geometry.grid,
       kind: header.intent === INTENT_LABEL && block.volumes * block.components === 1 ? 'labels' : 'intensity',
       ...(rgb ? { channels: rgb } : {}),
       block,
-      source: { format: 'nifti', variant: header.variant, storedType: header.type, dimensions: header.sizes.length, slope: header.slope, inter: header.inter, warnings },
+      source: {
+        format: 'nifti',
+        variant: header.variant,
+        storedType: header.type,
+        dimensions: header.sizes.length,
+        slope: header.slope,
+        inter: header.inter,
+        warnings,
+      },
       open: () => voxels.streamAt(header.voxelOffset, 'vox_offset'),
       // unaligned voxels cannot be viewed where they lie
       bytes: async (length) => (header.voxelOffset % 8 === 0 ? voxels.block(header.voxelOffset, length) : undefined),

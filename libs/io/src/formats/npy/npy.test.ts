@@ -4,11 +4,42 @@ import type { ArrayType, NamedArray } from '../../index.ts';
 import { ARRAY_BYTES, arrayData, numberToHalf } from '../../arrays/named-array.ts';
 import { halfToNumber } from '../../voxels/stored-type.ts';
 
-const TYPES: readonly ArrayType[] = ['bool', 'int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64', 'float16', 'float32', 'float64', 'complex64', 'complex128'];
-const sample = (dtype: ArrayType): NamedArray => ({ dtype, shape: [2, 3], data: arrayData(dtype, Uint8Array.from({ length: 6 * ARRAY_BYTES[dtype] }, (_, i) => (dtype === 'bool' ? i % 2 : (i * 37) % 60))) });
+const TYPES: readonly ArrayType[] = [
+  'bool',
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+  'float16',
+  'float32',
+  'float64',
+  'complex64',
+  'complex128',
+];
+const sample = (dtype: ArrayType): NamedArray => ({
+  dtype,
+  shape: [2, 3],
+  data: arrayData(
+    dtype,
+    Uint8Array.from({ length: 6 * ARRAY_BYTES[dtype] }, (_, i) => (dtype === 'bool' ? i % 2 : (i * 37) % 60)),
+  ),
+});
 const npy = (header: string, data: Uint8Array): Uint8Array => {
   const text = new TextEncoder().encode(header);
-  return Uint8Array.from([0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, text.length & 255, text.length >> 8, ...text, ...data]);
+  return Uint8Array.from([
+    0x93,
+    ...new TextEncoder().encode('NUMPY'),
+    1,
+    0,
+    text.length & 255,
+    text.length >> 8,
+    ...text,
+    ...data,
+  ]);
 };
 
 describe('npy', () => {
@@ -20,7 +51,12 @@ describe('npy', () => {
     expect(decodeNpy(encodeNpy({ dtype: 'float32', shape: [0, 4], data: new Float32Array(0) })).shape).toEqual([0, 4]);
   });
   it('turns Fortran order and big-endian numbers around', () => {
-    const array = decodeNpy(npy("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n", Uint8Array.of(0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 1, 6)));
+    const array = decodeNpy(
+      npy(
+        "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n",
+        Uint8Array.of(0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 1, 6),
+      ),
+    );
     expect(array).toEqual({ dtype: 'int16', shape: [2, 3], data: Int16Array.of(1, 2, 3, 4, 5, 262) });
   });
   it.each([
@@ -41,7 +77,9 @@ describe('npz', () => {
   it('notices a flipped bit', async () => {
     const bytes = await encodeZip([{ name: 'a.npy', bytes: encodeNpy(sample('float32')) }]);
     bytes[100]! ^= 1;
-    await expect(decodeNpz(bytes, { file: 'x.npz' })).rejects.toThrow(/x\.npz: entry "a\.npy" does not match its checksum/);
+    await expect(decodeNpz(bytes, { file: 'x.npz' })).rejects.toThrow(
+      /x\.npz: entry "a\.npy" does not match its checksum/,
+    );
   });
   it('refuses entries that unpack to more than they declare', async () => {
     const bytes = await encodeZip([{ name: 'a', bytes: new Uint8Array(100_000) }], { compress: true });
@@ -61,7 +99,9 @@ describe('half precision', () => {
     }
   });
   it('rounds to the nearest, ties to even', () => {
-    expect([1 + 1 / 2048, 1 + 3 / 2048, 65519, 65520, 2 ** -25, 2 ** -24 * 1.5].map((v) => halfToNumber(numberToHalf(v)))).toEqual([1, 1 + 2 / 1024, 65504, Infinity, 0, 2 ** -23]);
+    expect(
+      [1 + 1 / 2048, 1 + 3 / 2048, 65519, 65520, 2 ** -25, 2 ** -24 * 1.5].map((v) => halfToNumber(numberToHalf(v))),
+    ).toEqual([1, 1 + 2 / 1024, 65504, Infinity, 0, 2 ** -23]);
     expect(asFloat32({ dtype: 'int64', shape: [1], data: BigInt64Array.of(7n) })).toEqual(Float32Array.of(7));
   });
 });

@@ -6,8 +6,20 @@ import { concatenate } from '../../bytes/collect.ts';
 import { FormatError } from '../../errors.ts';
 
 const TYPES: Readonly<Record<string, ArrayType>> = {
-  b1: 'bool', i1: 'int8', u1: 'uint8', i2: 'int16', u2: 'uint16', i4: 'int32', u4: 'uint32', i8: 'int64', u8: 'uint64',
-  f2: 'float16', f4: 'float32', f8: 'float64', c8: 'complex64', c16: 'complex128',
+  b1: 'bool',
+  i1: 'int8',
+  u1: 'uint8',
+  i2: 'int16',
+  u2: 'uint16',
+  i4: 'int32',
+  u4: 'uint32',
+  i8: 'int64',
+  u8: 'uint64',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
+  c8: 'complex64',
+  c16: 'complex128',
 };
 const CODES = Object.fromEntries(Object.entries(TYPES).map(([code, type]) => [type, code]));
 const MOST_AXES = 64;
@@ -27,25 +39,54 @@ export function isNpy(head: Uint8Array): boolean {
 /** Reads the header; the bytes need not reach further. Throws: FormatError. Object arrays (pickles) are refused. */
 export function parseNpyHeader(bytes: Uint8Array, file?: string): NpyHeader {
   const fail = (field: string, byteOffset: number, message: string): never => {
-    throw new FormatError(`${file ?? 'npy'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset });
+    throw new FormatError(`${file ?? 'npy'}: ${message}`, {
+      ...(file === undefined ? {} : { file }),
+      field,
+      byteOffset,
+    });
   };
-  if (!isNpy(bytes) || bytes.length < 12) return fail('magic', 0, 'does not begin with NumPy\'s magic number; this is no .npy file.');
+  if (!isNpy(bytes) || bytes.length < 12)
+    return fail('magic', 0, "does not begin with NumPy's magic number; this is no .npy file.");
   const version = bytes[6]!;
   if (version < 1 || version > 3) return fail('version', 6, `version ${version} is unknown; 1 to 3 are read.`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = version === 1 ? 10 : 12;
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (start + length > bytes.length) return fail('header', bytes.length, `the header takes ${length} bytes, the file ends at byte ${bytes.length}.`);
-  const text = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(bytes.subarray(start, start + Math.min(length, 1 << 16)));
+  if (start + length > bytes.length)
+    return fail('header', bytes.length, `the header takes ${length} bytes, the file ends at byte ${bytes.length}.`);
+  const text = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(
+    bytes.subarray(start, start + Math.min(length, 1 << 16)),
+  );
   const descr = /'descr'\s*:\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(text);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text);
   const shape = /'shape'\s*:\s*\(([\d\sL,]*)\)/.exec(text);
-  if (!descr || !order || !shape) return fail('header', start, `the header is not understood: ${text.slice(0, 120).trim()} (structured and object arrays are not read).`);
+  if (!descr || !order || !shape)
+    return fail(
+      'header',
+      start,
+      `the header is not understood: ${text.slice(0, 120).trim()} (structured and object arrays are not read).`,
+    );
   const dtype = TYPES[descr[2]! + descr[3]!];
-  if (!dtype) return fail('descr', start, `the type "${descr[1]}${descr[2]}${descr[3]}" is not read; known are ${Object.keys(TYPES).join(', ')}.`);
-  const sizes = shape[1]!.split(',').map((s) => s.replace('L', '').trim()).filter((s) => s !== '').map(Number);
-  if (sizes.length > MOST_AXES || !sizes.every(Number.isSafeInteger)) return fail('shape', start, `the shape (${shape[1]}) is no list of at most ${MOST_AXES} sizes.`);
-  return { dtype, littleEndian: descr[1] !== '>', fortranOrder: order[1] === 'True', shape: sizes, dataOffset: start + length };
+  if (!dtype)
+    return fail(
+      'descr',
+      start,
+      `the type "${descr[1]}${descr[2]}${descr[3]}" is not read; known are ${Object.keys(TYPES).join(', ')}.`,
+    );
+  const sizes = shape[1]!
+    .split(',')
+    .map((s) => s.replace('L', '').trim())
+    .filter((s) => s !== '')
+    .map(Number);
+  if (sizes.length > MOST_AXES || !sizes.every(Number.isSafeInteger))
+    return fail('shape', start, `the shape (${shape[1]}) is no list of at most ${MOST_AXES} sizes.`);
+  return {
+    dtype,
+    littleEndian: descr[1] !== '>',
+    fortranOrder: order[1] === 'True',
+    shape: sizes,
+    dataOffset: start + length,
+  };
 }
 
 /** Throws: FormatError. */
@@ -53,11 +94,14 @@ export function decodeNpy(bytes: Uint8Array, { file }: { readonly file?: string 
   const { dtype, littleEndian, fortranOrder, shape, dataOffset } = parseNpyHeader(bytes, file);
   const needed = elementCount(shape) * ARRAY_BYTES[dtype];
   if (dataOffset + needed > bytes.length)
-    throw new FormatError(`${file ?? 'npy'}: [${shape.join(', ')}] ${dtype} takes ${needed} bytes from byte ${dataOffset}, the file ends at byte ${bytes.length}; it is incomplete.`, {
-      ...(file === undefined ? {} : { file }),
-      field: 'data',
-      byteOffset: bytes.length,
-    });
+    throw new FormatError(
+      `${file ?? 'npy'}: [${shape.join(', ')}] ${dtype} takes ${needed} bytes from byte ${dataOffset}, the file ends at byte ${bytes.length}; it is incomplete.`,
+      {
+        ...(file === undefined ? {} : { file }),
+        field: 'data',
+        byteOffset: bytes.length,
+      },
+    );
   const data = arrayData(dtype, bytes.subarray(dataOffset, dataOffset + needed), littleEndian);
   const perElement = dtype.startsWith('complex') ? 2 : 1;
   return { dtype, shape, data: fortranOrder && shape.length > 1 ? toCOrder(data, shape, perElement) : data };
@@ -84,7 +128,8 @@ function toCOrder(data: ArrayData, shape: readonly number[], perElement: number)
 /** Version 1, C order. */
 export function encodeNpy(array: NamedArray): Uint8Array {
   const code = CODES[array.dtype];
-  if (!code) throw new FormatError(`encodeNpy: NumPy has no ${array.dtype}; convert the array to float32.`, { field: 'dtype' });
+  if (!code)
+    throw new FormatError(`encodeNpy: NumPy has no ${array.dtype}; convert the array to float32.`, { field: 'dtype' });
   const order = ARRAY_BYTES[array.dtype] === 1 ? '|' : '<';
   const shape = `(${array.shape.join(', ')}${array.shape.length === 1 ? ',' : ''})`;
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${shape}, }`;
@@ -109,6 +154,12 @@ export async function decodeNpz(bytes: Uint8Array, { file }: { readonly file?: s
 }
 
 /** An .npz as numpy.savez_compressed writes it. */
-export function encodeNpz(arrays: NamedArrays, { compress = true }: { readonly compress?: boolean } = {}): Promise<Uint8Array> {
-  return encodeZip([...arrays].map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) })), { compress });
+export function encodeNpz(
+  arrays: NamedArrays,
+  { compress = true }: { readonly compress?: boolean } = {},
+): Promise<Uint8Array> {
+  return encodeZip(
+    [...arrays].map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) })),
+    { compress },
+  );
 }

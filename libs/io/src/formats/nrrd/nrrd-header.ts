@@ -21,16 +21,57 @@ export interface NrrdHeader {
 }
 
 const TYPES: Readonly<Record<string, StoredType>> = {
-  'signed char': 'int8', int8: 'int8', int8_t: 'int8', uchar: 'uint8', 'unsigned char': 'uint8', uint8: 'uint8', uint8_t: 'uint8',
-  short: 'int16', 'short int': 'int16', 'signed short': 'int16', 'signed short int': 'int16', int16: 'int16', int16_t: 'int16',
-  ushort: 'uint16', 'unsigned short': 'uint16', 'unsigned short int': 'uint16', uint16: 'uint16', uint16_t: 'uint16',
-  int: 'int32', 'signed int': 'int32', int32: 'int32', int32_t: 'int32', uint: 'uint32', 'unsigned int': 'uint32', uint32: 'uint32', uint32_t: 'uint32',
-  longlong: 'int64', 'long long': 'int64', 'long long int': 'int64', 'signed long long': 'int64', 'signed long long int': 'int64', int64: 'int64', int64_t: 'int64',
-  ulonglong: 'uint64', 'unsigned long long': 'uint64', 'unsigned long long int': 'uint64', uint64: 'uint64', uint64_t: 'uint64', float: 'float32', double: 'float64',
+  'signed char': 'int8',
+  int8: 'int8',
+  int8_t: 'int8',
+  uchar: 'uint8',
+  'unsigned char': 'uint8',
+  uint8: 'uint8',
+  uint8_t: 'uint8',
+  short: 'int16',
+  'short int': 'int16',
+  'signed short': 'int16',
+  'signed short int': 'int16',
+  int16: 'int16',
+  int16_t: 'int16',
+  ushort: 'uint16',
+  'unsigned short': 'uint16',
+  'unsigned short int': 'uint16',
+  uint16: 'uint16',
+  uint16_t: 'uint16',
+  int: 'int32',
+  'signed int': 'int32',
+  int32: 'int32',
+  int32_t: 'int32',
+  uint: 'uint32',
+  'unsigned int': 'uint32',
+  uint32: 'uint32',
+  uint32_t: 'uint32',
+  longlong: 'int64',
+  'long long': 'int64',
+  'long long int': 'int64',
+  'signed long long': 'int64',
+  'signed long long int': 'int64',
+  int64: 'int64',
+  int64_t: 'int64',
+  ulonglong: 'uint64',
+  'unsigned long long': 'uint64',
+  'unsigned long long int': 'uint64',
+  uint64: 'uint64',
+  uint64_t: 'uint64',
+  float: 'float32',
+  double: 'float64',
 };
 const SPACES: Readonly<Record<string, readonly number[]>> = {
-  'left-posterior-superior': [1, 1, 1], lps: [1, 1, 1], 'right-anterior-superior': [-1, -1, 1], ras: [-1, -1, 1], 'left-anterior-superior': [1, -1, 1], las: [1, -1, 1],
-  'left-posterior-superior-time': [1, 1, 1], 'right-anterior-superior-time': [-1, -1, 1], 'left-anterior-superior-time': [1, -1, 1],
+  'left-posterior-superior': [1, 1, 1],
+  lps: [1, 1, 1],
+  'right-anterior-superior': [-1, -1, 1],
+  ras: [-1, -1, 1],
+  'left-anterior-superior': [1, -1, 1],
+  las: [1, -1, 1],
+  'left-posterior-superior-time': [1, 1, 1],
+  'right-anterior-superior-time': [-1, -1, 1],
+  'left-anterior-superior-time': [1, -1, 1],
 };
 /** Headers are a few kilobytes. */
 export const MOST_NRRD_HEADER_BYTES = 1 << 20;
@@ -43,19 +84,24 @@ export function isNrrd(head: Uint8Array): boolean {
 /** `head`: the file's first bytes, up to `MOST_NRRD_HEADER_BYTES`. Throws: FormatError naming the field. */
 export function parseNrrdHeader(head: Uint8Array, file: string | undefined): NrrdHeader {
   const fail = (field: string, message: string, byteOffset = 0): never => {
-    throw new FormatError(`${file ?? 'nrrd'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset });
+    throw new FormatError(`${file ?? 'nrrd'}: ${message}`, {
+      ...(file === undefined ? {} : { file }),
+      field,
+      byteOffset,
+    });
   };
   const fields = new Map<string, string>();
   const pairs = new Map<string, string>();
   let dataOffset = head.length;
-  for (let at = 0; at < head.length; ) {
+  for (let at = 0; at < head.length;) {
     let end = head.indexOf(10, at);
     if (end < 0) end = head.length;
     const line = new TextDecoder().decode(head.subarray(at, end)).replace(/\r$/, '');
     const isFirst = at === 0;
     at = end + 1;
     if (isFirst) {
-      if (!/^NRRD000[1-5]$/.test(line)) fail('magic', `begins with "${line.slice(0, 20)}"; NRRD0001 to NRRD0005 are read.`);
+      if (!/^NRRD000[1-5]$/.test(line))
+        fail('magic', `begins with "${line.slice(0, 20)}"; NRRD0001 to NRRD0005 are read.`);
       continue;
     }
     if (line === '') {
@@ -72,36 +118,61 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
   const required = (name: string): string => fields.get(name) ?? fail(name, `has no field "${name}".`);
   const type = TYPES[required('type').toLowerCase()] ?? fail('type', `the type "${fields.get('type')}" is not read.`);
   const dimension = Number(required('dimension'));
-  if (!Number.isInteger(dimension) || dimension < 1 || dimension > MOST_AXES) fail('dimension', `dimension is "${fields.get('dimension')}"; 1 to ${MOST_AXES} was expected.`);
+  if (!Number.isInteger(dimension) || dimension < 1 || dimension > MOST_AXES)
+    fail('dimension', `dimension is "${fields.get('dimension')}"; 1 to ${MOST_AXES} was expected.`);
   const sizes = required('sizes').split(/\s+/).map(Number);
-  if (sizes.length !== dimension || !sizes.every((n) => Number.isSafeInteger(n) && n >= 1)) fail('sizes', `sizes is "${fields.get('sizes')}"; ${dimension} positive whole numbers were expected.`);
+  if (sizes.length !== dimension || !sizes.every((n) => Number.isSafeInteger(n) && n >= 1))
+    fail('sizes', `sizes is "${fields.get('sizes')}"; ${dimension} positive whole numbers were expected.`);
   const encodingName = (fields.get('encoding') ?? 'raw').toLowerCase();
-  const encoding = ({ raw: 'raw', gz: 'gzip', gzip: 'gzip', txt: 'ascii', text: 'ascii', ascii: 'ascii' } as const)[encodingName] ?? fail('encoding', `the encoding "${encodingName}" is not read; raw, gzip and ascii are.`);
+  const encoding =
+    ({ raw: 'raw', gz: 'gzip', gzip: 'gzip', txt: 'ascii', text: 'ascii', ascii: 'ascii' } as const)[encodingName] ??
+    fail('encoding', `the encoding "${encodingName}" is not read; raw, gzip and ascii are.`);
   const endian = fields.get('endian')?.toLowerCase();
-  if (endian === undefined && encoding !== 'ascii' && !/int8|uint8/.test(type)) fail('endian', 'has no field "endian", which numbers of several bytes need.');
-  if (Number(fields.get('line skip') ?? fields.get('lineskip') ?? 0) !== 0) fail('line skip', 'skipping lines before the data is not supported.');
+  if (endian === undefined && encoding !== 'ascii' && !/int8|uint8/.test(type))
+    fail('endian', 'has no field "endian", which numbers of several bytes need.');
+  if (Number(fields.get('line skip') ?? fields.get('lineskip') ?? 0) !== 0)
+    fail('line skip', 'skipping lines before the data is not supported.');
   const byteSkip = Number(fields.get('byte skip') ?? fields.get('byteskip') ?? 0);
-  if (!Number.isInteger(byteSkip) || byteSkip < -1) fail('byte skip', `byte skip is "${fields.get('byte skip')}"; a whole number from -1 on was expected.`);
-  const kinds = fields.get('kinds')?.split(/\s+/).map((k) => k.toLowerCase());
+  if (!Number.isInteger(byteSkip) || byteSkip < -1)
+    fail('byte skip', `byte skip is "${fields.get('byte skip')}"; a whole number from -1 on was expected.`);
+  const kinds = fields
+    .get('kinds')
+    ?.split(/\s+/)
+    .map((k) => k.toLowerCase());
   return {
-    type, sizes, encoding, byteSkip, pairs, dataOffset,
+    type,
+    sizes,
+    encoding,
+    byteSkip,
+    pairs,
+    dataOffset,
     littleEndian: endian !== 'big',
     directions: axes(kinds),
     origin: origin(),
-    toLps: SPACES[fields.get('space')?.toLowerCase() ?? 'lps'] ?? fail('space', `the space "${fields.get('space')}" has no place in the patient; left-posterior-superior and its relatives are read.`),
+    toLps:
+      SPACES[fields.get('space')?.toLowerCase() ?? 'lps'] ??
+      fail(
+        'space',
+        `the space "${fields.get('space')}" has no place in the patient; left-posterior-superior and its relatives are read.`,
+      ),
     dataFile: fields.get('data file') ?? fields.get('datafile'),
   };
 
   function vectors(text: string): (readonly number[] | undefined)[] {
-    return [...text.matchAll(/none|\(([^)]*)\)/gi)].map((m) => (m[1] === undefined ? undefined : m[1].split(',').map(Number)));
+    return [...text.matchAll(/none|\(([^)]*)\)/gi)].map((m) =>
+      m[1] === undefined ? undefined : m[1].split(',').map(Number),
+    );
   }
 
   function axes(axisKinds: readonly string[] | undefined): (readonly number[] | undefined)[] {
     const given = fields.get('space directions');
     if (given !== undefined) {
       const found = vectors(given);
-      if (found.length !== dimension) fail('space directions', `space directions has ${found.length} entries, dimension is ${dimension}.`);
-      return found.map((v) => (v === undefined || !v.every(Number.isFinite) ? undefined : v.length === 2 ? [...v, 0] : v));
+      if (found.length !== dimension)
+        fail('space directions', `space directions has ${found.length} entries, dimension is ${dimension}.`);
+      return found.map((v) =>
+        v === undefined || !v.every(Number.isFinite) ? undefined : v.length === 2 ? [...v, 0] : v,
+      );
     }
     const spacings = fields.get('spacings')?.split(/\s+/).map(Number);
     const isSpace = (axis: number): boolean => {
@@ -119,7 +190,8 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
 
   function origin(): readonly number[] {
     const found = vectors(fields.get('space origin') ?? '(0,0,0)')[0];
-    if (!found || (found.length !== 3 && found.length !== 2) || !found.every(Number.isFinite)) return fail('space origin', `space origin is "${fields.get('space origin')}"; three numbers were expected.`);
+    if (!found || (found.length !== 3 && found.length !== 2) || !found.every(Number.isFinite))
+      return fail('space origin', `space origin is "${fields.get('space origin')}"; three numbers were expected.`);
     return found.length === 2 ? [...found, 0] : found;
   }
 }

@@ -23,18 +23,39 @@ interface Header {
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-const DEPTHS: Readonly<Record<number, readonly number[]>> = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
+const DEPTHS: Readonly<Record<number, readonly number[]>> = {
+  0: [1, 2, 4, 8, 16],
+  2: [8, 16],
+  3: [1, 2, 4, 8],
+  4: [8, 16],
+  6: [8, 16],
+};
 /** Adam7: [x start, y start, x step, y step] of each pass. */
-const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]] as const;
+const PASSES = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
 
 export function isPng(head: Uint8Array): boolean {
   return SIGNATURE.every((b, i) => head[i] === b);
 }
 
 /** Throws: FormatError with the byte offset of the chunk at fault. */
-export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }: { readonly file?: string | undefined; readonly maxBytes?: number | undefined } = {}): Promise<PngImage> {
+export async function decodePng(
+  bytes: Uint8Array,
+  { file, maxBytes = Infinity }: { readonly file?: string | undefined; readonly maxBytes?: number | undefined } = {},
+): Promise<PngImage> {
   const fail = (field: string, byteOffset: number, message: string): never => {
-    throw new FormatError(`${file ?? 'png'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset });
+    throw new FormatError(`${file ?? 'png'}: ${message}`, {
+      ...(file === undefined ? {} : { file }),
+      field,
+      byteOffset,
+    });
   };
   if (!isPng(bytes)) return fail('signature', 0, 'does not begin with the PNG signature.');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -43,12 +64,19 @@ export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }
   let transparency: Uint8Array | undefined;
   const data: Uint8Array[] = [];
   let ended = false;
-  for (let at = 8; !ended; ) {
-    if (at + 12 > bytes.length) return fail('chunk', at, `ends at byte ${bytes.length} without an end chunk; it is incomplete.`);
+  for (let at = 8; !ended;) {
+    if (at + 12 > bytes.length)
+      return fail('chunk', at, `ends at byte ${bytes.length} without an end chunk; it is incomplete.`);
     const length = view.getUint32(at);
-    if (at + 12 + length > bytes.length) return fail('chunk', at, `a chunk claims ${length} bytes, ${bytes.length - at - 12} are left; the file is incomplete.`);
+    if (at + 12 + length > bytes.length)
+      return fail(
+        'chunk',
+        at,
+        `a chunk claims ${length} bytes, ${bytes.length - at - 12} are left; the file is incomplete.`,
+      );
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (view.getUint32(at + 8 + length) !== crc32(bytes.subarray(at + 4, at + 8 + length))) return fail(type, at, `the chunk ${JSON.stringify(type)} does not match its checksum; the file is damaged.`);
+    if (view.getUint32(at + 8 + length) !== crc32(bytes.subarray(at + 4, at + 8 + length)))
+      return fail(type, at, `the chunk ${JSON.stringify(type)} does not match its checksum; the file is damaged.`);
     const content = bytes.subarray(at + 8, at + 8 + length);
     if (type === 'IHDR') header = parseHeader(content, at);
     else if (!header) return fail(type, at, 'the first chunk is not IHDR.');
@@ -64,10 +92,14 @@ export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }
   const rowBytes = (w: number): number => Math.ceil((w * samples * depth) / 8);
   const needed = passes.reduce((sum, { w, h }) => sum + h * (1 + rowBytes(w)), 0);
   const packed = concatenate(data);
-  if (needed > packed.length * LARGEST_DEFLATE_RATIO + 1024) return fail('IHDR', 8, `declares ${width} x ${height} pixels, which ${packed.length} packed bytes cannot hold.`);
-  if (width * height * samples * (depth > 8 ? 2 : 1) > maxBytes) return fail('IHDR', 8, `${width} x ${height} pixels take more than the limit of ${maxBytes} bytes.`);
-  const raw = inflateSmall(packed, 'zlib', file) ?? (await collect(inflate(inSteps(packed), 'zlib', file), needed + 65536, file));
-  if (raw.length < needed) return fail('IDAT', bytes.length, `the pixels unpack to ${raw.length} bytes, ${needed} were expected.`);
+  if (needed > packed.length * LARGEST_DEFLATE_RATIO + 1024)
+    return fail('IHDR', 8, `declares ${width} x ${height} pixels, which ${packed.length} packed bytes cannot hold.`);
+  if (width * height * samples * (depth > 8 ? 2 : 1) > maxBytes)
+    return fail('IHDR', 8, `${width} x ${height} pixels take more than the limit of ${maxBytes} bytes.`);
+  const raw =
+    inflateSmall(packed, 'zlib', file) ?? (await collect(inflate(inSteps(packed), 'zlib', file), needed + 65536, file));
+  if (raw.length < needed)
+    return fail('IDAT', bytes.length, `the pixels unpack to ${raw.length} bytes, ${needed} were expected.`);
   const pixels = depth === 16 ? new Uint16Array(width * height * samples) : new Uint8Array(width * height * samples);
   let from = 0;
   for (const pass of passes) {
@@ -80,10 +112,17 @@ export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }
   function parseHeader(content: Uint8Array, at: number): Header {
     if (content.length !== 13) fail('IHDR', at, `IHDR has ${content.length} bytes, 13 were expected.`);
     const [w, h] = [view.getUint32(at + 8), view.getUint32(at + 12)];
-    const [bits, kind, compression, filter, interlace] = content.subarray(8) as unknown as [number, number, number, number, number];
+    const [bits, kind, compression, filter, interlace] = content.subarray(8) as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     if (w < 1 || h < 1) fail('IHDR', at, `is ${w} x ${h} pixels.`);
     if (!DEPTHS[kind]?.includes(bits)) fail('IHDR', at, `color type ${kind} with ${bits} bits does not exist.`);
-    if (compression !== 0 || filter !== 0 || interlace > 1) fail('IHDR', at, 'uses an unknown compression, filter or interlace method.');
+    if (compression !== 0 || filter !== 0 || interlace > 1)
+      fail('IHDR', at, 'uses an unknown compression, filter or interlace method.');
     return { width: w, height: h, depth: bits, color: kind, interlaced: interlace === 1 };
   }
 
@@ -98,7 +137,8 @@ export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }
         const a = i >= step ? rows[row + i - step]! : 0;
         const b = y > 0 ? rows[up + i]! : 0;
         const c = y > 0 && i >= step ? rows[up + i - step]! : 0;
-        rows[row + i] = rows[row + i]! + (filter === 1 ? a : filter === 2 ? b : filter === 3 ? (a + b) >> 1 : paeth(a, b, c));
+        rows[row + i] =
+          rows[row + i]! + (filter === 1 ? a : filter === 2 ? b : filter === 3 ? (a + b) >> 1 : paeth(a, b, c));
       }
     }
   }
@@ -110,7 +150,12 @@ export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }
         for (let s = 0; s < samples; s++) {
           const n = x * samples + s;
           const row = start + y * stride + 1;
-          const value = depth === 16 ? (raw[row + 2 * n]! << 8) | raw[row + 2 * n + 1]! : depth === 8 ? raw[row + n]! : (raw[row + ((n * depth) >> 3)]! >> (8 - depth - ((n * depth) & 7))) & ((1 << depth) - 1);
+          const value =
+            depth === 16
+              ? (raw[row + 2 * n]! << 8) | raw[row + 2 * n + 1]!
+              : depth === 8
+                ? raw[row + n]!
+                : (raw[row + ((n * depth) >> 3)]! >> (8 - depth - ((n * depth) & 7))) & ((1 << depth) - 1);
           pixels[((y0 + y * dy) * width + x0 + x * dx) * samples + s] = value;
         }
   }
@@ -121,7 +166,8 @@ export async function decodePng(bytes: Uint8Array, { file, maxBytes = Infinity }
     const out = new Uint8Array(width * height * channels);
     for (let i = 0; i < width * height; i++) {
       const index = pixels[i]!;
-      if (3 * index + 2 >= palette.length) return fail('PLTE', 8, `pixel ${i} has color ${index}, the palette has ${palette.length / 3}.`);
+      if (3 * index + 2 >= palette.length)
+        return fail('PLTE', 8, `pixel ${i} has color ${index}, the palette has ${palette.length / 3}.`);
       for (let c = 0; c < 3; c++) out[i * channels + c] = palette[3 * index + c]!;
       if (channels === 4) out[i * 4 + 3] = transparency![index] ?? 255;
     }
@@ -140,7 +186,14 @@ interface Pass {
 
 function passesOf({ width, height, interlaced }: Header): readonly Pass[] {
   if (!interlaced) return [{ x0: 0, y0: 0, dx: 1, dy: 1, w: width, h: height }];
-  return PASSES.map(([x0, y0, dx, dy]) => ({ x0, y0, dx, dy, w: Math.max(0, Math.ceil((width - x0) / dx)), h: Math.max(0, Math.ceil((height - y0) / dy)) }));
+  return PASSES.map(([x0, y0, dx, dy]) => ({
+    x0,
+    y0,
+    dx,
+    dy,
+    w: Math.max(0, Math.ceil((width - x0) / dx)),
+    h: Math.max(0, Math.ceil((height - y0) / dy)),
+  }));
 }
 
 function paeth(a: number, b: number, c: number): number {

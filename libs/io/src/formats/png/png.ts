@@ -12,7 +12,12 @@ import { imageGrid } from '../place-grid.ts';
 import { wholeReader } from '../raw-reader.ts';
 import { decodePng, isPng } from './png-read.ts';
 
-const NAMES: Readonly<Record<number, readonly string[]>> = { 1: ['0'], 2: ['gray', 'alpha'], 3: ['red', 'green', 'blue'], 4: ['red', 'green', 'blue', 'alpha'] };
+const NAMES: Readonly<Record<number, readonly string[]>> = {
+  1: ['0'],
+  2: ['gray', 'alpha'],
+  3: ['red', 'green', 'blue'],
+  4: ['red', 'green', 'blue', 'alpha'],
+};
 
 export const png: VolumeFormat = {
   name: 'png',
@@ -26,13 +31,19 @@ export const png: VolumeFormat = {
     const channels = options.channels ?? NAMES[count]!;
     const kind = options.kind ?? 'intensity';
     if (channels.length !== count || (kind === 'labels' && count !== 1))
-      throw new FormatError(`${file ?? 'png'}: has ${count} channel(s) (${NAMES[count]!.join(', ')}), ${kind === 'labels' ? 'a label image has one' : `${channels.length} were named`}.`, { ...(file === undefined ? {} : { file }), field: 'IHDR', byteOffset: 8 });
+      throw new FormatError(
+        `${file ?? 'png'}: has ${count} channel(s) (${NAMES[count]!.join(', ')}), ${kind === 'labels' ? 'a label image has one' : `${channels.length} were named`}.`,
+        { ...(file === undefined ? {} : { file }), field: 'IHDR', byteOffset: 8 },
+      );
     const type = image.pixels instanceof Uint16Array ? 'uint16' : 'uint8';
     const voxels = newVoxels(type, image.pixels.length);
-    for (let i = 0; i < width * height; i++) for (let c = 0; c < count; c++) voxels[c * width * height + i] = image.pixels[i * count + c]!;
+    for (let i = 0; i < width * height; i++)
+      for (let c = 0; c < count; c++) voxels[c * width * height + i] = image.pixels[i * count + c]!;
     return wholeReader({
       grid: imageGrid([1, height, width]),
-      kind, channels, voxels,
+      kind,
+      channels,
+      voxels,
       source: { format: 'png', variant: 'png', storedType: type, dimensions: 2, slope: 1, inter: 0, warnings: [] },
     });
   },
@@ -43,8 +54,13 @@ export const png: VolumeFormat = {
 function encodePng(volume: Volume, ending: string, { dtype, level = 6 }: EncodeOptions): readonly EncodedFile[] {
   const [slices, height, width] = volume.grid.shape;
   const channels = volume.voxels.length / voxelCount(volume.grid.shape);
-  if (slices !== 1 || channels > 4) throw new FormatError(`encodeVolume: a PNG holds one slice of 1 to 4 channels, this volume has ${slices} slices of ${channels}; write the slices one by one, or NIfTI.`, { field: 'shape' });
-  if (dtype !== undefined && dtype !== 'uint8' && dtype !== 'uint16') throw new FormatError(`encodeVolume: a PNG holds uint8 or uint16, not ${dtype}.`, { field: 'dtype' });
+  if (slices !== 1 || channels > 4)
+    throw new FormatError(
+      `encodeVolume: a PNG holds one slice of 1 to 4 channels, this volume has ${slices} slices of ${channels}; write the slices one by one, or NIfTI.`,
+      { field: 'shape' },
+    );
+  if (dtype !== undefined && dtype !== 'uint8' && dtype !== 'uint16')
+    throw new FormatError(`encodeVolume: a PNG holds uint8 or uint16, not ${dtype}.`, { field: 'dtype' });
   const type = dtype ?? ((volume.voxels as Iterable<number>) && fitsByte(volume.voxels) ? 'uint8' : 'uint16');
   const pixels = interleaved(castVoxels(volume.voxels, type), channels);
   return [{ ending, chunks: chunks() }];

@@ -6,13 +6,20 @@ import { inflate, inflateSmall } from '../../bytes/deflate.ts';
 export const TIFF_RATIO: Readonly<Record<number, number>> = { 1: 1, 5: 2731, 8: 1032, 32946: 1032, 32773: 128 };
 
 /** At most `expected` bytes of a strip; shorter if the strip ends early. */
-export async function unpackStrip(packed: Uint8Array, compression: number, expected: number, file?: string): Promise<Uint8Array> {
+export async function unpackStrip(
+  packed: Uint8Array,
+  compression: number,
+  expected: number,
+  file?: string,
+): Promise<Uint8Array> {
   switch (compression) {
     case 5:
       return unpackLzw(packed, expected);
     case 8:
     case 32946:
-      return inflateSmall(packed, 'zlib', file) ?? collect(inflate(inSteps(packed), 'zlib', file), expected + 65536, file);
+      return (
+        inflateSmall(packed, 'zlib', file) ?? collect(inflate(inSteps(packed), 'zlib', file), expected + 65536, file)
+      );
     case 32773:
       return unpackBits(packed, expected);
     default:
@@ -23,7 +30,7 @@ export async function unpackStrip(packed: Uint8Array, compression: number, expec
 function unpackBits(packed: Uint8Array, expected: number): Uint8Array {
   const out = new Uint8Array(expected);
   let to = 0;
-  for (let at = 0; at < packed.length && to < expected; ) {
+  for (let at = 0; at < packed.length && to < expected;) {
     const n = (packed[at++]! << 24) >> 24;
     if (n >= 0) {
       const part = packed.subarray(at, Math.min(at + n + 1, at + expected - to));
@@ -62,7 +69,7 @@ function unpackLzw(packed: Uint8Array, expected: number): Uint8Array {
     }
     to = Math.min(expected, end);
   };
-  for (let at = 0; to < expected; ) {
+  for (let at = 0; to < expected;) {
     while (bits < width) {
       if (at >= packed.length) return out.subarray(0, to);
       held = ((held << 8) | packed[at++]!) & 0xffffff;
@@ -91,7 +98,22 @@ function unpackLzw(packed: Uint8Array, expected: number): Uint8Array {
 }
 
 /** Undoes the differences to the pixel on the left: integers (2) in the file's byte order, floats (3) as shuffled bytes. */
-export function undoPredictor(bytes: Uint8Array, { predictor, width, samples, bytesPerSample, littleEndian }: { readonly predictor: number; readonly width: number; readonly samples: number; readonly bytesPerSample: number; readonly littleEndian: boolean }): void {
+export function undoPredictor(
+  bytes: Uint8Array,
+  {
+    predictor,
+    width,
+    samples,
+    bytesPerSample,
+    littleEndian,
+  }: {
+    readonly predictor: number;
+    readonly width: number;
+    readonly samples: number;
+    readonly bytesPerSample: number;
+    readonly littleEndian: boolean;
+  },
+): void {
   const stride = width * samples * bytesPerSample;
   for (let row = 0; row + stride <= bytes.length; row += stride) {
     if (predictor === 2) undoIntegers(bytes.subarray(row, row + stride), samples, bytesPerSample, littleEndian);
@@ -104,8 +126,10 @@ function undoIntegers(row: Uint8Array, samples: number, size: number, littleEndi
   for (let at = samples * size; at + size <= row.length; at += size) {
     const before = at - samples * size;
     if (size === 1) row[at] = row[at]! + row[before]!;
-    else if (size === 2) view.setUint16(at, view.getUint16(at, littleEndian) + view.getUint16(before, littleEndian), littleEndian);
-    else if (size === 4) view.setUint32(at, view.getUint32(at, littleEndian) + view.getUint32(before, littleEndian), littleEndian);
+    else if (size === 2)
+      view.setUint16(at, view.getUint16(at, littleEndian) + view.getUint16(before, littleEndian), littleEndian);
+    else if (size === 4)
+      view.setUint32(at, view.getUint32(at, littleEndian) + view.getUint32(before, littleEndian), littleEndian);
   }
 }
 
@@ -113,5 +137,6 @@ function undoFloats(row: Uint8Array, samples: number, size: number, littleEndian
   for (let at = samples; at < row.length; at++) row[at] = row[at]! + row[at - samples]!;
   const shuffled = new Uint8Array(row);
   const count = row.length / size;
-  for (let i = 0; i < count; i++) for (let b = 0; b < size; b++) row[i * size + (littleEndian ? size - 1 - b : b)] = shuffled[b * count + i]!;
+  for (let i = 0; i < count; i++)
+    for (let b = 0; b < size; b++) row[i * size + (littleEndian ? size - 1 - b : b)] = shuffled[b * count + i]!;
 }

@@ -21,25 +21,65 @@ export const tiff: VolumeFormat = {
   async open(source, options) {
     const file = source.name;
     const fail = (field: string, message: string): never => {
-      throw new FormatError(`${file ?? 'tiff'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset: 0 });
+      throw new FormatError(`${file ?? 'tiff'}: ${message}`, {
+        ...(file === undefined ? {} : { file }),
+        field,
+        byteOffset: 0,
+      });
     };
     const pages = await decodeTiff(await source.read(0, source.size), { file, maxBytes: options.maxBytes });
     const first = pages[0]!;
     pages.forEach((p, i) => {
-      if (p.width !== first.width || p.height !== first.height || p.samples !== first.samples || p.type !== first.type) fail('pages', `page ${i} is ${p.width} x ${p.height} x ${p.samples} ${p.type}, the first is ${first.width} x ${first.height} x ${first.samples} ${first.type}; a stack has pages of one kind.`);
+      if (p.width !== first.width || p.height !== first.height || p.samples !== first.samples || p.type !== first.type)
+        fail(
+          'pages',
+          `page ${i} is ${p.width} x ${p.height} x ${p.samples} ${p.type}, the first is ${first.width} x ${first.height} x ${first.samples} ${first.type}; a stack has pages of one kind.`,
+        );
     });
     const count = first.samples;
-    const channels = options.channels ?? (count === 3 ? ['red', 'green', 'blue'] : count === 4 ? ['red', 'green', 'blue', 'alpha'] : Array.from({ length: count }, (_, i) => String(i)));
+    const channels =
+      options.channels ??
+      (count === 3
+        ? ['red', 'green', 'blue']
+        : count === 4
+          ? ['red', 'green', 'blue', 'alpha']
+          : Array.from({ length: count }, (_, i) => String(i)));
     const kind = options.kind ?? 'intensity';
-    if (channels.length !== count || (kind === 'labels' && count !== 1)) fail('samples', `has ${count} channel(s), ${kind === 'labels' ? 'a label image has one' : `${channels.length} were named`}.`);
+    if (channels.length !== count || (kind === 'labels' && count !== 1))
+      fail(
+        'samples',
+        `has ${count} channel(s), ${kind === 'labels' ? 'a label image has one' : `${channels.length} were named`}.`,
+      );
     const shape: PerAxis = [pages.length, first.height, first.width];
-    const block = { type: first.type, littleEndian: HOST_IS_LITTLE_ENDIAN, shape, components: count, volumes: 1, slope: 1, inter: 0 };
-    const stream = new ByteStream((async function* () { for (const p of pages) yield p.bytes; })(), file);
+    const block = {
+      type: first.type,
+      littleEndian: HOST_IS_LITTLE_ENDIAN,
+      shape,
+      components: count,
+      volumes: 1,
+      slope: 1,
+      inter: 0,
+    };
+    const stream = new ByteStream(
+      (async function* () {
+        for (const p of pages) yield p.bytes;
+      })(),
+      file,
+    );
     return wholeReader({
       grid: imageGrid(shape, await spacingBeside(file, options)),
-      kind, channels,
+      kind,
+      channels,
       voxels: await readBlock(stream, block),
-      source: { format: 'tiff', variant: 'tiff', storedType: first.type, dimensions: pages.length > 1 ? 3 : 2, slope: 1, inter: 0, warnings: [] },
+      source: {
+        format: 'tiff',
+        variant: 'tiff',
+        storedType: first.type,
+        dimensions: pages.length > 1 ? 3 : 2,
+        slope: 1,
+        inter: 0,
+        warnings: [],
+      },
     });
   },
 
@@ -55,12 +95,22 @@ async function spacingBeside(file: string | undefined, { companions }: DecodeOpt
     const place = { file: found.name ?? name, field: 'spacing', byteOffset: 0 };
     let values: unknown;
     try {
-      values = (JSON.parse(new TextDecoder().decode(await found.read(0, found.size))) as { spacing?: unknown } | null)?.spacing;
+      values = (JSON.parse(new TextDecoder().decode(await found.read(0, found.size))) as { spacing?: unknown } | null)
+        ?.spacing;
     } catch (error) {
-      throw new FormatError(`${found.name ?? name}: is not valid JSON (${(error as Error).message}).`, place, { cause: error });
+      throw new FormatError(`${found.name ?? name}: is not valid JSON (${(error as Error).message}).`, place, {
+        cause: error,
+      });
     }
-    if (!Array.isArray(values) || values.length !== 3 || !values.every((v) => typeof v === 'number' && v > 0 && Number.isFinite(v)))
-      throw new FormatError(`${found.name ?? name}: "spacing" must be three positive millimetres (z, y, x); it says ${JSON.stringify(values ?? null)}.`, place);
+    if (
+      !Array.isArray(values) ||
+      values.length !== 3 ||
+      !values.every((v) => typeof v === 'number' && v > 0 && Number.isFinite(v))
+    )
+      throw new FormatError(
+        `${found.name ?? name}: "spacing" must be three positive millimetres (z, y, x); it says ${JSON.stringify(values ?? null)}.`,
+        place,
+      );
     return values as unknown as PerAxis;
   }
   return undefined;
@@ -76,11 +126,24 @@ function encodeTiff(volume: Volume, ending: string, { dtype }: EncodeOptions): r
   const format = type.startsWith('float') ? 3 : type.startsWith('uint') ? 1 : 2;
   const pageBytes = height * width * samples * size;
   const tags: readonly (readonly [number, number, number])[] = [
-    [256, 4, width], [257, 4, height], [258, 3, 8 * size], [259, 3, 1], [262, 3, samples >= 3 ? 2 : 1], [273, 4, 0], [277, 3, samples], [278, 4, height], [279, 4, pageBytes], [284, 3, 1], [339, 3, format],
+    [256, 4, width],
+    [257, 4, height],
+    [258, 3, 8 * size],
+    [259, 3, 1],
+    [262, 3, samples >= 3 ? 2 : 1],
+    [273, 4, 0],
+    [277, 3, samples],
+    [278, 4, height],
+    [279, 4, pageBytes],
+    [284, 3, 1],
+    [339, 3, format],
   ];
   const directoryBytes = 2 + 12 * tags.length + 4 + 4 * samples;
   const firstPixels = 8 + slices * (directoryBytes + (directoryBytes % 2));
-  if (firstPixels + slices * pageBytes > 0xffffffff) throw new FormatError('encodeVolume: the stack passes 4 GiB, which TIFF cannot address; write NIfTI.', { field: 'shape' });
+  if (firstPixels + slices * pageBytes > 0xffffffff)
+    throw new FormatError('encodeVolume: the stack passes 4 GiB, which TIFF cannot address; write NIfTI.', {
+      field: 'shape',
+    });
   const head = new Uint8Array(firstPixels);
   const view = new DataView(head.buffer);
   head.set([0x49, 0x49, 42, 0]);
@@ -99,7 +162,8 @@ function encodeTiff(volume: Volume, ending: string, { dtype }: EncodeOptions): r
         const place = lists + (tag === 339 ? 2 * samples : 0);
         view.setUint32(entry + 8, place, true);
         for (let s = 0; s < samples; s++) view.setUint16(place + 2 * s, value, true);
-      } else if (kind === 3) for (let s = 0; s < (repeated ? samples : 1); s++) view.setUint16(entry + 8 + 2 * s, value, true);
+      } else if (kind === 3)
+        for (let s = 0; s < (repeated ? samples : 1); s++) view.setUint16(entry + 8 + 2 * s, value, true);
       else view.setUint32(entry + 8, tag === 273 ? firstPixels + slice * pageBytes : value, true);
     });
     view.setUint32(at + 2 + 12 * tags.length, slice < slices - 1 ? next : 0, true);
@@ -114,5 +178,8 @@ function encodeTiff(volume: Volume, ending: string, { dtype }: EncodeOptions): r
   async function* sideCar(): AsyncGenerator<Uint8Array> {
     yield concatenate([new TextEncoder().encode(JSON.stringify({ spacing: mm }))]);
   }
-  return [{ ending, chunks: chunks() }, { ending: '.json', chunks: sideCar() }];
+  return [
+    { ending, chunks: chunks() },
+    { ending: '.json', chunks: sideCar() },
+  ];
 }

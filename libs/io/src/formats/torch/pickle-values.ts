@@ -49,5 +49,17 @@ export class OrderedDict extends Map<PickleValue, PickleValue> {
 export type Foreign = { readonly foreign: string };
 
 export type PickleValue =
-  | null | boolean | number | bigint | string | Uint8Array | Tuple | PyFloat | OpaqueObject | PickleGlobal | Foreign
-  | PickleValue[] | Map<PickleValue, PickleValue> | Set<PickleValue>;
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Tuple
+  | PyFloat
+  | OpaqueObject
+  | PickleGlobal
+  | Foreign
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>
+  | Set<PickleValue>;

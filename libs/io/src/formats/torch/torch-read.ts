@@ -30,15 +30,33 @@ export async function decodeTorch(bytes: Uint8Array, { file }: { readonly file?:
   return { value, fileBytes: bytes.length, file };
 }
 
-async function fromZip(bytes: Uint8Array, storages: Map<string, TorchStorage>, file: string | undefined): Promise<PickleValue> {
+async function fromZip(
+  bytes: Uint8Array,
+  storages: Map<string, TorchStorage>,
+  file: string | undefined,
+): Promise<PickleValue> {
   const zip = new Zip(bytes, file);
   const record = [...zip.entries.keys()].find((name) => /^[^/]*\/data\.pkl$/.test(name));
   const place = { ...(file === undefined ? {} : { file }), byteOffset: 0 };
-  if (record === undefined) throw new FormatError(`${file ?? 'checkpoint'}: has no data.pkl; this zip is not a PyTorch checkpoint.`, { ...place, field: 'data.pkl' });
+  if (record === undefined)
+    throw new FormatError(`${file ?? 'checkpoint'}: has no data.pkl; this zip is not a PyTorch checkpoint.`, {
+      ...place,
+      field: 'data.pkl',
+    });
   const folder = record.slice(0, -'data.pkl'.length);
-  if (zip.entries.has(`${folder}constants.pkl`)) throw new FormatError(`${file ?? 'checkpoint'}: is a TorchScript archive (it holds code); save the model's state_dict instead.`, { ...place, field: 'constants.pkl' });
-  const byteOrder = zip.entries.has(`${folder}byteorder`) ? new TextDecoder().decode(await zip.read(`${folder}byteorder`)).trim() : 'little';
-  const { value } = unpickle(await zip.read(record), 0, { file, hooks: torchHooks(storages, file), fileOffset: zip.entries.get(record)!.headerOffset });
+  if (zip.entries.has(`${folder}constants.pkl`))
+    throw new FormatError(
+      `${file ?? 'checkpoint'}: is a TorchScript archive (it holds code); save the model's state_dict instead.`,
+      { ...place, field: 'constants.pkl' },
+    );
+  const byteOrder = zip.entries.has(`${folder}byteorder`)
+    ? new TextDecoder().decode(await zip.read(`${folder}byteorder`)).trim()
+    : 'little';
+  const { value } = unpickle(await zip.read(record), 0, {
+    file,
+    hooks: torchHooks(storages, file),
+    fileOffset: zip.entries.get(record)!.headerOffset,
+  });
   for (const storage of storages.values()) {
     storage.bytes = await zip.read(`${folder}data/${storage.key}`);
     storage.littleEndian = byteOrder !== 'big';
@@ -48,13 +66,24 @@ async function fromZip(bytes: Uint8Array, storages: Map<string, TorchStorage>, f
 
 function fromLegacy(bytes: Uint8Array, storages: Map<string, TorchStorage>, file: string | undefined): PickleValue {
   const fail = (field: string, byteOffset: number, message: string): never => {
-    throw new FormatError(`${file ?? 'checkpoint'}: ${message}`, { ...(file === undefined ? {} : { file }), field, byteOffset });
+    throw new FormatError(`${file ?? 'checkpoint'}: ${message}`, {
+      ...(file === undefined ? {} : { file }),
+      field,
+      byteOffset,
+    });
   };
-  if (bytes.length < 2 || bytes[0] !== 0x80) return fail('magic', 0, `starts with [${[...bytes.subarray(0, 4)].join(', ')}]; neither a zip nor a pickle: this is no PyTorch checkpoint.`);
+  if (bytes.length < 2 || bytes[0] !== 0x80)
+    return fail(
+      'magic',
+      0,
+      `starts with [${[...bytes.subarray(0, 4)].join(', ')}]; neither a zip nor a pickle: this is no PyTorch checkpoint.`,
+    );
   const hooks = torchHooks(storages, file);
-  const next = (start: number): { readonly value: PickleValue; readonly end: number } => unpickle(bytes, start, { file, hooks });
+  const next = (start: number): { readonly value: PickleValue; readonly end: number } =>
+    unpickle(bytes, start, { file, hooks });
   const magic = next(0);
-  if (magic.value !== LEGACY_MAGIC) return fail('magic', 0, 'is a pickle, but no PyTorch checkpoint: its magic number is missing.');
+  if (magic.value !== LEGACY_MAGIC)
+    return fail('magic', 0, 'is a pickle, but no PyTorch checkpoint: its magic number is missing.');
   const system = next(next(magic.end).end);
   const littleEndian = !(system.value instanceof Map && system.value.get('little_endian') === false);
   const object = next(system.end);
@@ -62,11 +91,18 @@ function fromLegacy(bytes: Uint8Array, storages: Map<string, TorchStorage>, file
   let at = keys.end;
   for (const key of Array.isArray(keys.value) ? keys.value : []) {
     const storage = storages.get(String(key));
-    if (!storage?.dtype) return fail('storages', at, `storage ${String(key)} follows the pickle, but no tensor uses it.`);
-    if (at + 8 > bytes.length) return fail('storages', at, `storage ${storage.key} is missing; the file is incomplete.`);
+    if (!storage?.dtype)
+      return fail('storages', at, `storage ${String(key)} follows the pickle, but no tensor uses it.`);
+    if (at + 8 > bytes.length)
+      return fail('storages', at, `storage ${storage.key} is missing; the file is incomplete.`);
     const count = Number(new DataView(bytes.buffer, bytes.byteOffset + at, 8).getBigInt64(0, littleEndian));
     const end = at + 8 + count * ARRAY_BYTES[storage.dtype];
-    if (!(count >= 0 && end <= bytes.length)) return fail('storages', at, `storage ${storage.key} claims ${count} elements; the file ends at byte ${bytes.length}.`);
+    if (!(count >= 0 && end <= bytes.length))
+      return fail(
+        'storages',
+        at,
+        `storage ${storage.key} claims ${count} elements; the file ends at byte ${bytes.length}.`,
+      );
     storage.bytes = bytes.subarray(at + 8, end);
     storage.littleEndian = littleEndian;
     at = end;
@@ -98,7 +134,11 @@ export function torchArrays({ value, fileBytes, file }: TorchFile, key?: string)
       return refuse(file, name, opaqueNames(tensor));
     }
     total += tensor.byteLength;
-    if (total > MOST_SHARING * fileBytes + (1 << 20)) throw new FormatError(`${file ?? 'checkpoint'}: its tensors claim ${total} bytes and more, the file has ${fileBytes}; refused.`, { ...(file === undefined ? {} : { file }), field: name });
+    if (total > MOST_SHARING * fileBytes + (1 << 20))
+      throw new FormatError(
+        `${file ?? 'checkpoint'}: its tensors claim ${total} bytes and more, the file has ${fileBytes}; refused.`,
+        { ...(file === undefined ? {} : { file }), field: name },
+      );
     arrays.set(name, tensor.toArray(name, file));
   }
   return withoutPrefix(arrays);
@@ -111,23 +151,33 @@ function refuse(file: string | undefined, field: string, names: readonly string[
   );
 }
 
-function stateDict(value: PickleValue, file: string | undefined, key: string | undefined): ReadonlyMap<PickleValue, PickleValue> {
+function stateDict(
+  value: PickleValue,
+  file: string | undefined,
+  key: string | undefined,
+): ReadonlyMap<PickleValue, PickleValue> {
   if (!(value instanceof Map)) return refuse(file, 'the checkpoint', opaqueNames(value));
   const keys = key === undefined ? WRAPPERS : [key];
   for (const k of keys) {
     const inner = value.get(k);
     if (inner instanceof Map) return inner;
-    if (inner !== undefined && (key !== undefined || opaqueNames(inner).length > 0)) return refuse(file, k, opaqueNames(inner));
+    if (inner !== undefined && (key !== undefined || opaqueNames(inner).length > 0))
+      return refuse(file, k, opaqueNames(inner));
   }
-  if (key === undefined && [...value.values()].some((v) => v instanceof TorchTensor || v instanceof NumpyArray)) return value;
-  throw new FormatError(`${file ?? 'checkpoint'}: holds no weights under ${keys.join(', ')} or at the top; its keys are ${[...value.keys()].slice(0, 12).map(String).join(', ')}.`, {
-    ...(file === undefined ? {} : { file }),
-    field: key ?? 'state_dict',
-  });
+  if (key === undefined && [...value.values()].some((v) => v instanceof TorchTensor || v instanceof NumpyArray))
+    return value;
+  throw new FormatError(
+    `${file ?? 'checkpoint'}: holds no weights under ${keys.join(', ')} or at the top; its keys are ${[...value.keys()].slice(0, 12).map(String).join(', ')}.`,
+    {
+      ...(file === undefined ? {} : { file }),
+      field: key ?? 'state_dict',
+    },
+  );
 }
 
 function withoutPrefix(arrays: Map<string, NamedArray>): NamedArrays {
   for (const prefix of ['module.', '_orig_mod.'])
-    if (arrays.size > 0 && [...arrays.keys()].every((name) => name.startsWith(prefix))) return withoutPrefix(new Map([...arrays].map(([name, a]) => [name.slice(prefix.length), a])));
+    if (arrays.size > 0 && [...arrays.keys()].every((name) => name.startsWith(prefix)))
+      return withoutPrefix(new Map([...arrays].map(([name, a]) => [name.slice(prefix.length), a])));
   return arrays;
 }

@@ -60,7 +60,12 @@ export class TorchTensor {
         { ...(file === undefined ? {} : { file }), field: name },
       );
     if (count === 0) return { dtype, shape, data: arrayData(dtype, new Uint8Array(0)) };
-    if (isContiguous(shape, strides)) return { dtype, shape, data: arrayData(dtype, bytes.subarray(offset * size, (offset + count) * size), this.storage.littleEndian) };
+    if (isContiguous(shape, strides))
+      return {
+        dtype,
+        shape,
+        data: arrayData(dtype, bytes.subarray(offset * size, (offset + count) * size), this.storage.littleEndian),
+      };
     const whole = arrayData(dtype, bytes.subarray(offset * size, (last + 1) * size), this.storage.littleEndian);
     return { dtype, shape, data: gather(whole, { dtype, shape, strides, offset: 0 }, count) };
   }

@@ -12,12 +12,30 @@ import { OrderedDict, PyFloat, Tuple } from './pickle-values.ts';
  * array: list; number: int if whole, else float (`PyFloat` forces float); NamedArray: tensor.
  */
 export type TorchWritable =
-  | null | boolean | number | string | PyFloat | Tuple | NamedArray | readonly TorchWritable[]
-  | ReadonlyMap<unknown, unknown> | { readonly [key: string]: TorchWritable };
+  | null
+  | boolean
+  | number
+  | string
+  | PyFloat
+  | Tuple
+  | NamedArray
+  | readonly TorchWritable[]
+  | ReadonlyMap<unknown, unknown>
+  | { readonly [key: string]: TorchWritable };
 
 const STORAGES: Readonly<Partial<Record<ArrayType, string>>> = {
-  float32: 'FloatStorage', float64: 'DoubleStorage', float16: 'HalfStorage', bfloat16: 'BFloat16Storage', int64: 'LongStorage', int32: 'IntStorage',
-  int16: 'ShortStorage', int8: 'CharStorage', uint8: 'ByteStorage', bool: 'BoolStorage', complex64: 'ComplexFloatStorage', complex128: 'ComplexDoubleStorage',
+  float32: 'FloatStorage',
+  float64: 'DoubleStorage',
+  float16: 'HalfStorage',
+  bfloat16: 'BFloat16Storage',
+  int64: 'LongStorage',
+  int32: 'IntStorage',
+  int16: 'ShortStorage',
+  int8: 'CharStorage',
+  uint8: 'ByteStorage',
+  bool: 'BoolStorage',
+  complex64: 'ComplexFloatStorage',
+  complex128: 'ComplexDoubleStorage',
 };
 const MOST_DEPTH = 200;
 
@@ -26,13 +44,17 @@ export async function encodeTorch(value: TorchWritable): Promise<Uint8Array> {
   const pickle = new Pickler();
   const data = pickle.finish(value);
   const text = (s: string): Uint8Array => new TextEncoder().encode(s);
-  const records: ZipContent[] = [{ name: 'archive/data.pkl', bytes: data }, { name: 'archive/byteorder', bytes: text('little') }];
+  const records: ZipContent[] = [
+    { name: 'archive/data.pkl', bytes: data },
+    { name: 'archive/byteorder', bytes: text('little') },
+  ];
   pickle.storages.forEach((array, i) => records.push({ name: `archive/data/${i}`, bytes: arrayBytes(array) }));
   records.push({ name: 'archive/version', bytes: text('3\n') });
   return encodeZip(records, { align: 64 });
 }
 
-const isArray = (v: object): v is NamedArray => 'dtype' in v && 'shape' in v && 'data' in v && ArrayBuffer.isView(v.data);
+const isArray = (v: object): v is NamedArray =>
+  'dtype' in v && 'shape' in v && 'data' in v && ArrayBuffer.isView(v.data);
 
 /** Pickle protocol 2, the one that torch.save uses. */
 class Pickler {
@@ -52,7 +74,8 @@ class Pickler {
   }
 
   #any(value: unknown, path: string): void {
-    if (++this.#depth > MOST_DEPTH) throw new FormatError(`encodeTorch: ${path} is nested deeper than ${MOST_DEPTH} levels.`, { field: path });
+    if (++this.#depth > MOST_DEPTH)
+      throw new FormatError(`encodeTorch: ${path} is nested deeper than ${MOST_DEPTH} levels.`, { field: path });
     if (value === null || value === undefined) this.#bytes(0x4e);
     else if (typeof value === 'boolean') this.#bytes(value ? 0x88 : 0x89);
     else if (Number.isInteger(value) && !Object.is(value, -0)) this.#int(value as number);
@@ -64,8 +87,13 @@ class Pickler {
     else if (value instanceof OrderedDict) this.#orderedDict(value, path);
     else if (value instanceof Map) this.#dict([...value], path);
     else if (typeof value === 'object' && isArray(value)) this.#tensor(value, path);
-    else if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) this.#dict(Object.entries(value), path);
-    else throw new FormatError(`encodeTorch: ${path} is ${typeof value}, which a checkpoint cannot hold; use numbers, text, lists, maps and arrays.`, { field: path });
+    else if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
+      this.#dict(Object.entries(value), path);
+    else
+      throw new FormatError(
+        `encodeTorch: ${path} is ${typeof value}, which a checkpoint cannot hold; use numbers, text, lists, maps and arrays.`,
+        { field: path },
+      );
     this.#depth--;
   }
 
@@ -139,10 +167,18 @@ class Pickler {
 
   #tensor(array: NamedArray, path: string): void {
     const storage = STORAGES[array.dtype];
-    if (!storage) throw new FormatError(`encodeTorch: ${path} is ${array.dtype}, which torch tensors cannot be; convert it to int64 or float32.`, { field: path });
+    if (!storage)
+      throw new FormatError(
+        `encodeTorch: ${path} is ${array.dtype}, which torch tensors cannot be; convert it to int64 or float32.`,
+        { field: path },
+      );
     const count = elementCount(array.shape);
     const expected = array.dtype.startsWith('complex') ? 2 * count : count;
-    if (array.data.length !== expected) throw new FormatError(`encodeTorch: ${path} [${array.shape.join(', ')}] needs ${expected} numbers, came ${array.data.length}.`, { field: path });
+    if (array.data.length !== expected)
+      throw new FormatError(
+        `encodeTorch: ${path} [${array.shape.join(', ')}] needs ${expected} numbers, came ${array.data.length}.`,
+        { field: path },
+      );
     let key = this.#keys.get(array.data);
     if (key === undefined || this.storages[key]!.dtype !== array.dtype) {
       key = this.storages.push(array) - 1;

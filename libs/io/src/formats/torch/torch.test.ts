@@ -7,7 +7,10 @@ import { OrderedDict, PyFloat, Tuple, decodeTorch, encodeTorch, torchArrays, unp
 import type { NamedArray, OpaqueObject, PickleValue } from '../../index.ts';
 
 const fixture = (name: string): Uint8Array => readFileSync(new URL(`../../../fixtures/torch/${name}`, import.meta.url));
-const expected = JSON.parse(new TextDecoder().decode(fixture('expected.json'))) as Record<string, { dtype: string; shape: number[]; values: number[] }>;
+const expected = JSON.parse(new TextDecoder().decode(fixture('expected.json'))) as Record<
+  string,
+  { dtype: string; shape: number[]; values: number[] }
+>;
 
 /** A Python that has PyTorch, if this machine has one. */
 const python = ['python3', '/usr/bin/python3'].find((candidate) => {
@@ -25,7 +28,11 @@ describe('reading', () => {
     expect([...arrays.keys()]).toEqual(Object.keys(expected));
     for (const [key, { dtype, shape, values }] of Object.entries(expected)) {
       const array = arrays.get(key)!;
-      expect([array.dtype, array.shape, Array.from(array.data as Float64Array, Number)], key).toEqual([dtype, shape, values]);
+      expect([array.dtype, array.shape, Array.from(array.data as Float64Array, Number)], key).toEqual([
+        dtype,
+        shape,
+        values,
+      ]);
     }
   });
 
@@ -64,12 +71,19 @@ describe('unpickle', () => {
   it('reads numbers of every protocol', () => {
     expect(py(0x49, 0x34, 0x32, 10, 0x2e)).toBe(42);
     expect(py(0x80, 2, 0x8a, 1, 0xff, 0x2e)).toBe(-1);
-    expect(py(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e)).toBe(0x1950a86a20f9469cfc6cn);
+    expect(py(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e)).toBe(
+      0x1950a86a20f9469cfc6cn,
+    );
     expect(py(0x47, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 0x2e)).toBe(1.5);
   });
   it.each([
-    ['an empty stack', [0x2e]], ['no end', [0x4e]], ['an unknown instruction', [0xff]], ['a missing memo', [0x68, 9, 0x2e]],
-    ['a string that is longer than the file', [0x58, 255, 255, 255, 127, 65, 0x2e]], ['a mark that is missing', [0x74, 0x2e]], ['protocol 9', [0x80, 9]],
+    ['an empty stack', [0x2e]],
+    ['no end', [0x4e]],
+    ['an unknown instruction', [0xff]],
+    ['a missing memo', [0x68, 9, 0x2e]],
+    ['a string that is longer than the file', [0x58, 255, 255, 255, 127, 65, 0x2e]],
+    ['a mark that is missing', [0x74, 0x2e]],
+    ['protocol 9', [0x80, 9]],
     ['a negative length', [0x8b, 255, 255, 255, 255, 0x2e]],
   ])('refuses %s', (_, bytes) => {
     expect(() => py(...bytes)).toThrow(expect.objectContaining({ code: 'format', field: 'pickle' }) as Error);
@@ -79,26 +93,56 @@ describe('unpickle', () => {
 describe('writing', () => {
   const arrays = async (): Promise<OrderedDict> => {
     const dict = new OrderedDict();
-    for (const [name, array] of torchArrays(await decodeTorch(fixture('zip.pth')))) dict.set(name, array as unknown as PickleValue);
+    for (const [name, array] of torchArrays(await decodeTorch(fixture('zip.pth'))))
+      dict.set(name, array as unknown as PickleValue);
     dict.attributes = new Map([['_metadata', new OrderedDict([['', new Map([['version', 1]])]])]]);
     return dict;
   };
   it('comes back the same', async () => {
-    const bytes = await encodeTorch({ network_weights: await arrays(), epoch: 5, whole: new PyFloat(2), negative: -3e9, axes: new Tuple([0, 1]), deep: [[1.5, 'ü', null, true]], byNumber: new Map([[0, 'a']]) });
-    expect(await encodeTorch({ network_weights: await arrays(), epoch: 5, whole: new PyFloat(2), negative: -3e9, axes: new Tuple([0, 1]), deep: [[1.5, 'ü', null, true]], byNumber: new Map([[0, 'a']]) })).toEqual(bytes);
+    const bytes = await encodeTorch({
+      network_weights: await arrays(),
+      epoch: 5,
+      whole: new PyFloat(2),
+      negative: -3e9,
+      axes: new Tuple([0, 1]),
+      deep: [[1.5, 'ü', null, true]],
+      byNumber: new Map([[0, 'a']]),
+    });
+    expect(
+      await encodeTorch({
+        network_weights: await arrays(),
+        epoch: 5,
+        whole: new PyFloat(2),
+        negative: -3e9,
+        axes: new Tuple([0, 1]),
+        deep: [[1.5, 'ü', null, true]],
+        byNumber: new Map([[0, 'a']]),
+      }),
+    ).toEqual(bytes);
     const file = await decodeTorch(bytes);
     const value = file.value as Map<string, PickleValue>;
-    expect([value.get('epoch'), value.get('negative'), value.get('deep'), value.get('byNumber')]).toEqual([5, -3e9, [[1.5, 'ü', null, true]], new Map([[0, 'a']])]);
-    for (const [name, array] of torchArrays(file)) expect(Array.from(array.data as Float64Array, Number), name).toEqual(expected[name]!.values);
+    expect([value.get('epoch'), value.get('negative'), value.get('deep'), value.get('byNumber')]).toEqual([
+      5,
+      -3e9,
+      [[1.5, 'ü', null, true]],
+      new Map([[0, 'a']]),
+    ]);
+    for (const [name, array] of torchArrays(file))
+      expect(Array.from(array.data as Float64Array, Number), name).toEqual(expected[name]!.values);
   });
   it('refuses what a checkpoint cannot hold', async () => {
     await expect(encodeTorch({ a: (() => 1) as unknown as string })).rejects.toThrow(/value\.a is function/);
-    await expect(encodeTorch({ a: { dtype: 'float32', shape: [3], data: new Float32Array(2) } })).rejects.toThrow(/needs 3 numbers, came 2/);
+    await expect(encodeTorch({ a: { dtype: 'float32', shape: [3], data: new Float32Array(2) } })).rejects.toThrow(
+      /needs 3 numbers, came 2/,
+    );
   });
   it.skipIf(!python)('is opened by torch.load', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'voxelwise-'));
     try {
-      writeFileSync(join(folder, 'ours.pth'), await encodeTorch({ network_weights: await arrays(), epoch: 5, lr: new PyFloat(1), axes: new Tuple([0, 1]) }));
+      writeFileSync(
+        join(folder, 'ours.pth'),
+        await encodeTorch({ network_weights: await arrays(), epoch: 5, lr: new PyFloat(1), axes: new Tuple([0, 1]) }),
+      );
       writeFileSync(join(folder, 'theirs.pth'), fixture('zip.pth'));
       const script = `import torch, sys
 a = torch.load(sys.argv[1] + '/ours.pth'); b = torch.load(sys.argv[1] + '/theirs.pth'); w = a['network_weights']
