@@ -234,7 +234,14 @@ interface TrainedConfiguration {
 }
 
 /** Seconds kept back for tables and the report. */
-const RESERVE = 8;
+const LEAST_RESERVE = 8;
+/** Share of the budget kept back, and how much longer than measured predictions may take: the machine may get busy. */
+const RESERVE_SHARE = 0.02;
+const PREDICTION_MARGIN = 1.5;
+
+function reserve(budget: number): number {
+  return Math.max(LEAST_RESERVE, RESERVE_SHARE * budget);
+}
 
 async function trainConfiguration(
   job: Job,
@@ -263,7 +270,7 @@ async function trainConfiguration(
   const recipe = await state.stage('budget', () =>
     state.decide(`recipe ${configuration}`, async (): Promise<BudgetPlan> => {
       if (job.budget === undefined) return referenceRecipe(nnunetSettings(planned), planned);
-      const seconds = (job.budget - state.seconds - RESERVE) / configurationsLeft;
+      const seconds = (job.budget - state.seconds - reserve(job.budget)) / configurationsLeft;
       if (seconds < 20)
         throw new ResourceError(
           `run: of the budget of ${formatSeconds(job.budget)} only ${formatSeconds(Math.max(0, seconds))} are left for training ${configuration}; give it more.`,
@@ -305,7 +312,7 @@ async function trainConfiguration(
   for (const [k, fold] of folds.entries()) {
     // What is left is shared among the folds to come; each keeps back what its predictions will take.
     const share = (): number =>
-      (job.budget! - state.seconds - RESERVE - recipe.expected.predictionSeconds) /
+      (job.budget! - state.seconds - reserve(job.budget!) - PREDICTION_MARGIN * recipe.expected.predictionSeconds) /
       (configurationsLeft * (folds.length - k));
     const one = await state.stage('train', () =>
       trainFold(context, dataset, device, cases, {
@@ -321,12 +328,29 @@ async function trainConfiguration(
       fold: String(fold),
       points: curvePoints(one.result.history, await readJson(join(one.folder, TIMES))),
     });
-    if (validates(fold))
+    if (validates(fold)) {
+      const inference = inTime(job, recipe, folds.length);
       summaries.push(
-        await state.stage('validate', () => validateFold(context, dataset, device, one, { ...options, fold })),
+        await state.stage('validate', () =>
+          validateFold(context, dataset, device, one, { ...options, inference, fold }),
+        ),
       );
+    }
   }
   return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
+}
+
+/** Leaves mirroring out where the machine got so busy that predicting with it would outlast the budget. */
+function inTime(
+  { context, budget, state }: Job,
+  { inference, expected }: BudgetPlan,
+  folds: number,
+): BudgetPlan['inference'] {
+  if (budget === undefined || !inference.mirroring) return inference;
+  const left = budget - state.seconds - LEAST_RESERVE;
+  if (left >= expected.predictionSeconds / folds) return inference;
+  context.output.warn(`only ${formatSeconds(left)} are left to predict in: without mirroring`);
+  return { ...inference, mirroring: false };
 }
 
 /** What an earlier run of other words trained under this name is kept, under another. */
