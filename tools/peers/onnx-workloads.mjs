@@ -45,7 +45,9 @@ async function best(file, shape, budget) {
 }
 
 const result = {
-  version: require(`onnxruntime-${kind}/package.json`).version,
+  version: JSON.parse(
+    readFileSync(join(resolve(dependencies), `node_modules/onnxruntime-${kind}/package.json`), 'utf8'),
+  ).version,
   threads: Number(threads),
   A: { fwd: await best('A.onnx', [2, 1, 40, 56, 40], Number(seconds)) },
   B: {},
