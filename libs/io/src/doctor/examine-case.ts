@@ -104,7 +104,7 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
       const count = volume.voxels.length / volume.channels.length;
       return volume.channels.map((_, c) => {
         const facts = voxelFacts(volume.voxels.subarray(c * count, (c + 1) * count));
-        examineIntensities(from, facts);
+        examineIntensities(from, facts, volume.channels.length === 1 ? undefined : volume.channels[c]);
         return facts;
       });
     });
@@ -140,7 +140,8 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
       );
   }
 
-  function examineIntensities(path: string, facts: VoxelFacts): void {
+  /** `channel`: its name, where a file holds several. */
+  function examineIntensities(path: string, facts: VoxelFacts, channel: string | undefined): void {
     const bad = facts.nan + facts.infinite;
     if (bad > 0)
       say(
@@ -156,8 +157,10 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
         'warning',
         'image-constant',
         path,
-        `Every voxel is ${facts.min}.`,
-        'Check whether the right image was exported; there is nothing to learn from it.',
+        `Every voxel${channel === undefined ? '' : ` of the channel ${channel}`} is ${facts.min}.`,
+        channel === 'alpha'
+          ? 'Nothing to do: an opaque picture; the channel teaches nothing and costs little.'
+          : 'Check whether the right image was exported; there is nothing to learn from it.',
       );
     const largest = Math.max(Math.abs(facts.min), Math.abs(facts.max));
     if (bad < facts.count && largest > LARGEST_SANE)
