@@ -11,13 +11,12 @@ export interface AxisWeights {
   readonly weights: Float32Array;
 }
 
-export type ResizeMode = 'linear' | 'nearest' | 'nearestExact';
+export type ResizeMode = 'linear' | 'cubic' | 'area' | 'nearest' | 'nearestExact';
 
-function fromEntries(
-  from: number,
-  to: number,
-  entries: readonly (readonly (readonly [column: number, weight: number])[])[],
-): AxisWeights {
+/** The entries of one row: pairs of column and weight. */
+export type RowEntries = readonly (readonly [column: number, weight: number])[];
+
+export function fromEntries(from: number, to: number, entries: readonly RowEntries[]): AxisWeights {
   const rows = new Int32Array(to + 1);
   entries.forEach((row, k) => (rows[k + 1] = rows[k] + row.length));
   const flat = entries.flat();
@@ -30,27 +29,57 @@ function fromEntries(
   };
 }
 
-/** Pixel centers aligned by half a pixel (align_corners=false); positions in single precision, as PyTorch has them. */
-export function resizeWeights(from: number, to: number, mode: ResizeMode): AxisWeights {
-  const scale = Math.fround(from / to);
+/**
+ * Pixel centers aligned by half a pixel, or with `alignCorners` (`linear`, `cubic`) the first and last centers laid on each other;
+ * positions in single precision, as PyTorch has them.
+ */
+export function resizeWeights(from: number, to: number, mode: ResizeMode, alignCorners = false): AxisWeights {
+  const scale = alignCorners ? (to > 1 ? Math.fround((from - 1) / (to - 1)) : 0) : Math.fround(from / to);
+  const centerOf = (k: number): number =>
+    alignCorners ? Math.fround(k * scale) : Math.fround(Math.fround((k + 0.5) * scale) - 0.5);
+  const inside = (column: number): number => Math.min(from - 1, Math.max(0, column));
   return fromEntries(
     from,
     to,
     Array.from({ length: to }, (_, k) => {
-      if (mode === 'nearest') return [[Math.min(from - 1, Math.floor(Math.fround(k * scale))), 1]] as const;
-      const center = Math.fround((k + 0.5) * scale);
-      if (mode === 'nearestExact') return [[Math.min(from - 1, Math.floor(center)), 1]] as const;
-      const position = Math.max(0, Math.fround(center - 0.5));
-      const low = Math.min(from - 1, Math.floor(position));
-      const part = Math.fround(position - low);
-      return low + 1 < from && part > 0
-        ? ([
-            [low, 1 - part],
-            [low + 1, part],
-          ] as const)
-        : ([[low, 1]] as const);
+      switch (mode) {
+        case 'nearest':
+          return [[inside(Math.floor(Math.fround(k * Math.fround(from / to)))), 1]] as const;
+        case 'nearestExact':
+          return [[inside(Math.floor(Math.fround((k + 0.5) * Math.fround(from / to)))), 1]] as const;
+        case 'area': {
+          const first = Math.floor((k * from) / to);
+          const covered = Math.ceil(((k + 1) * from) / to) - first;
+          return Array.from({ length: covered }, (_, j) => [first + j, 1 / covered] as const);
+        }
+        case 'cubic': {
+          const low = Math.floor(centerOf(k));
+          return cubicWeights(Math.fround(centerOf(k) - low)).map(
+            (weight, j) => [inside(low - 1 + j), weight] as const,
+          );
+        }
+        case 'linear': {
+          const position = Math.max(0, centerOf(k));
+          const low = inside(Math.floor(position));
+          const part = Math.fround(position - low);
+          return low + 1 < from && part > 0
+            ? ([
+                [low, 1 - part],
+                [low + 1, part],
+              ] as const)
+            : ([[low, 1]] as const);
+        }
+      }
     }),
   );
+}
+
+/** Keys' cubic convolution with a = -0.75, which PyTorch took from OpenCV: weights of the voxels at -1, 0, 1, 2 of fraction u. */
+function cubicWeights(u: number): readonly number[] {
+  const a = -0.75;
+  const near = (t: number): number => ((a + 2) * t - (a + 3)) * t * t + 1;
+  const far = (t: number): number => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
+  return [far(1 + u), near(u), near(1 - u), far(2 - u)];
 }
 
 /** Windows of `kernel` every `stride`, after `padding` zeros in front; each weighs 1 / kernel. */
@@ -65,6 +94,15 @@ export function poolWeights(from: number, kernel: number, stride: number, paddin
         ([column]) => column >= 0 && column < from,
       );
     }),
+  );
+}
+
+/** Output position k takes input position sources[k]. */
+export function selection(from: number, sources: readonly number[]): AxisWeights {
+  return fromEntries(
+    from,
+    sources.length,
+    sources.map((column) => [[column, 1]]),
   );
 }
 

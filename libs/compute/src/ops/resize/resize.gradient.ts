@@ -3,10 +3,10 @@ import { defineGradient, type GradientRule } from '../../autograd/gradient.ts';
 import { resize, resizeGradient } from './resize.ts';
 
 export const resizeGradients: readonly GradientRule[] = [
-  defineGradient(resize, ({ inputs: { x }, dy, options: { mode } }) => ({
-    x: resizeGradient({ dy }, { size: x.shape.slice(2), mode }),
+  defineGradient(resize, ({ inputs: { x }, dy, options: { mode, alignCorners } }) => ({
+    x: resizeGradient({ dy }, { size: x.shape.slice(2), mode, alignCorners }),
   })),
-  defineGradient(resizeGradient, ({ inputs, dy, options: { mode } }) => ({
-    dy: resize({ x: dy }, { size: inputs.dy.shape.slice(2), mode }),
+  defineGradient(resizeGradient, ({ inputs, dy, options: { mode, alignCorners } }) => ({
+    dy: resize({ x: dy }, { size: inputs.dy.shape.slice(2), mode, alignCorners }),
   })),
 ];

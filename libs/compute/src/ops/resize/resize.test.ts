@@ -14,6 +14,7 @@ interface Golden {
   readonly shape: number[];
   readonly size: number[];
   readonly mode: ResizeMode;
+  readonly alignCorners?: boolean;
   readonly x: number[];
   readonly y: number[];
 }
@@ -24,12 +25,16 @@ const goldens = JSON.parse(
 
 it.each(
   goldens.map(
-    (golden) => [`${golden.mode} [${golden.shape.join(', ')}] to [${golden.size.join(', ')}]`, golden] as const,
+    (golden) =>
+      [
+        `${golden.mode}${golden.alignCorners ? ', corners aligned' : ''} [${golden.shape.join(', ')}] to [${golden.size.join(', ')}]`,
+        golden,
+      ] as const,
   ),
 )('equals PyTorch: %s', async (_, golden) => {
   const y = await resize(
     { x: tensor(createReferenceDevice(), golden.x, golden.shape) },
-    { size: golden.size, mode: golden.mode },
+    { size: golden.size, mode: golden.mode, alignCorners: golden.alignCorners ?? false },
   ).read();
   expect(difference(y, golden.y, 2e-6)).toBeUndefined();
 });

@@ -1,8 +1,9 @@
 /**
- * Resizes the spatial axes, pixel edges aligned (PyTorch's align_corners=false).
+ * Resizes the spatial axes, pixel edges aligned (PyTorch's align_corners=false) unless `alignCorners`.
  *
- * Shape: f32 [N, C, ...space] -> [N, C, ...size]. Modes: `linear` (bi-, trilinear, no antialiasing), `nearest` (floor of
- * k · n / m, PyTorch's historical rule), `nearestExact` (floor of (k + ½) · n / m).
+ * Shape: f32 [N, C, ...space] -> [N, C, ...size]. Modes: `linear` (bi-, trilinear, no antialiasing), `cubic` (bi-, tricubic
+ * convolution), `area` (mean of the voxels that a new one touches: PyTorch's adaptive average), `nearest` (floor of k · n / m,
+ * PyTorch's historical rule), `nearestExact` (floor of (k + ½) · n / m).
  */
 import { DTypeError, ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
@@ -16,9 +17,11 @@ export interface ResizeOptions {
   /** Spatial sizes of the result. */
   readonly size: Shape;
   readonly mode: ResizeMode;
+  /** With `linear` and `cubic`: first and last voxel centers stay where they are, instead of the outer faces. */
+  readonly alignCorners: boolean;
 }
 
-const DEFAULTS: ResizeOptions = { size: [], mode: 'linear' };
+const DEFAULTS: ResizeOptions = { size: [], mode: 'linear', alignCorners: false };
 
 function resized(op: string, x: TensorSpec, size: Shape): TensorSpec {
   if (x.dtype !== 'f32') throw new DTypeError(`${op}: x is f32, came ${describe(x)}.`, { op, dtype: x.dtype });
@@ -30,8 +33,8 @@ function resized(op: string, x: TensorSpec, size: Shape): TensorSpec {
   return { shape: [x.shape[0], x.shape[1], ...size], dtype: 'f32' };
 }
 
-const matrices = (from: Shape, to: Shape, { mode }: ResizeOptions): AxisWeights[] =>
-  from.slice(2).map((n, k) => resizeWeights(n, to[k + 2], mode));
+const matrices = (from: Shape, to: Shape, { mode, alignCorners }: ResizeOptions): AxisWeights[] =>
+  from.slice(2).map((n, k) => resizeWeights(n, to[k + 2], mode, alignCorners));
 
 export const resize = defineOp<{ x: Tensor }, ResizeOptions>({
   name: 'resize',
@@ -48,6 +51,18 @@ export const resize = defineOp<{ x: Tensor }, ResizeOptions>({
     { name: 'odd factors, linear', inputs: { x: { shape: [1, 2, 5, 7, 4] } }, options: { size: [7, 3, 4] } },
     { name: 'nearest', inputs: { x: { shape: [1, 3, 5, 7] } }, options: { size: [8, 4], mode: 'nearest' } },
     { name: 'nearest, exact', inputs: { x: { shape: [1, 8, 5, 7] } }, options: { size: [8, 4], mode: 'nearestExact' } },
+    {
+      name: 'linear, corners aligned',
+      inputs: { x: { shape: [1, 2, 5, 7, 4] } },
+      options: { size: [7, 3, 1], alignCorners: true },
+    },
+    { name: 'area', inputs: { x: { shape: [1, 2, 5, 7, 4] } }, options: { size: [7, 3, 4], mode: 'area' } },
+    { name: 'cubic', inputs: { x: { shape: [1, 2, 5, 7] } }, options: { size: [8, 3], mode: 'cubic' } },
+    {
+      name: 'cubic, corners aligned',
+      inputs: { x: { shape: [1, 2, 5, 7] } },
+      options: { size: [8, 3], mode: 'cubic', alignCorners: true },
+    },
     { name: 'the same', inputs: { x: { shape: [1, 2, 3, 3] } }, options: { size: [3, 3] } },
     { name: 'one voxel', inputs: { x: { shape: [1, 1, 1] } }, options: { size: [3] } },
   ],

@@ -10,6 +10,11 @@ function settle(p: f64, n: i32, padding: i32): f64 {
   if (padding == 0) return p;
   const last = <f64>(n - 1);
   if (padding == 3 && !(p >= -0.5 && p < <f64>n - 0.5)) return NaN;
+  if (padding == 4) {
+    if (n == 1) return 0;
+    const turn = Math.abs(p) - 2 * last * Math.floor(Math.abs(p) / (2 * last));
+    return turn > last ? 2 * last - turn : turn;
+  }
   if (padding != 2) return min(last, max<f64>(0, p));
   const period = <f64>(2 * n);
   let folded = Math.abs(p + 0.5);
@@ -71,7 +76,10 @@ function sixtyFour(from: usize, p0: f64, p1: f64, p2: f64, nz: i32, ny: i32, nx:
   return <f32>sum;
 }
 
-/** args: x, displacement or 0, y, C, nz, ny, nx, mz, my, mx, matrix f64[12], interpolation (0 nearest, 1 linear, 2 cubic), padding, fill. */
+/**
+ * args: x, displacement or 0, y, C, nz, ny, nx, mz, my, mx, matrix f64[12], interpolation (0 nearest, 1 linear, 2 cubic), padding,
+ * fill, margins of x along z, y, x (0 unless cubic).
+ */
 export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
   const from = <usize>load<u32>(args);
   const field = <usize>load<u32>(args, 4);
@@ -88,6 +96,13 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
   const cubic = load<i32>(args, 44) == 2;
   const padding = load<i32>(args, 48);
   const fill = load<f32>(args, 52);
+  const gz = load<i32>(args, 56);
+  const gy = load<i32>(args, 60);
+  const gx = load<i32>(args, 64);
+  // Positions count from behind the margins.
+  const iz = nz - 2 * gz;
+  const iy = ny - 2 * gy;
+  const ix = nx - 2 * gx;
   const a00 = load<f64>(m);
   const a01 = load<f64>(m, 8);
   const a02 = load<f64>(m, 16);
@@ -122,11 +137,11 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
         p1 += a10 * d0 + a11 * d1 + a12 * d2;
         p2 += a20 * d0 + a21 * d1 + a22 * d2;
       }
-      p0 = settle(p0, nz, padding);
-      p1 = settle(p1, ny, padding);
-      p2 = settle(p2, nx, padding);
+      p0 = settle(p0, iz, padding);
+      p1 = settle(p1, iy, padding);
+      p2 = settle(p2, ix, padding);
       // Far outside (or not a number) nothing is read.
-      if (!(p0 > -1 && p1 > -1 && p2 > -1 && p0 < <f64>nz && p1 < <f64>ny && p2 < <f64>nx)) {
+      if (!(p0 > -1 && p1 > -1 && p2 > -1 && p0 < <f64>iz && p1 < <f64>iy && p2 < <f64>ix)) {
         for (let c = 0; c < channels; c++) store<f32>(to + <usize>c * outVolume + at, fill);
         continue;
       }
@@ -138,9 +153,12 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
         continue;
       }
       if (cubic) {
-        const inside = p0 >= 0 && p1 >= 0 && p2 >= 0 && p0 <= <f64>(nz - 1) && p1 <= <f64>(ny - 1) && p2 <= <f64>(nx - 1);
+        const inside = p0 >= 0 && p1 >= 0 && p2 >= 0 && p0 <= <f64>(iz - 1) && p1 <= <f64>(iy - 1) && p2 <= <f64>(ix - 1);
         for (let c = 0; c < channels; c++)
-          store<f32>(to + <usize>c * outVolume + at, padding == 0 && !inside ? fill : sixtyFour(from + <usize>c * volume, p0, p1, p2, nz, ny, nx));
+          store<f32>(
+            to + <usize>c * outVolume + at,
+            padding == 0 && !inside ? fill : sixtyFour(from + <usize>c * volume, p0 + <f64>gz, p1 + <f64>gy, p2 + <f64>gx, nz, ny, nx),
+          );
         continue;
       }
       const f0 = floor(p0);
@@ -186,7 +204,7 @@ function weigh(w: f32): f32 {
   return <f32>1000 * w;
 }
 
-/** args: as sample_affine_f32, with an integer fill, then bounds f64[6]. */
+/** args: as sample_affine_f32 up to an integer fill, then bounds f64[6]. */
 export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
   const source = <usize>load<u32>(args);
   const field = <usize>load<u32>(args, 4);
@@ -246,7 +264,7 @@ export function sample_affine_i32(args: usize, part: i32, parts: i32): void {
       let inside = false;
       if (linear) {
         inside = p0 >= low0 && p1 >= low1 && p2 >= low2 && p0 <= high0 && p1 <= high1 && p2 <= high2;
-        inside = inside || padding == 1 || padding == 2;
+        inside = inside || padding == 1 || padding == 2 || padding == 4;
         p0 = settle(p0, nz, 1);
         p1 = settle(p1, ny, 1);
         p2 = settle(p2, nx, 1);

@@ -33,6 +33,10 @@ function place(position: readonly number[], space: readonly number[], padding: s
   return position.map((p, axis) => {
     const n = space[axis]!;
     if (padding === 'halfVoxel' && !(p >= -0.5 && p < n - 0.5)) return NaN;
+    if (padding === 'mirror') {
+      const turn = n === 1 ? 0 : Math.abs(p) % (2 * (n - 1));
+      return Math.min(turn, 2 * (n - 1) - turn);
+    }
     if (padding !== 'reflect') return Math.min(n - 1, Math.max(0, p));
     const folded = Math.abs(p + 0.5) % (2 * n);
     return Math.min(n - 1, Math.max(0, (folded > n ? 2 * n - folded : folded) - 0.5));
@@ -56,33 +60,35 @@ function eachNeighbor(position: readonly number[], visit: (index: readonly numbe
 function valueSampler(
   [, nz, ny, nx]: readonly number[],
   data: ArrayLike<number>,
-  { interpolation, padding, fill }: SampleAffineOptions,
+  { interpolation, padding, fill, margin }: SampleAffineOptions,
 ): Sampler {
   const space = [nz!, ny!, nx!];
+  const inner = space.map((n, axis) => n - 2 * margin[axis]!);
   return (c, position) => {
-    const p = place(position, space, padding);
+    const p = place(position, inner, padding);
     if (p.some(Number.isNaN)) return fill;
     const at = (index: readonly number[]): number =>
       index.some((k, axis) => !(k >= 0 && k < space[axis]!))
         ? fill
         : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
     if (interpolation === 'nearest') return at(p.map(roundUp));
-    if (interpolation === 'cubic') return cubic(p, space, padding === 'zeros', fill, at);
+    if (interpolation === 'cubic') {
+      // Beyond the outermost centers.
+      if (padding === 'zeros' && p.some((k, axis) => !(k >= 0 && k <= inner[axis]! - 1))) return fill;
+      return cubic(
+        p.map((k, axis) => k + margin[axis]!),
+        space,
+        at,
+      );
+    }
     let sum = 0;
     eachNeighbor(p, (index, weight) => (sum += weight === 0 ? 0 : weight * at(index)));
     return sum;
   };
 }
 
-/** Four taps per axis. Beyond the outermost centers: `fill` with zeros; coefficients outside are those of the edge. */
-function cubic(
-  p: readonly number[],
-  space: readonly number[],
-  zeros: boolean,
-  fill: number,
-  at: (index: readonly number[]) => number,
-): number {
-  if (zeros && p.some((k, axis) => !(k >= 0 && k <= space[axis]! - 1))) return fill;
+/** Four taps per axis; coefficients outside are those of the edge. */
+function cubic(p: readonly number[], space: readonly number[], at: (index: readonly number[]) => number): number {
   const taps = p.map((k, axis) => {
     const n = space[axis]!;
     const low = Math.floor(k);

@@ -5,9 +5,11 @@
  * Shape: x f32 or i32 [C, z, y, x], displacement f32 [3, ...shape] -> [C, ...shape].
  * `linear` on i32 gives the label of the greatest linear weight (weights in steps of half precision of 1000, the lowest label
  * of equals: nnU-Net's rule). `zeros` blends with `fill` beyond the outermost voxel centers; on i32 a position beyond them
- * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis. `border` clamps the position; `reflect` folds it about -0.5 and n - 0.5;
- * `halfVoxel` clamps up to half a voxel beyond the centers and gives `fill` further out (ITK's rule). `nearest` rounds ties up.
- * Source: the conventions of PyTorch's grid_sample without aligned corners.
+ * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis; where these were made of an image
+ * with voxels put around it, `margin` says how many, and positions count from the image's own first voxel. `border` clamps the
+ * position; `reflect` folds it about -0.5 and n - 0.5, `mirror` about 0 and n - 1; `halfVoxel` clamps up to half a voxel beyond the
+ * centers and gives `fill` further out (ITK's rule). `nearest` rounds ties up.
+ * Source: the conventions of PyTorch's grid_sample without aligned corners (`mirror`: with).
  */
 import { defineOp } from '../../op/op.ts';
 import { doubles, float, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
@@ -21,20 +23,22 @@ export interface SampleAffineOptions {
   /** Twelve numbers, row-major 3x4. */
   readonly matrix: readonly number[];
   readonly interpolation: 'nearest' | 'linear' | 'cubic';
-  readonly padding: 'zeros' | 'border' | 'reflect' | 'halfVoxel';
+  readonly padding: 'zeros' | 'border' | 'reflect' | 'halfVoxel' | 'mirror';
   readonly fill: number;
+  /** With `cubic`: voxels around the image, before and behind, along z, y, x. */
+  readonly margin: readonly number[];
   /** Labels with linear weights and zeros: positions [low z, y, x, high z, y, x] that count as inside; null: the outermost centers. */
   readonly bounds: readonly number[] | null;
 }
 
 const INTERPOLATIONS = ['nearest', 'linear', 'cubic'] as const;
-const PADDINGS = ['zeros', 'border', 'reflect', 'halfVoxel'] as const;
+const PADDINGS = ['zeros', 'border', 'reflect', 'halfVoxel', 'mirror'] as const;
 
 const wasm: WasmKernel<SampleAffineOptions> = {
   lower: ({
     inputs: { x, displacement },
     outputs: [y],
-    options: { shape, matrix, interpolation, padding, fill, bounds },
+    options: { shape, matrix, interpolation, padding, fill, margin, bounds },
   }) => [
     {
       kernel: x!.dtype === 'f32' ? 'sample_affine_f32' : 'sample_affine_i32',
@@ -47,8 +51,9 @@ const wasm: WasmKernel<SampleAffineOptions> = {
         doubles(matrix),
         int(INTERPOLATIONS.indexOf(interpolation)),
         int(PADDINGS.indexOf(padding)),
-        x!.dtype === 'f32' ? float(fill) : int(fill),
-        doubles(bounds ?? [0, 0, 0, ...x!.shape.slice(1).map((n) => n - 1)]),
+        ...(x!.dtype === 'f32'
+          ? [float(fill), ...margin.map(int)]
+          : [int(fill), doubles(bounds ?? [0, 0, 0, ...x!.shape.slice(1).map((n) => n - 1)])]),
       ],
     },
   ],
@@ -69,10 +74,11 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
     interpolation: 'linear',
     padding: 'zeros',
     fill: 0,
+    margin: [0, 0, 0],
     bounds: null,
   },
-  shape: ({ x, displacement }, { shape, matrix, interpolation, padding }) => {
-    expectVolume('sampleAffine', 'x', x, 'f32', 'i32');
+  shape: ({ x, displacement }, { shape, matrix, interpolation, padding, margin }) => {
+    const from = expectVolume('sampleAffine', 'x', x, 'f32', 'i32');
     const space = expectSpace('sampleAffine', 'shape', shape);
     if (matrix.length !== 12 || !matrix.every(Number.isFinite))
       throw new ShapeError(
@@ -87,6 +93,15 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
       throw new ShapeError(
         `sampleAffine: interpolation is nearest, linear or (f32 only) cubic, and padding ${PADDINGS.join(', ')}; came ${interpolation} and ${padding} for ${x.dtype}.`,
         { interpolation, padding },
+      );
+    if (
+      margin.length !== 3 ||
+      !margin.every((m, axis) => Number.isInteger(m) && m >= 0 && 2 * m < from[axis]!) ||
+      (interpolation !== 'cubic' && margin.some((m) => m > 0))
+    )
+      throw new ShapeError(
+        `sampleAffine: margin is three whole numbers, less than half of x [${from.join(', ')}], and 0 unless cubic; came [${margin.join(', ')}] for ${interpolation}.`,
+        { margin, interpolation },
       );
     if (displacement) {
       const field = expectVolume('sampleAffine', 'displacement', displacement, 'f32');
@@ -123,12 +138,24 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
         gradient: false,
       },
     ]),
-    ...(['zeros', 'border'] as const).map((padding) => ({
+    ...PADDINGS.map((padding) => ({
       name: `cubic, ${padding}`,
       inputs: { x: { shape: [1, 5, 6, 7] }, displacement: undefined },
       options: options({ padding, interpolation: 'cubic' as const }),
       gradient: false,
     })),
+    ...PADDINGS.map((padding) => ({
+      name: `cubic within margins, ${padding}`,
+      inputs: { x: { shape: [1, 7, 6, 9] }, displacement: undefined },
+      options: options({ padding, interpolation: 'cubic' as const, margin: [2, 0, 3], fill: -2 }),
+      gradient: false,
+    })),
+    {
+      name: 'mirrored across one slice',
+      inputs: { x: { shape: [1, 1, 6, 7] }, displacement: undefined },
+      options: options({ padding: 'mirror' }),
+      gradient: false,
+    },
     {
       name: 'nearest labels',
       inputs: { x: { shape: [1, 5, 6, 7], dtype: 'i32', fill: { integersBelow: 3 } }, displacement: undefined },
