@@ -158,6 +158,6 @@ describe('train', { timeout: 60_000 }, () => {
       (one: Error) => one,
     );
     expect(exitCodeOf(error)).toBe(3);
-    expect(String(error)).toMatch(/step 1.*hippocampus_00\d from voxel \[.*\].*patch 16×16×16/);
+    expect(String(error)).toMatch(/step 1.*mul \[\] of the loss.*Patch 16×16×16 of hippocampus_00\d from voxel \[/);
   });
 });

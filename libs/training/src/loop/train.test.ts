@@ -1,4 +1,4 @@
-import { createWasmDevice, Philox, type Device } from '@voxelwise/compute';
+import { createWasmDevice, mean, mul, Philox, sqrt, tensor, type Device } from '@voxelwise/compute';
 import { labelScheme } from '@voxelwise/planner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryCase, memoryCases } from '../cases/memory-case.ts';
@@ -7,6 +7,7 @@ import type { TrainingSettings } from '../recipes/training-settings.ts';
 import { DivergenceError, TrainingError } from '../errors.ts';
 import { buildNetwork } from '@voxelwise/nets';
 import { lossNamed } from '../losses/catalogue.ts';
+import type { Loss } from '../losses/loss.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { EpochReport, TrainResult } from './reports.ts';
@@ -50,7 +51,7 @@ const settings: TrainingSettings = {
 };
 
 /** Bright balls in noise. */
-function ballCases(count: number, spoil?: (image: Float32Array) => void): ReturnType<typeof memoryCases> {
+function ballCases(count: number, spoil?: (image: Float32Array, k: number) => void): ReturnType<typeof memoryCases> {
   return memoryCases(
     Array.from({ length: count }, (_, k) => {
       const random = new Philox(k);
@@ -65,7 +66,7 @@ function ballCases(count: number, spoil?: (image: Float32Array) => void): Return
         if (inside) found.push(v);
         map[v] = inside ? 1 : 0;
       }
-      spoil?.(image);
+      spoil?.(image, k);
       return memoryCase({
         id: `case${k}`,
         shape: [14, 14, 14],
@@ -256,7 +257,34 @@ describe('train', () => {
   it('stops at a loss that is no number, naming the case', async () => {
     const cases = ballCases(6, (image) => image.fill(NaN));
     await expect(all(options({ cases }))).rejects.toThrow(DivergenceError);
-    await expect(all(options({ cases }))).rejects.toThrow(/step 1.*case\d from voxel.*NaN/s);
+    await expect(all(options({ cases }))).rejects.toThrow(/step 1.*image itself holds NaN.*case\d from voxel/s);
+  });
+
+  it.each([
+    ['forward', 'case2', (image: Float32Array) => image.fill(3e38), 'encoder.stages.0.blocks.0.'],
+    ['loss', undefined, undefined, undefined],
+    ['backward', undefined, undefined, 'decoder.stages.0.head'],
+  ] as const)('names the operation that broke first on the way %s', async (pass, only, spoil, layer) => {
+    const cases = ballCases(6, spoil && ((image, k) => void (k === 2 && spoil(image))));
+    // The root of 0 is a number, its derivative is none.
+    const loss: Loss = {
+      name: 'odd',
+      apply: (x) => {
+        const mean_ = mean({ x: mul({ a: x, b: tensor(x.device, [pass === 'loss' ? Infinity : 0], []) }) });
+        return sqrt({ x: mul({ a: mean_, b: mean_ }) });
+      },
+    };
+    const error = await all(
+      options({ cases, settings: { ...settings, augmentation: 'none' }, ...(pass === 'forward' ? {} : { loss }) }),
+    ).catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(DivergenceError);
+    const { details, message } = error as DivergenceError;
+    expect(details['pass']).toBe(pass);
+    expect(message).toContain(String(details['operation']));
+    expect(message).toMatch(/case\d from voxel \[/);
+    if (layer !== undefined) expect(details['layer']).toContain(layer);
+    if (only !== undefined) expect((details['patches'] as { id: string }[]).map(({ id }) => id)).toContain(only);
+    if (only !== undefined) for (const { id } of details['patches'] as { id: string }[]) expect(id).toBe(only);
   });
 
   it('refuses to train on nothing', async () => {

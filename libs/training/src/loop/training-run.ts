@@ -10,7 +10,7 @@ import {
   type Weights,
 } from '@voxelwise/nets';
 import { encodeCheckpoint, tensorsOf, type Checkpoint, type Position } from '../experiment/checkpoint.ts';
-import { DivergenceError, TrainingError } from '../errors.ts';
+import { TrainingError } from '../errors.ts';
 import { lossNamed } from '../losses/catalogue.ts';
 import { PseudoDice } from '../losses/pseudo-dice.ts';
 import { targetsOf } from '../losses/targets.ts';
@@ -21,6 +21,8 @@ import { drawBatch, type Batch } from '../sampling/batch.ts';
 import { noAugmentation } from '../sampling/mirroring.ts';
 import { foregroundSampler, type Sampler } from '../sampling/sampler.ts';
 import { learningRate } from '../schedules/learning-rate.ts';
+import { divergence } from './divergence.ts';
+import { findBreak } from './find-break.ts';
 import { checkpointingNote, stepDoesNotFit } from './memory.ts';
 import { learn, measure, spatial, type StepParts } from './network-step.ts';
 import type { EpochReport, StepReport } from './reports.ts';
@@ -271,17 +273,13 @@ export class TrainingRun {
     return { loss: sum / validationSteps, dice: score.dice(), mean: score.mean() };
   }
 
-  /** Says where the numbers broke. */
+  /** Says where the numbers broke. A gradient that is no number has changed no weight, so that the step can be done again. */
   async #diverged(step: number, batch: Batch, loss: number): Promise<never> {
-    const broken: string[] = [];
-    for (const [name, tensor] of this.#learned)
-      if (!((await tensor.read()) as Float32Array).every(Number.isFinite)) broken.push(name);
-    const origins = batch.origins.map(({ id, start }) => `${id} from voxel [${start.join(', ')}]`);
-    const bad = batch.image.every(Number.isFinite) ? '' : ' The image itself holds NaN or infinity there.';
-    throw new DivergenceError(
-      `train: the loss is ${loss} at step ${step + 1}${broken.length > 0 ? `, the weights ${broken[0]} are no longer numbers` : ''}. The batch came from ${origins.join('; ')} (patch ${spatial(this.#options.network, batch.patch).join('×')}).${bad} Lower the learning rate, or look at these cases.`,
-      { step: step + 1, loss, layers: broken, patches: batch.origins },
-    );
+    const found = await findBreak(this.#parts, batch).catch((error: unknown) => {
+      if (error instanceof OutOfMemoryError) return undefined;
+      throw error;
+    });
+    throw divergence({ step, loss, batch, found, patch: spatial(this.#options.network, batch.patch) });
   }
 }
 

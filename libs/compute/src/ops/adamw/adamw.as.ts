@@ -20,6 +20,7 @@ export function adamw_step(args: usize, part: i32, parts: i32): void {
   const rate = load<f32>(<usize>load<u32>(args, 16));
   const step = <i32>load<f32>(<usize>load<u32>(args, 20));
   const scalePointer = <usize>load<u32>(args, 24);
+  if (scalePointer != 0 && load<f32>(scalePointer) == 0) return;
   const scale = f32x4.splat(scalePointer == 0 ? 1 : load<f32>(scalePointer));
   const vectors = (load<i32>(args, 28) + 3) >> 2;
   const beta1 = load<f32>(args, 32);

@@ -6,6 +6,7 @@ export const adamwReference: ReferenceKernel<AdamwInputs, AdamwOptions> = (
   { beta1, beta2, epsilon, weightDecay },
 ) => {
   const factor = scale?.data[0] ?? 1;
+  if (factor === 0) return;
   const correction1 = 1 - beta1 ** step.data[0]!;
   const correction2 = 1 - beta2 ** step.data[0]!;
   for (let k = 0; k < weight.data.length; k++) {

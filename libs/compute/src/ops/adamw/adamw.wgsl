@@ -29,7 +29,7 @@ fn complement(x: f32) -> f32 {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let k = (group.y * groups.x + group.x) * 64u + local;
-  if (k >= sizes.count) { return; }
+  if (k >= sizes.count || (HAS_SCALE && scale[0] == 0.0)) { return; }
   let g = gradient[k] * select(1.0, scale[0], HAS_SCALE);
   let m = sizes.beta1 * first[k] + (1.0 - sizes.beta1) * g;
   let v = sizes.beta2 * second[k] + (1.0 - sizes.beta2) * g * g;

@@ -42,5 +42,6 @@ export function norm_finish(args: usize, part: i32, parts: i32): void {
   for (let b = 0; b < blocks; b++) sum += load<f64>(partial + (<usize>b << 3));
   const norm = sqrt(sum);
   store<f32>(<usize>load<u32>(args, 12), <f32>norm);
-  store<f32>(<usize>load<u32>(args, 16), norm <= limit - 1e-6 ? 1 : <f32>(limit / (norm + 1e-6)));
+  const factor: f32 = norm <= limit - 1e-6 ? 1 : <f32>(limit / (norm + 1e-6));
+  store<f32>(<usize>load<u32>(args, 16), isFinite(norm) ? factor : 0);
 }

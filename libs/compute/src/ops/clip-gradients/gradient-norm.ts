@@ -37,7 +37,10 @@ const wasm: WasmKernel<GradientNormOptions> = {
   },
 };
 
-/** Returns [norm, scale]: scale = min(1, limit / (norm + 1e-6)), as PyTorch's clip_grad_norm_. Inputs: any names, any shapes. */
+/**
+ * Returns [norm, scale]: scale = min(1, limit / (norm + 1e-6)), as PyTorch's clip_grad_norm_, and 0 where the norm is no
+ * number: `sgd` and `adamw` then leave weights and state as they are. Inputs: any names, any shapes.
+ */
 export const gradientNorm = defineOp<Readonly<Record<string, Tensor>>, GradientNormOptions, readonly [Tensor, Tensor]>({
   name: 'gradientNorm',
   defaults: { limit: 12 },
@@ -53,9 +56,9 @@ export const gradientNorm = defineOp<Readonly<Record<string, Tensor>>, GradientN
     reference: (inputs, { limit }, [norm, scale]) => {
       let sum = 0;
       for (const { data } of Object.values(inputs)) for (let k = 0; k < data.length; k++) sum += data[k]! * data[k]!;
-      norm!.data[0] = Math.sqrt(sum);
-      // Written so that a norm which is not a number stays one.
-      scale!.data[0] = Math.sqrt(sum) <= limit - 1e-6 ? 1 : limit / (Math.sqrt(sum) + 1e-6);
+      const length = Math.sqrt(sum);
+      norm!.data[0] = length;
+      scale!.data[0] = !Number.isFinite(length) ? 0 : length <= limit - 1e-6 ? 1 : limit / (length + 1e-6);
     },
     wasm,
     webgpu: gradientNormKernel,

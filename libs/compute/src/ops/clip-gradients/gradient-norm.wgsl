@@ -45,7 +45,8 @@ fn finish(@builtin(local_invocation_index) local: u32) {
   let norm = sqrt(total(local, sum));
   if (local == 0u) {
     to[0] = norm;
-    // Written so that a norm which is not a number stays one.
-    scale[0] = select(sizes.limit / (norm + 1e-6), 1.0, norm <= sizes.limit - 1e-6);
+    // Told by its bits: a compiler may take it for granted that comparisons never see NaN.
+    let finite = (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+    scale[0] = select(0.0, select(sizes.limit / (norm + 1e-6), 1.0, norm <= sizes.limit - 1e-6), finite);
   }
 }

@@ -7,6 +7,7 @@ export function sgd_step(args: usize, part: i32, parts: i32): void {
   const gradient = <usize>load<u32>(args, 8);
   const rate = f32x4.splat(load<f32>(<usize>load<u32>(args, 12)));
   const scalePointer = <usize>load<u32>(args, 16);
+  if (scalePointer != 0 && load<f32>(scalePointer) == 0) return;
   const scale = f32x4.splat(scalePointer == 0 ? 1 : load<f32>(scalePointer));
   const vectors = (load<i32>(args, 20) + 3) >> 2;
   const momentum = f32x4.splat(load<f32>(args, 24));

@@ -6,6 +6,7 @@ export const sgdReference: ReferenceKernel<SgdInputs, SgdOptions> = (
   { momentum, nesterov, weightDecay },
 ) => {
   const factor = scale?.data[0] ?? 1;
+  if (factor === 0) return;
   for (let k = 0; k < weight.data.length; k++) {
     const g = factor * gradient.data[k]! + weightDecay * weight.data[k]!;
     velocity.data[k] = momentum * velocity.data[k]! + g;

@@ -71,3 +71,24 @@ describe("SGD's trace against the reference implementation", () => {
     },
   );
 });
+
+describe('a gradient that is no number', () => {
+  it.each([{ name: 'reference', open: () => Promise.resolve(createReferenceDevice()) }, ...wasmDevices])(
+    'changes neither weights nor state on $name',
+    async ({ open }) => {
+      const device = await open();
+      for (const bad of [NaN, Infinity]) {
+        const gradient = tensor(device, [1, bad, 2, 3, 4], [5]);
+        const [norm, scale] = gradientNorm({ gradient }, { limit: 12 });
+        const [weight, first, second] = [1, 2, 3].map((n) => tensor(device, new Float32Array(5).fill(n), [5]));
+        const rate = tensor(device, [0.1], []);
+        sgd({ weight: weight!, velocity: first!, gradient, rate, scale }, SETTINGS);
+        const step = tensor(device, [1], []);
+        adamw({ weight: weight!, first: first!, second: second!, gradient, rate, step, scale });
+        for (const [k, state] of [weight!, first!, second!].entries())
+          expect([...(await state.read())]).toEqual(new Array<number>(5).fill(k + 1));
+        expect(Number.isFinite((await norm.read())[0])).toBe(false);
+      }
+    },
+  );
+});

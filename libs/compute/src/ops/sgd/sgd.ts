@@ -19,7 +19,7 @@ export type SgdInputs = {
   readonly gradient: Tensor;
   /** One number: the learning rate. */
   readonly rate: Tensor;
-  /** One number: factor on the gradient (clipping). Absent: 1. */
+  /** One number: factor on the gradient (clipping). Absent: 1. With 0, which says that the gradient is no number, nothing changes. */
   readonly scale?: Tensor | undefined;
 };
 

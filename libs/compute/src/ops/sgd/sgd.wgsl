@@ -16,7 +16,7 @@ struct Sizes {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let k = (group.y * groups.x + group.x) * 64u + local;
-  if (k >= sizes.count) { return; }
+  if (k >= sizes.count || (HAS_SCALE && scale[0] == 0.0)) { return; }
   let w = weight[k];
   let g = f32(gradient[k]) * select(1.0, scale[0], HAS_SCALE) + sizes.weightDecay * w;
   let v = sizes.momentum * velocity[k] + g;
