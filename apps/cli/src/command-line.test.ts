@@ -50,6 +50,15 @@ describe('command line', { timeout: 120_000 }, () => {
     expect(run('doctor', '--device', 'abacus').status).toBe(2);
   });
 
+  it('ends quietly when nobody reads its output any more', async () => {
+    const child = spawn(process.execPath, [...command, 'run', '--help'], { cwd: root });
+    child.stdout.destroy();
+    let complaints = '';
+    child.stderr.on('data', (text) => (complaints += String(text)));
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(141);
+    expect(complaints).toBe('');
+  });
+
   it('exits with 3 for bad input and names the file, also as JSON', () => {
     const { status, stdout } = run(
       'predict',

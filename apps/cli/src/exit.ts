@@ -1,7 +1,10 @@
 /** Exit codes and the errors that mean them. */
 
-/** 0 done · 1 a bug · 2 wrong usage · 3 bad input data · 4 refused for want of memory, disk or time · 5 interrupted, state saved. */
-export const EXIT = { done: 0, bug: 1, usage: 2, badInput: 3, resources: 4, interrupted: 5 } as const;
+/**
+ * 0 done · 1 a bug · 2 wrong usage · 3 bad input data · 4 refused for want of memory, disk or time · 5 interrupted, state saved ·
+ * 141 nobody reads the output any more (128 + SIGPIPE, as shells count).
+ */
+export const EXIT = { done: 0, bug: 1, usage: 2, badInput: 3, resources: 4, interrupted: 5, brokenPipe: 141 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The command line was wrong. */

@@ -15,6 +15,10 @@ export async function main(words: readonly string[]): Promise<void> {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  // `voxelwise … | head`: whoever read the results has gone. Signals end other tools so; what was saved is whole.
+  process.stdout.on('error', endOfReaders);
+  // Nobody reads progress and warnings any more: the work goes on.
+  process.stderr.on('error', () => undefined);
   try {
     await makeProgram({ signal: stop.signal, environment: process.env }).parseAsync(words, { from: 'user' });
     process.exitCode = process.exitCode ?? EXIT.done;
@@ -26,6 +30,11 @@ export async function main(words: readonly string[]): Promise<void> {
     [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
   );
   process.exit();
+}
+
+function endOfReaders(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.brokenPipe);
+  throw error;
 }
 
 function fail(error: unknown, words: readonly string[]): number {

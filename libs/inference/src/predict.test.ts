@@ -8,6 +8,7 @@ import { preprocess } from '@voxelwise/transforms';
 import { preprocessSettings } from './model/preprocess-settings.ts';
 import { openPredictor } from './predict.ts';
 import { readNpy } from './testing/npy.ts';
+import { fromCanonical, toCanonical, type Grid } from '@voxelwise/volume';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../fixtures/predict/', import.meta.url));
@@ -47,6 +48,27 @@ it('exports what the next stage of a cascade learns from', async () => {
   const same = labels.filter((label, k) => label === golden.data[k]).length;
   expect(same / labels.length).toBeGreaterThanOrEqual(0.999);
   predictor.dispose();
+});
+
+it('turns images to RAS and segmentations back where the plan names the reader that does', async () => {
+  const model = await loadModel(directoryFolder(`${root}models/Hippo6_3d_fullres`), { configuration: '3d_fullres' });
+  const turning = { ...model, plan: { ...model.plan, imageReaderWriter: 'NibabelIOWithReorient' } };
+  const image = toCanonical({ ...(await readVolume(`${root}inputs/hippocampus_001_0000.nii.gz`)), kind: 'intensity' });
+  const [nz, ny, nx] = image.grid.shape;
+  // z runs to the left, y down, x to the back.
+  const grid: Grid = {
+    shape: [nx, nz, ny],
+    affine: Float64Array.from([-1, 0, 0, 0, 0, 0, -1, 0, 0, -1, 0, 0, 0, 0, 0, 1]),
+  };
+  const options = { mirroring: false, probabilities: true };
+  const predictor = openPredictor(turning, device);
+  const straight = await predictor.predict({ id: 'a', images: image }, options);
+  const turned = await predictor.predict({ id: 'a', images: fromCanonical(image, grid) }, options);
+  predictor.dispose();
+  expect(turned.segmentation.grid).toEqual(grid);
+  expect(toCanonical(turned.segmentation).voxels).toEqual(straight.segmentation.voxels);
+  expect(toCanonical(turned.probabilities!).voxels).toEqual(straight.probabilities!.voxels);
+  expect(straight.segmentation.voxels.some((label) => label === 2)).toBe(true);
 });
 
 describe.each(GOLDENS)('%s', (name) => {

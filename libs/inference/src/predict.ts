@@ -1,6 +1,7 @@
 /** A case in, a segmentation out. */
 import { decideLabels, tensor, type Device, type Tensor } from '@voxelwise/compute';
 import { buildNetwork, disposeWeights, loadWeights, type Module } from '@voxelwise/nets';
+import { turnsToCanonical } from '@voxelwise/planner';
 import {
   preprocess,
   resampleData,
@@ -9,7 +10,16 @@ import {
   restoreVoxels,
   type PreprocessProperties,
 } from '@voxelwise/transforms';
-import { voxelCount, type Case, type PerAxis, type Volume } from '@voxelwise/volume';
+import {
+  canonicalCase,
+  canonicalGrid,
+  fromCanonical,
+  voxelCount,
+  type Case,
+  type Grid,
+  type PerAxis,
+  type Volume,
+} from '@voxelwise/volume';
 import { PredictionError } from './errors.ts';
 import { patchOf, type Model } from './model/model.ts';
 import { preprocessSettings } from './model/preprocess-settings.ts';
@@ -55,6 +65,17 @@ export function openPredictor(model: Model, device: Device): Predictor {
     return network;
   });
 
+  // The reader of some plans turns images to RAS and segmentations back.
+  const turned = turnsToCanonical(plan.imageReaderWriter);
+  const asRead = (subject: Case): Case => (turned ? canonicalCase(subject) : subject);
+  const onFileGrid = (grid: Grid, found: Omit<Volume, 'grid'>): Volume =>
+    turned ? fromCanonical({ ...found, grid: canonicalGrid(grid) }, grid) : { ...found, grid };
+  const labelVolume = (found: Int32Array, grid: Grid): Volume => {
+    const most = found.reduce((a, b) => Math.max(a, b), 0);
+    const voxels = most < 255 ? Uint8Array.from(found) : Uint16Array.from(found);
+    return onFileGrid(grid, { kind: 'labels', channels: ['labels'], voxels });
+  };
+
   const regions = plan.labels.hasRegions ? plan.labels.regionsClassOrder! : null;
   const windowSettings = (options: Omit<PredictOptions, 'device'>): WindowSettings => ({
     ...options,
@@ -70,9 +91,9 @@ export function openPredictor(model: Model, device: Device): Predictor {
     async predict(subject, options = {}) {
       checkCase(subject, model, options.previousStage);
       const staged: Case = options.previousStage
-        ? { ...subject, labels: options.previousStage }
+        ? { ...subject, labels: { ...options.previousStage, grid: subject.images.grid } }
         : { id: subject.id, images: subject.images };
-      const { case: prepared, properties } = await preprocess(staged, settings, device);
+      const { case: prepared, properties } = await preprocess(asRead(staged), settings, device);
       const image = await hostImage(prepared, model, options.previousStage !== undefined);
       const bytes = plan.network.outputChannels * voxelCount(image.shape) * 4;
       const { nextStages = [] } = options;
@@ -95,7 +116,7 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const restored = restoreVoxels(uploaded, properties, 0);
       const found = (await restored.read()) as Int32Array;
       for (const made of new Set([uploaded, restored])) made.dispose();
-      return { segmentation: labelVolume(found, subject.images) };
+      return { segmentation: labelVolume(found, subject.images.grid) };
     },
     logits(image, options = {}) {
       return slidingWindow(networks, image, windowSettings(options));
@@ -105,9 +126,9 @@ export function openPredictor(model: Model, device: Device): Predictor {
       const decided = restoreSegmentation(uploaded, properties, settings, { regions });
       const found = (await decided.read()) as Int32Array;
       decided.dispose();
-      const segmentation = labelVolume(found, subject.images);
+      const segmentation = labelVolume(found, subject.images.grid);
       const probabilities = options.probabilities
-        ? await probabilityVolume(uploaded, subject.images, properties, model)
+        ? await probabilityVolume(uploaded, subject.images.grid, properties, model)
         : undefined;
       uploaded.dispose();
       return { segmentation, ...(probabilities ? { probabilities } : {}) };
@@ -136,7 +157,7 @@ export function openPredictor(model: Model, device: Device): Predictor {
 
   async function probabilityVolume(
     uploaded: Tensor,
-    images: Volume,
+    grid: Grid,
     properties: PreprocessProperties,
     { plan: { labels } }: Model,
   ): Promise<Volume> {
@@ -154,7 +175,7 @@ export function openPredictor(model: Model, device: Device): Predictor {
     if (!labels.hasRegions) mask.forEach((seen, v) => seen === 0 && (voxels[v] = 1));
     for (const made of new Set([cropped, shared, restored, inside, box])) if (made !== uploaded) made.dispose();
     const names = labels.hasRegions ? labels.foregroundNames : ['background', ...labels.foregroundNames];
-    return { grid: images.grid, kind: 'intensity', channels: names, voxels };
+    return onFileGrid(grid, { kind: 'intensity', channels: names, voxels });
   }
 }
 
@@ -203,10 +224,4 @@ function checkCase(subject: Case, { plan }: Model, previousStage: Volume | undef
       `predict: the previous stage's segmentation of ${subject.id} has ${previousStage.grid.shape.join('×')} voxels, the image ${subject.images.grid.shape.join('×')}.`,
       { case: subject.id },
     );
-}
-
-function labelVolume(found: Int32Array, images: Volume): Volume {
-  const most = found.reduce((a, b) => Math.max(a, b), 0);
-  const voxels = most < 255 ? Uint8Array.from(found) : Uint16Array.from(found);
-  return { grid: images.grid, kind: 'labels', channels: ['labels'], voxels };
 }

@@ -41,6 +41,7 @@ export { convertOldConfiguration, plansFrom, readPlans, writePlans } from './pla
 export { explainPlans, type ExplainPlansOptions, explanationText } from './recipes/explain-plans.ts';
 export type { Explanation } from './recipes/explanation.ts';
 export { featureMapValues, type NetworkLayout } from './recipes/feature-maps.ts';
+export { turnsToCanonical } from './recipes/image-reader.ts';
 export { planExperiment, type PlanExperimentOptions, type PlannedExperiment } from './recipes/plan-experiment.ts';
 export { type PlannerName, planners, type PlannerSettings } from './recipes/planner-settings.ts';
 export { type Topology, topologyFor } from './recipes/topology.ts';

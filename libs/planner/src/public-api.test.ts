@@ -37,6 +37,7 @@ it('exports what it promises: growing this list is a decision', () => {
       "splitForFold",
       "takeFingerprint",
       "topologyFor",
+      "turnsToCanonical",
       "writeFingerprint",
       "writePlans",
     ]

@@ -88,13 +88,11 @@ export { mirror } from './nnunet/augmentation/mirror.ts';
 export { nnunetSpatial, type NnunetSpatialSettings } from './nnunet/augmentation/spatial.ts';
 export {
   applyCascade,
-  ballOffsets,
-  binaryOperator,
   previousStageChannels,
   sampleCascade,
-  type BinaryOperator,
   type CascadeRecord,
 } from './nnunet/augmentation/cascade.ts';
+export { ballOffsets, binaryOperator, type BinaryOperator } from './nnunet/augmentation/morphology.ts';
 export { deepSupervisionScales, deepSupervisionTargets } from './nnunet/augmentation/targets.ts';
 export { keyOf, sampleClassLocations, type ClassLocations } from './nnunet/class-locations.ts';
 export { preprocess, type PreprocessOptions, type Preprocessed } from './nnunet/preprocess.ts';

@@ -5,6 +5,7 @@ export type { OrthogonalGrid } from './direction.ts';
 export type { GridDifference } from './same-grid.ts';
 export { GeometryError, JsonError } from './errors.ts';
 export { affineFrom, determinant3, indexOf, invert3, invertAffine, linearPart, worldOf } from './affine.ts';
+export { canonicalCase, canonicalGrid, fromCanonical, toCanonical } from './canonical.ts';
 export { checkVolume } from './check-volume.ts';
 export { direction, isRightHanded, nearestOrthogonal, orientation, orthogonalize, shear } from './direction.ts';
 export { alignedGrid, spacing, voxelCount } from './grid.ts';

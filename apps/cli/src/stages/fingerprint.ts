@@ -3,9 +3,11 @@ import {
   readFingerprint,
   referenceSpacing,
   takeFingerprint,
+  turnsToCanonical,
   writeFingerprint,
   type Fingerprint,
 } from '@voxelwise/planner';
+import { canonicalCase, type Case } from '@voxelwise/volume';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
@@ -25,8 +27,12 @@ export async function fingerprintStage(
   if (!again && exists(path)) return readFingerprint(await readFile(path, 'utf8'));
   const cases = dataset.source.training;
   const progress = context.output.progress('fingerprint', cases.length, 'case');
-  async function* opened(): AsyncGenerator<Awaited<ReturnType<typeof loadTrainingCase>>> {
-    for (const files of cases) yield await loadTrainingCase(dataset, files);
+  const turned = turnsToCanonical(dataset.datasetJson.overwrite_image_reader_writer ?? '');
+  async function* opened(): AsyncGenerator<Case> {
+    for (const files of cases) {
+      const subject = await loadTrainingCase(dataset, files);
+      yield turned ? canonicalCase(subject) : subject;
+    }
   }
   const fingerprint = await takeFingerprint({
     caseCount: cases.length,

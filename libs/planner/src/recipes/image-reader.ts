@@ -10,6 +10,11 @@ const READERS: readonly (readonly [string, readonly string[]])[] = [
   ['NibabelIO', ['.nii', '.nii.gz']],
 ];
 
+/** Whether a reader turns images to RAS before anything else is done, and segmentations back. */
+export function turnsToCanonical(reader: string): boolean {
+  return reader === 'NibabelIOWithReorient';
+}
+
 /**
  * The class for a data set: its own choice, or else the first that knows its file ending and can read such images: a
  * .tif of several slices is not one for the 2D reader. Throws: PlanError.

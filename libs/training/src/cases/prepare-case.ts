@@ -1,9 +1,9 @@
 /** From a case as it was read to one that can be learned from. */
 import type { Device } from '@voxelwise/compute';
 import { preprocessSettings } from '@voxelwise/inference';
-import type { ConfigurationPlan } from '@voxelwise/planner';
+import { turnsToCanonical, type ConfigurationPlan } from '@voxelwise/planner';
 import { preprocess } from '@voxelwise/transforms';
-import type { Case, PerAxis } from '@voxelwise/volume';
+import { canonicalCase, type Case, type PerAxis } from '@voxelwise/volume';
 import { TrainingError } from '../errors.ts';
 import type { CaseArrays } from './memory-case.ts';
 
@@ -37,7 +37,12 @@ export async function prepareCase(
     case: prepared,
     properties,
     classLocations,
-  } = await preprocess(subject, preprocessSettings(plan), device, options);
+  } = await preprocess(
+    turnsToCanonical(plan.imageReaderWriter) ? canonicalCase(subject) : subject,
+    preprocessSettings(plan),
+    device,
+    options,
+  );
   const [image, labels] = await Promise.all([prepared.images.voxels.read(), prepared.labels!.voxels.read()]);
   prepared.images.voxels.dispose();
   prepared.labels!.voxels.dispose();

@@ -3,14 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Philox } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
 import { distance, golden } from '../../../fixtures/golden.ts';
-import {
-  applyCascade,
-  ballOffsets,
-  binaryOperator,
-  previousStageChannels,
-  sampleCascade,
-  type BinaryOperator,
-} from './cascade.ts';
+import { applyCascade, previousStageChannels, sampleCascade } from './cascade.ts';
+import { ballOffsets, binaryOperator, type BinaryOperator } from './morphology.ts';
 
 const file =
   golden<{ name: string; radius: number; strel_sum: number; regions: (number | number[])[]; labels: number[] }[]>(
@@ -33,6 +27,27 @@ describe('cascade', () => {
       ).toBe(0);
     },
   );
+
+  it('does to every voxel what its definition says, for any ball and any width of rows', () => {
+    const random = new Philox(5);
+    const shapes: readonly PerAxis[] = [
+      [5, 6, 40],
+      [3, 8, 32],
+      [1, 6, 5],
+    ];
+    for (const shape of shapes)
+      for (const radius of [1, 1.7, 2.6, 4.1]) {
+        const offsets = ballOffsets(radius);
+        const mask = Uint8Array.from({ length: shape[0] * shape[1] * shape[2] }, () =>
+          random.uniform() < 0.1 ? 1 : 0,
+        );
+        for (const operator of ['dilation', 'erosion', 'closing', 'opening'] as const) {
+          const input = operator === 'erosion' || operator === 'opening' ? mask.map((v) => 1 - v) : mask;
+          const expected = plainOperator(input, shape, operator, offsets);
+          expect(distance(binaryOperator(input, shape, operator, offsets), expected)).toBe(0);
+        }
+      }
+  });
 
   it('makes channels of the previous stage', () => {
     const row = file.cases.find(({ name }) => name === 'cascade_onehot')!;
@@ -66,3 +81,27 @@ describe('cascade', () => {
     expect(happened).toBeLessThan(30);
   });
 });
+
+/** The definition: every voxel looks at all offsets. */
+function plainOperator(
+  mask: Uint8Array,
+  shape: PerAxis,
+  operator: BinaryOperator,
+  offsets: readonly PerAxis[],
+): Uint8Array {
+  if (operator === 'closing')
+    return plainOperator(plainOperator(mask, shape, 'dilation', offsets), shape, 'erosion', offsets);
+  if (operator === 'opening')
+    return plainOperator(plainOperator(mask, shape, 'erosion', offsets), shape, 'dilation', offsets);
+  const wanted = operator === 'dilation' ? 1 : 0;
+  const [nz, ny, nx] = shape;
+  return mask.map((_, v) => {
+    const [z, y, x] = [Math.floor(v / (ny * nx)), Math.floor(v / nx) % ny, v % nx];
+    const hit = offsets.some(([dz, dy, dx]) => {
+      const [a, b, c] = [z + dz, y + dy, x + dx];
+      const inside = a >= 0 && b >= 0 && c >= 0 && a < nz && b < ny && c < nx;
+      return inside && mask[(a * ny + b) * nx + c] === wanted;
+    });
+    return hit ? wanted : 1 - wanted;
+  });
+}

@@ -5,49 +5,7 @@
 import type { Rng } from '@voxelwise/compute';
 import { connectedComponents, type PerAxis } from '@voxelwise/volume';
 import { TransformError } from '../../errors.ts';
-
-/** Offsets of a ball from its middle; even sizes lean toward the end. scikit-image's `ball` for any radius. */
-export function ballOffsets(radius: number): PerAxis[] {
-  const size = Math.floor(2 * radius + 1);
-  const at = (k: number): number => (size === 1 ? 0 : -radius + (2 * radius * k) / (size - 1));
-  const middle = (size - 1) >> 1;
-  const offsets: PerAxis[] = [];
-  for (let z = 0; z < size; z++)
-    for (let y = 0; y < size; y++)
-      for (let x = 0; x < size; x++)
-        if (at(z) ** 2 + at(y) ** 2 + at(x) ** 2 <= radius ** 2) offsets.push([z - middle, y - middle, x - middle]);
-  return offsets;
-}
-
-export type BinaryOperator = 'dilation' | 'erosion' | 'closing' | 'opening';
-
-/** A mask changed by a structuring element. Outside the image: nothing for dilation, everything for erosion. */
-export function binaryOperator(
-  mask: Uint8Array,
-  shape: PerAxis,
-  operator: BinaryOperator,
-  offsets: readonly PerAxis[],
-): Uint8Array {
-  if (operator === 'closing')
-    return binaryOperator(binaryOperator(mask, shape, 'dilation', offsets), shape, 'erosion', offsets);
-  if (operator === 'opening')
-    return binaryOperator(binaryOperator(mask, shape, 'erosion', offsets), shape, 'dilation', offsets);
-  const dilate = operator === 'dilation';
-  const result = new Uint8Array(mask.length);
-  const [nz, ny, nx] = shape;
-  let v = 0;
-  for (let z = 0; z < nz; z++)
-    for (let y = 0; y < ny; y++)
-      for (let x = 0; x < nx; x++, v++) {
-        const hit = offsets.some(([dz, dy, dx]) => {
-          const [a, b, c] = [z + dz, y + dy, x + dx];
-          const inside = a >= 0 && b >= 0 && c >= 0 && a < nz && b < ny && c < nx;
-          return dilate ? inside && mask[(a * ny + b) * nx + c] !== 0 : inside && mask[(a * ny + b) * nx + c] === 0;
-        });
-        result[v] = hit === dilate ? 1 : 0;
-      }
-  return result;
-}
+import { ballOffsets, binaryOperator, type BinaryOperator } from './morphology.ts';
 
 /** One channel per label: 1 where the previous stage saw it. [voxels] -> [labels, voxels]. */
 export function previousStageChannels(segmentation: ArrayLike<number>, labels: readonly number[]): Float32Array {

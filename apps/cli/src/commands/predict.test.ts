@@ -1,0 +1,59 @@
+/** `predict` with a model laid out as TotalSegmentator ships its own: 118 channels, one fold, plans of nnU-Net 2.0. */
+import { readVolume, writeVolume } from '@voxelwise/io/node';
+import type { Volume } from '@voxelwise/volume';
+import { mkdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runLine, temporaryFolder } from '../testing/command-line.ts';
+import { TOTAL_CLASSES, writeRandomModel } from '../testing/random-model.ts';
+
+const work = temporaryFolder();
+afterAll(work.remove);
+
+describe('predict with a model of 117 classes', () => {
+  const line = (output: string, ...more: string[]): string[] => [
+    'predict',
+    '--model',
+    work.at('model'),
+    '--input',
+    work.at('images'),
+    '--output',
+    work.at(output),
+    ...more,
+  ];
+  let image: Volume;
+  beforeAll(async () => {
+    await writeRandomModel(work.at('model'), {
+      classes: TOTAL_CLASSES,
+      spacing: [3, 3, 3],
+      patch: [16, 16, 32],
+      width: 4,
+    });
+    mkdirSync(work.at('images'));
+    const voxels = Float32Array.from({ length: 14 * 20 * 40 }, (_, v) => 400 * Math.sin(v / 7) * Math.cos(v / 301));
+    // x runs to the left, as scanners store it.
+    const affine = Float64Array.from([0, 0, -3, 0, 0, 3, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1]);
+    image = { grid: { shape: [14, 20, 40], affine }, kind: 'intensity', channels: ['CT'], voxels };
+    await writeVolume(work.at('images', 'ct_0000.nii.gz'), image);
+  });
+
+  it('knows the classes by name and writes the ones asked for', async () => {
+    expect(TOTAL_CLASSES).toHaveLength(117);
+    expect([TOTAL_CLASSES[4], TOTAL_CLASSES[25], TOTAL_CLASSES[116]]).toEqual([
+      'liver',
+      'vertebrae_S1',
+      'costal_cartilages',
+    ]);
+    const { configuration, folds, cases } = await runLine(line('all'));
+    expect([configuration, folds, cases.length]).toEqual(['3d_fullres', ['0'], 1]);
+    const all = await readVolume(work.at('all', 'ct.nii.gz'));
+    expect(all.grid.shape).toEqual(image.grid.shape);
+    const found = [...new Set(all.voxels)].filter((label) => label > 0);
+    expect(found.length).toBeGreaterThan(20);
+
+    const wanted = found.slice(3, 6);
+    await runLine(line('some', '--roi-subset', wanted.map((label) => TOTAL_CLASSES[label - 1]).join(', ')));
+    const some = await readVolume(work.at('some', 'ct.nii.gz'));
+    expect([...some.voxels]).toEqual([...all.voxels].map((label) => (wanted.includes(label) ? label : 0)));
+    await expect(runLine(line('none', '--roi-subset', 'third_lung'))).rejects.toThrow(/no class 'third_lung'/);
+  });
+});
