@@ -54,10 +54,6 @@ it('goes forward and back as MONAI does', async () => {
     label = steps[k]!.invert!(label, drawn[k]);
   }
   await check(image, 'inv_image', 0);
-  // Small labels come back by nearest neighbor through four resamplings; ours lose no more of the original than the reference's.
-  const original = await labels.voxels.read();
-  const lost = (values: ArrayLike<number>): number => original.filter((value, v) => value !== values[v]).length;
-  expect(label.voxels.shape).toEqual(labels.voxels.shape);
-  expect(lost(await label.voxels.read())).toBeLessThanOrEqual(lost(file.array(row.outputs['inv_label']!.array!).data));
+  await check(label, 'inv_label', 0.005);
   affine(image, 'inv_affine');
 });

@@ -30,8 +30,11 @@ export interface Placement {
 export interface Sampling {
   readonly interpolation: 'nearest' | 'linear' | 'cubic';
   readonly labels: 'nearest' | 'linear';
-  /** `halfVoxel`: the border goes on for half a voxel, then `fill`. */
-  readonly padding: 'zeros' | 'border' | 'reflect' | 'halfVoxel';
+  /**
+   * Beyond the image: `fill` (`zeros`), the outermost voxels (`border`), the image mirrored at its faces (`reflect`) or at its
+   * outermost voxel centers (`mirror`), or the border for half a voxel and then `fill` (`halfVoxel`).
+   */
+  readonly padding: 'zeros' | 'border' | 'reflect' | 'mirror' | 'halfVoxel';
   /** Beyond the image where padding is zeros or halfVoxel. */
   readonly fill: number;
   readonly labelFill: number;

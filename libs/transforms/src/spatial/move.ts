@@ -13,7 +13,7 @@ import type { Matrix34 } from './matrix.ts';
 
 /** How far from whole numbers a matrix may be and still be an index move. */
 const EXACT = 1e-5;
-/** Edge voxels put around an image before a spline, as SciPy does. */
+/** Voxels put around an image before a spline, so that what lies beyond them no longer counts (pole^12 < 2e-7). */
 const SPLINE_MARGIN = 12;
 
 export const LINEAR: Sampling = { interpolation: 'linear', labels: 'nearest', padding: 'zeros', fill: 0, labelFill: 0 };
@@ -43,6 +43,15 @@ const BOUNDARY: Record<Sampling['padding'], Boundary> = {
   border: 'edge',
   reflect: 'symmetric',
   halfVoxel: 'constant',
+  mirror: 'reflect',
+};
+/** What a spline takes for granted beyond the image: SciPy's map_coordinates, and for half voxels ITK's interpolator. */
+const SPLINE_BOUNDARY: Record<Sampling['padding'], Boundary> = {
+  zeros: 'reflect',
+  border: 'edge',
+  reflect: 'symmetric',
+  halfVoxel: 'reflect',
+  mirror: 'reflect',
 };
 
 export function moveVolume(
@@ -85,7 +94,7 @@ function moveVoxels(
   const padded = reindex(
     { x },
     {
-      boundary: 'edge',
+      boundary: SPLINE_BOUNDARY[sampling.padding],
       axes: from.shape.map((n, axis) => ({
         axis,
         size: n + 2 * margin[axis]!,
@@ -97,17 +106,12 @@ function moveVoxels(
   );
   const coefficients = splineCoefficients({ x: padded });
   padded.dispose();
-  const shifted = [...matrix];
-  margin.forEach((m, axis) => (shifted[axis * 4 + 3]! += m));
-  const result = sampleAffine(
-    { x: coefficients, displacement },
-    {
-      ...options,
-      matrix: shifted,
-      interpolation: 'cubic',
-      padding: sampling.padding === 'zeros' || sampling.padding === 'halfVoxel' ? 'zeros' : 'border',
-    },
-  );
+  // With a border SciPy clamps positions where its margin ends, not where the image does: the spline rings a little beyond the edge.
+  const where =
+    sampling.padding === 'border'
+      ? { matrix: matrix.map((value, k) => (k % 4 === 3 ? value + margin[(k - 3) / 4]! : value)) }
+      : { margin };
+  const result = sampleAffine({ x: coefficients, displacement }, { ...options, ...where, interpolation: 'cubic' });
   coefficients.dispose();
   return result;
 }

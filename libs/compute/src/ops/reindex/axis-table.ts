@@ -2,12 +2,16 @@
 import { ShapeError } from '../../errors.ts';
 import type { AxisMap, Boundary } from './reindex.ts';
 
-/** Input indices, -1 where the fill value goes. `n`: input size. Throws ShapeError if `reflect` has nothing to reflect. */
+/**
+ * Input indices, -1 where the fill value goes. `n`: input size. Sizes are divided in single precision, as PyTorch does, so that a
+ * product near a whole number falls to the same side. Throws ShapeError if `reflect` has nothing to
+ * reflect.
+ */
 export function axisTable(map: AxisMap, n: number, boundary: Boundary): Int32Array {
   const table = new Int32Array(map.size);
   for (let o = 0; o < map.size; o++) {
     if (map.rule !== 'move') {
-      const t = map.rule === 'nearest' ? Math.floor((o + 0.5) * (n / map.size)) : Math.floor(o * (n / map.size));
+      const t = Math.floor(Math.fround((map.rule === 'nearest' ? o + 0.5 : o) * Math.fround(n / map.size)));
       table[o] = Math.min(n - 1, Math.max(0, t));
     } else table[o] = fold(map.start + map.step * o, n, boundary);
   }

@@ -3,6 +3,8 @@
 
 // Ties go up; a little more than a half, so that rounding on the way to a tie does not decide.
 const HALF: f64 = 0.5000001;
+// Rounding on the way to an outermost center does not put it outside.
+const EDGE: f64 = 1e-6;
 
 // @ts-ignore: decorator
 @inline
@@ -153,7 +155,7 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
         continue;
       }
       if (cubic) {
-        const inside = p0 >= 0 && p1 >= 0 && p2 >= 0 && p0 <= <f64>(iz - 1) && p1 <= <f64>(iy - 1) && p2 <= <f64>(ix - 1);
+        const inside = p0 >= -EDGE && p1 >= -EDGE && p2 >= -EDGE && p0 <= <f64>(iz - 1) + EDGE && p1 <= <f64>(iy - 1) + EDGE && p2 <= <f64>(ix - 1) + EDGE;
         for (let c = 0; c < channels; c++)
           store<f32>(
             to + <usize>c * outVolume + at,

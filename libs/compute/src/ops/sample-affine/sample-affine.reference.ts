@@ -73,8 +73,8 @@ function valueSampler(
         : data[((c * nz! + index[0]!) * ny! + index[1]!) * nx! + index[2]!]!;
     if (interpolation === 'nearest') return at(p.map(roundUp));
     if (interpolation === 'cubic') {
-      // Beyond the outermost centers.
-      if (padding === 'zeros' && p.some((k, axis) => !(k >= 0 && k <= inner[axis]! - 1))) return fill;
+      // Beyond the outermost centers, by more than rounding does.
+      if (padding === 'zeros' && p.some((k, axis) => !(k >= -1e-6 && k <= inner[axis]! - 1 + 1e-6))) return fill;
       return cubic(
         p.map((k, axis) => k + margin[axis]!),
         space,
