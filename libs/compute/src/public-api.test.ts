@@ -18,6 +18,7 @@ it('exports what it promises: growing this list is a decision', () => {
     add
     argmax
     attention
+    attentionWithSums
     avgPool
     blur
     boundingBox
@@ -71,6 +72,8 @@ it('exports what it promises: growing this list is a decision', () => {
     int
     keep
     labelOutside
+    layerNorm
+    layerNormWithMoments
     leakyRelu
     leakyReluGradient
     lerp

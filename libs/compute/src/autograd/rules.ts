@@ -1,7 +1,9 @@
 /** The table of derivatives: one line per operation. */
+import { attentionRule } from '../ops/attention/attention.gradient.ts';
 import { convGradient, convInputGradientGradient, convWeightGradientGradient } from '../ops/conv/conv.gradient.ts';
 import { convTransposeGradient } from '../ops/conv-transpose/conv-transpose.gradient.ts';
 import { instanceNormGradientRule } from '../ops/instance-norm/instance-norm.gradient.ts';
+import { layerNormRule } from '../ops/layer-norm/layer-norm.gradient.ts';
 import { copyGradients } from '../ops/copy/copy.gradient.ts';
 import { diceBinaryCrossEntropyRule } from '../ops/dice-binary-cross-entropy/dice-binary-cross-entropy.gradient.ts';
 import { diceCrossEntropyRule } from '../ops/dice-cross-entropy/dice-cross-entropy.gradient.ts';
@@ -21,6 +23,7 @@ export const rules: readonly GradientRule[] = [
   convWeightGradientGradient,
   convTransposeGradient,
   instanceNormGradientRule,
+  layerNormRule,
   ...pointwiseGradients,
   ...copyGradients,
   ...reduceGradients,
@@ -32,4 +35,5 @@ export const rules: readonly GradientRule[] = [
   ...resizeGradients,
   ...poolGradients,
   matmulGradient,
+  attentionRule,
 ];

@@ -34,6 +34,7 @@ export {
   instanceNormWithMoments,
   type InstanceNormOptions,
 } from './instance-norm/instance-norm.ts';
+export { layerNorm, layerNormWithMoments, type LayerNormOptions } from './layer-norm/layer-norm.ts';
 export { cast, type CastOptions } from './cast/cast.ts';
 export { concat, type ConcatOptions } from './concat/concat.ts';
 export { expand, type ExpandOptions } from './expand/expand.ts';
@@ -76,5 +77,6 @@ export { oneHot, type OneHotOptions } from './one-hot/one-hot.ts';
 export { resize, type ResizeOptions } from './resize/resize.ts';
 export type { ResizeMode } from './resample-axis/axis-weights.ts';
 export { avgPool, maxPool, type PoolOptions } from './pool/pool.ts';
-export { attention, type AttentionOptions } from './attention/attention.ts';
+export { attention, attentionWithSums, type AttentionInputs } from './attention/attention.ts';
+export type { AttentionOptions } from './attention/options.ts';
 export { matmul, type MatmulOptions } from './matmul/matmul.ts';
