@@ -1,5 +1,5 @@
 /** `ensemble`: several predictions of the same cases become one: the mean of their probabilities, or a vote of their labels. */
-import { meanProbabilities, segmentProbabilities, vote } from '@voxelwise/ensemble';
+import { vote } from '@voxelwise/ensemble';
 import { labelScheme } from '@voxelwise/planner';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { exists, writeWhole } from '../files.ts';
 import type { CommandDefinition } from '../program.ts';
 import { readDatasetJson } from '../stages/known-dataset.ts';
 import { caseNames, readLabels, writeLabels } from '../stages/label-files.ts';
-import { loadProbabilities, saveProbabilities } from '../stages/probabilities.ts';
+import { mergeCase } from '../stages/merging.ts';
+import { saveProbabilities } from '../stages/probabilities.ts';
 import { endingIn } from '../stages/scoring.ts';
 
 interface EnsembleFlags {
@@ -84,25 +85,15 @@ async function meanOf(
   const { labels, regions_class_order: order } = await readDatasetJson(description);
   const scheme = labelScheme(labels, order);
   return async (id) => {
-    const parts = await Promise.all(inputs.map((folder) => loadProbabilities(join(folder, `${id}.npz`))));
-    const { shape, channels } = parts[0]!;
-    const odd = parts.findIndex((part) => part.shape.join() !== shape.join() || part.channels !== channels);
-    if (odd >= 0)
-      throw new InputError(
-        'shape-mismatch',
-        `${join(inputs[odd]!, `${id}.npz`)}: has [${parts[odd]!.channels}, ${parts[odd]!.shape.join(', ')}] probabilities, ${inputs[0]!} has [${channels}, ${shape.join(', ')}]; were they predicted of the same images with the same labels?`,
-        join(inputs[odd]!, `${id}.npz`),
-      );
-    const { volume } = await readLabels(join(inputs[0]!, id + ending));
-    const mean = meanProbabilities(parts.map((part) => part.values));
+    const { map, probabilities, channels, like } = await mergeCase(inputs, id, ending, scheme);
     if (save)
       await saveProbabilities(output, id, {
-        grid: volume.grid,
+        grid: like.grid,
         kind: 'intensity',
         channels: Array.from({ length: channels }, (_, c) => String(c)),
-        voxels: mean,
+        voxels: probabilities,
       });
-    await writeLabels(join(output, id + ending), volume, segmentProbabilities(mean, shape, scheme));
+    await writeLabels(join(output, id + ending), like, map);
   };
 }
 

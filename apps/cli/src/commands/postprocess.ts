@@ -18,6 +18,7 @@ import type { CommandDefinition } from '../program.ts';
 import { readDatasetJson } from '../stages/known-dataset.ts';
 import { caseNames, readLabels, writeLabels } from '../stages/label-files.ts';
 import { endingIn, finite } from '../stages/scoring.ts';
+import { describePostprocessing } from '../stages/selection.ts';
 
 interface PostprocessFlags {
   readonly input: string;
@@ -102,7 +103,7 @@ async function determine({ output, ...context }: Context, flags: PostprocessFlag
   const before = found.before.foreground_mean.Dice;
   const after = found.after.foreground_mean.Dice;
   output.print(
-    `${found.steps.map((step) => `largest component of ${JSON.stringify(step.labelsOrRegions)}`).join(', ') || 'no post-processing helps'}; mean Dice ${before.toFixed(4)} → ${after.toFixed(4)}`,
+    `post-processing: ${describePostprocessing(found.steps)}; mean Dice ${before.toFixed(4)} → ${after.toFixed(4)}`,
   );
   output.print(`wrote ${path}`);
   output.document({

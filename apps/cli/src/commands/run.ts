@@ -1,48 +1,26 @@
-/** `run`: everything: doctor → fingerprint → plan → preprocess → train → choose → predict → evaluate → report. */
-import type { Device } from '@voxelwise/compute';
-import { loadModel } from '@voxelwise/inference';
-import { directoryFolder } from '@voxelwise/inference/node';
-import { summarize, type Summary } from '@voxelwise/metrics';
-import {
-  configurationNames,
-  resolveConfiguration,
-  type ConfigurationPlan,
-  type Fold,
-  type PlansFile,
-  type Split,
-} from '@voxelwise/planner';
-import { nnunetSettings, type BudgetPlan, type CaseSource, type TrainingSettings } from '@voxelwise/training';
-import { rename } from 'node:fs/promises';
+/** `run`: everything: doctor → fingerprint → plan → preprocess → train → find-best → predict → evaluate → report. */
+import { configurationNames, resolveConfiguration, type Fold, type PlansFile } from '@voxelwise/planner';
 import { basename, join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
-import { CommandUsageError, ResourceError } from '../exit.ts';
-import { exists, readJson, writeJson } from '../files.ts';
+import { CommandUsageError } from '../exit.ts';
+import { writeJson } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../program.ts';
-import type { FoldCurve } from '../report/run-summary.ts';
-import { decideBudget } from '../run/budget.ts';
-import { trainerName, withBudget } from '../run/edited-plans.ts';
+import { chooseModel, type Choice } from '../run/choose.ts';
+import type { Job, TrainedConfiguration } from '../run/job.ts';
 import { planRows } from '../run/plan-rows.ts';
 import { RunState } from '../run/run-state.ts';
+import { segmentTest } from '../run/segment-test.ts';
 import { decidingSet, summarizeRun, type ScoredSet } from '../run/summarize.ts';
 import { findTestSet } from '../run/test-set.ts';
+import { trainConfiguration } from '../run/train-configuration.ts';
 import { openDataset, pathOf, type OpenedDataset } from '../stages/dataset.ts';
 import { examineDataset } from '../stages/examination.ts';
 import { fingerprintStage } from '../stages/fingerprint.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
-import { prepareStage } from '../stages/preparation.ts';
-import { stagedCases } from '../stages/cascade.ts';
-import { classNames, finite, meanDiceOf, pairFolders, perClass, saveSummary, scorePairs } from '../stages/scoring.ts';
-import { casesIn, segmentCases } from '../stages/segmenting.ts';
-import {
-  curvePoints,
-  foldFolder,
-  splitsStage,
-  TIMES,
-  trainFold,
-  validateFold,
-  type TrainedFold,
-} from '../stages/training.ts';
+import { classNames, finite, meanDiceOf, perClass } from '../stages/scoring.ts';
+import { casesIn } from '../stages/segmenting.ts';
+import { splitsStage } from '../stages/training.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatSeconds } from '../terminal/progress.ts';
 import { parseDuration, parseFolds } from '../values.ts';
@@ -129,23 +107,23 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
       folds,
       configurations,
       budget,
-      parts: configurations.length * folds.length,
       testCases: test
         ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.length
         : 0,
     };
     const trained: TrainedConfiguration[] = [];
     for (const configuration of configurations) trained.push(await trainConfiguration(job, configuration, trained));
-    const best = bestOf(trained);
+    const choice = await chooseModel(job, trained);
+    const [best] = choice.members as [TrainedConfiguration];
     const scored: ScoredSet[] = [];
     let segmented: string | undefined;
     if (test) {
       segmented = flags.output ?? join(dataset.results, 'test');
-      const summary = await state.stage('test', () => segmentTest(job, best, trained, test, segmented!));
+      const summary = await state.stage('test', () => segmentTest(job, choice, trained, test, segmented!));
       if (summary) scored.push({ split: 'test', summary: summary.scores, imageOf: summary.imageOf });
     }
-    if (best.summary)
-      scored.push({ split: 'validation', summary: best.summary, imageOf: (id) => imageOf(dataset, id) });
+    if (choice.summary)
+      scored.push({ split: 'validation', summary: choice.summary, imageOf: (id) => imageOf(dataset, id) });
 
     const recipes = new Map(trained.map((one) => [one.configuration, one.recipe]));
     const words = `voxelwise run ${spec}${flags.budget ? ` --budget ${flags.budget}` : ''}${flags.configurations ? ` --configurations ${flags.configurations}` : ''}${flags.folds ? ` --folds ${flags.folds}` : ''}${flags.test ? ` --test ${flags.test}` : ''}`;
@@ -163,6 +141,7 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
           planRows: trained.flatMap((one) => planRows(one.plan, one.recipe)),
           curves: trained.flatMap((one) => one.curves),
           scored,
+          candidates: choice.candidates,
           warnings: faults
             .filter((fault) => fault.severity === 'warning')
             .map((fault) => `${basename(fault.file)}: ${fault.message} ${fault.fix}`),
@@ -177,9 +156,10 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
     const deciding = decidingSet(scored);
     const names = classNames(dataset.datasetJson.labels);
     if (deciding) output.print(scoreTable(deciding, names, dataset.source.fileEnding));
+    if (choice.candidates.length > 1) output.print(`\n${candidateTable(choice.candidates)}`);
     output.print(`\nreport:        ${report}`);
     if (segmented !== undefined) output.print(`segmentations: ${segmented}`);
-    output.print(`model:         ${best.folds[0]!.model}`);
+    for (const { folds: trainedFolds } of choice.members) output.print(`model:         ${trainedFolds[0]!.model}`);
     output.print(
       `took ${formatSeconds(state.seconds)}${budget === undefined ? '' : ` of ${formatSeconds(budget)}`}, at most ${(peakMemoryBytes() / 2 ** 30).toFixed(2)} GB`,
     );
@@ -190,10 +170,13 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
       cases: deciding?.summary.metric_per_case.length ?? 0,
       seconds: state.seconds,
       device: device.name,
+      candidates: choice.candidates,
+      postprocessing: choice.steps,
       peakMemoryBytes: peakMemoryBytes(),
       outputs: {
         report,
         model: best.folds[0]!.model,
+        models: choice.members.map((one) => one.folds[0]!.model),
         results: dataset.results,
         ...(segmented === undefined ? {} : { segmentations: segmented }),
         ...(best.summary ? { validation: join(best.folds[0]!.folder, 'validation') } : {}),
@@ -204,215 +187,6 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
     device.dispose();
     augmentOn.dispose();
   }
-}
-
-interface Job {
-  readonly context: Context;
-  readonly dataset: OpenedDataset;
-  readonly device: Device;
-  /** One thread of its own, beside the training's. */
-  readonly augmentOn: Device;
-  readonly state: RunState;
-  readonly plans: PlansFile;
-  readonly splits: readonly Split[];
-  readonly folds: readonly Fold[];
-  readonly configurations: readonly string[];
-  readonly budget: number | undefined;
-  /** Trainings in all. */
-  readonly parts: number;
-  readonly testCases: number;
-}
-
-interface TrainedConfiguration {
-  readonly configuration: string;
-  readonly plan: ConfigurationPlan;
-  readonly recipe: BudgetPlan;
-  readonly folds: readonly TrainedFold[];
-  readonly curves: readonly FoldCurve[];
-  /** Over all validation cases of the folds; undefined where a fold trained on everything. */
-  readonly summary: Summary | undefined;
-}
-
-/** Seconds kept back for tables and the report. */
-const LEAST_RESERVE = 8;
-/** Share of the budget kept back, and how much longer than measured predictions may take: the machine may get busy. */
-const RESERVE_SHARE = 0.02;
-const PREDICTION_MARGIN = 1.5;
-
-function reserve(budget: number): number {
-  return Math.max(LEAST_RESERVE, RESERVE_SHARE * budget);
-}
-
-async function trainConfiguration(
-  job: Job,
-  configuration: string,
-  earlier: readonly TrainedConfiguration[],
-): Promise<TrainedConfiguration> {
-  const configurationsLeft = job.configurations.length - earlier.length;
-  const { context, dataset, device, state, folds } = job;
-  const planned = planOf(dataset, job.plans, configuration);
-  const cases = await state.stage('preprocess', () => prepareStage(context, dataset, planned));
-  const previous = earlier.find((one) => one.configuration === planned.previousStage);
-  const previousTrainer = previous && trainerName(previous.recipe.settings.recipe);
-  const seen = (): CaseSource =>
-    previousTrainer === undefined
-      ? cases
-      : stagedCases(
-          dataset,
-          cases,
-          dataset.source.training.map((files) => files.id),
-          { trainer: previousTrainer, plans: job.plans, plan: planned },
-        );
-  // A fold that trains on everything has no case left to validate on; the test set does that.
-  const followed = planned.nextStages.some((name) => job.configurations.includes(name));
-  const validates = (fold: Fold): boolean => fold !== 'all' || job.testCases === 0 || followed;
-  const anew = !state.decided(`recipe ${configuration}`);
-  const recipe = await state.stage('budget', () =>
-    state.decide(`recipe ${configuration}`, async (): Promise<BudgetPlan> => {
-      if (job.budget === undefined) return referenceRecipe(nnunetSettings(planned), planned);
-      const seconds = (job.budget - state.seconds - reserve(job.budget)) / configurationsLeft;
-      if (seconds < 20)
-        throw new ResourceError(
-          `run: of the budget of ${formatSeconds(job.budget)} only ${formatSeconds(Math.max(0, seconds))} are left for training ${configuration}; give it more.`,
-          { budget: job.budget, spent: state.seconds },
-        );
-      const predictions =
-        folds.filter(validates).length > 0
-          ? Math.ceil(dataset.source.training.length / Math.max(1, job.splits.length)) * folds.filter(validates).length
-          : 0;
-      return decideBudget({
-        context,
-        device,
-        augmentOn: job.augmentOn,
-        plan: planned,
-        cases: seen(),
-        ids: dataset.source.training.map((files) => files.id),
-        seconds,
-        folds: folds.length,
-        predictions: predictions + job.testCases,
-      });
-    }),
-  );
-  explainRecipe(context, configuration, recipe);
-  const plans = withBudget(job.plans, configuration, recipe);
-  const plan = planOf(dataset, plans, configuration);
-  const options = {
-    plans,
-    plan,
-    settings: recipe.settings,
-    inference: recipe.inference,
-    trainer: trainerName(recipe.settings.recipe),
-    splits: job.splits,
-    ...(previousTrainer === undefined ? {} : { previousTrainer }),
-  };
-  if (anew) await setAside(context, foldFolder(dataset, { ...options, fold: folds[0]! }).model);
-  const trained: TrainedFold[] = [];
-  const curves: FoldCurve[] = [];
-  const summaries: Summary[] = [];
-  for (const [k, fold] of folds.entries()) {
-    // What is left is shared among the folds to come; each keeps back what its predictions will take.
-    const share = (): number =>
-      (job.budget! - state.seconds - reserve(job.budget!) - PREDICTION_MARGIN * recipe.expected.predictionSeconds) /
-      (configurationsLeft * (folds.length - k));
-    const one = await state.stage('train', () =>
-      trainFold(context, dataset, device, cases, {
-        ...options,
-        augmentOn: job.augmentOn,
-        fold,
-        ...(job.budget === undefined ? {} : { secondsLeft: share }),
-      }),
-    );
-    trained.push(one);
-    curves.push({
-      configuration,
-      fold: String(fold),
-      points: curvePoints(one.result.history, await readJson(join(one.folder, TIMES))),
-    });
-    if (validates(fold)) {
-      const inference = inTime(job, recipe, folds.length);
-      summaries.push(
-        await state.stage('validate', () =>
-          validateFold(context, dataset, device, one, { ...options, inference, fold }),
-        ),
-      );
-    }
-  }
-  return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
-}
-
-/** Leaves mirroring out where the machine got so busy that predicting with it would outlast the budget. */
-function inTime(
-  { context, budget, state }: Job,
-  { inference, expected }: BudgetPlan,
-  folds: number,
-): BudgetPlan['inference'] {
-  if (budget === undefined || !inference.mirroring) return inference;
-  const left = budget - state.seconds - LEAST_RESERVE;
-  if (left >= expected.predictionSeconds / folds) return inference;
-  context.output.warn(`only ${formatSeconds(left)} are left to predict in: without mirroring`);
-  return { ...inference, mirroring: false };
-}
-
-/** What an earlier run of other words trained under this name is kept, under another. */
-async function setAside({ output }: Context, folder: string): Promise<void> {
-  if (!exists(folder)) return;
-  let k = 1;
-  while (exists(`${folder}.before-${k}`)) k++;
-  await rename(folder, `${folder}.before-${k}`);
-  output.note(`kept what an earlier run trained as ${basename(folder)}.before-${k}`);
-}
-
-function joined(summaries: readonly Summary[]): Summary | undefined {
-  if (summaries.length < 2) return summaries[0];
-  const cases = summaries.flatMap((summary) => summary.metric_per_case);
-  return summarize(cases);
-}
-
-function bestOf(trained: readonly TrainedConfiguration[]): TrainedConfiguration {
-  const dice = (one: TrainedConfiguration): number =>
-    one.summary?.foreground_mean.Dice ?? one.folds[0]?.result.bestEmaDice ?? 0;
-  return trained.reduce((best, one) => (dice(one) > dice(best) ? one : best));
-}
-
-/** Beside the segmentations that go on from them. */
-function previousFolder(folder: string, stage: string): string {
-  return `${folder}-${stage}`;
-}
-
-async function segmentTest(
-  job: Job,
-  best: TrainedConfiguration,
-  trained: readonly TrainedConfiguration[],
-  test: Awaited<ReturnType<typeof findTestSet>>,
-  folder: string,
-): Promise<{ scores: Summary; imageOf: (id: string) => string } | undefined> {
-  const { context, dataset, device, folds } = job;
-  const model = await loadModel(directoryFolder(best.folds[0]!.model), { configuration: best.configuration, folds });
-  const { source, cases } = await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels);
-  const { previousStage } = best.plan;
-  if (previousStage !== undefined)
-    await segmentTest(
-      job,
-      trained.find((one) => one.configuration === previousStage)!,
-      trained,
-      { images: test.images, labels: undefined },
-      previousFolder(folder, previousStage),
-    );
-  await segmentCases(context, model, device, source, cases, folder, {
-    ...best.recipe.inference,
-    previousStage: previousStage === undefined ? undefined : previousFolder(folder, previousStage),
-    identity: `${best.folds.map((one) => one.result.steps).join()} ${JSON.stringify(best.recipe.settings)} ${context.seed}`,
-  });
-  if (test.labels === undefined) return undefined;
-  const pairs = await pairFolders(folder, test.labels, dataset.source.fileEnding, true);
-  const { labels } = model.plan;
-  const scores = await scorePairs(context, pairs, {
-    labels: labels.foreground,
-    ignoreLabel: labels.ignoreLabel,
-    surfaces: true,
-  });
-  await saveSummary(join(folder, 'summary.json'), scores);
-  return { scores, imageOf: (id) => join(test.images, cases.find((files) => files.id === id)!.images[0]!) };
 }
 
 function imageOf(dataset: OpenedDataset, id: string): string {
@@ -443,24 +217,6 @@ function chooseFolds(flags: RunFlags, budget: number | undefined): Fold[] {
   return budget === undefined ? [0, 1, 2, 3, 4] : [0];
 }
 
-/** nnU-Net's own recipe as a decision. */
-function referenceRecipe(settings: TrainingSettings, plan: ReturnType<typeof planOf>): BudgetPlan {
-  return {
-    network: plan.network,
-    patch: (plan.dimensions === 2 ? [1, ...plan.patchSize] : plan.patchSize) as BudgetPlan['patch'],
-    settings,
-    inference: { stepSize: 0.5, mirroring: true },
-    expected: { secondsPerStep: 0, trainingSeconds: 0, predictionSeconds: 0 },
-    decisions: [{ name: 'recipe', value: "nnU-Net's own", why: 'no budget was given' }],
-  };
-}
-
-function explainRecipe(context: Context, configuration: string, { decisions }: BudgetPlan): void {
-  context.output.note(`\n${configuration}: what was chosen, and why`);
-  for (const { name, value, why } of decisions) context.output.note(`  ${name}: ${value}\n    ${why}`);
-  context.output.note('');
-}
-
 function scoreTable({ summary, split }: ScoredSet, names: ReadonlyMap<string, string>, ending: string): string {
   const keys = Object.keys(summary.mean);
   const show = (value: number | null | undefined): string =>
@@ -480,5 +236,12 @@ function scoreTable({ summary, split }: ScoredSet, names: ReadonlyMap<string, st
   return formatTable(
     [`${split} case`, ...keys.flatMap((key) => [`${names.get(key) ?? key} Dice`, 'HD95 mm']), 'mean Dice'],
     [...(rows.length > 12 ? rows.slice(0, 12).concat([[`… ${rows.length - 12} more`]]) : rows), mean],
+  );
+}
+
+function candidateTable(candidates: Choice['candidates']): string {
+  return formatTable(
+    ['', 'compared on the validation cases', 'mean Dice'],
+    candidates.map(({ name, meanDice, chosen }) => [chosen ? '→' : '', name, meanDice.toFixed(4)]),
   );
 }

@@ -27,6 +27,10 @@ const summary: RunSummary = {
   stages: [{ name: 'train', seconds: 50 }],
   recipe: 'short',
   plan: [{ name: 'patch', value: '40 × 56 × 40', why: 'covers the median case' }],
+  candidates: [
+    { name: '2d', meanDice: 0.8, chosen: false },
+    { name: '2d with 3d_fullres', meanDice: 0.85, chosen: true },
+  ],
   curves: [
     {
       configuration: '3d_fullres',

@@ -31,6 +31,7 @@ export function renderReport(summary: RunSummary, drawn: readonly DrawnCase[]): 
     summary.warnings.map((text) => `<div class="warn">${escapeText(text)}</div>`).join(''),
     section('Scores', diceStrips(strips(summary)) + scoreTable(summary)),
     section('Cases to look at', drawn.map((d) => drawnCase(summary, d)).join('')),
+    section('What was compared, and chosen', candidateTable(summary)),
     section('Learning', `<div class="charts">${summary.curves.map(curveCharts).join('')}</div>`),
     section('What was planned, and why', planTable(summary) + stageBar(summary)),
     section('How to get the same again', environmentTable(summary)),
@@ -146,6 +147,15 @@ function curveCharts(fold: FoldCurve): string {
       series: [{ name: 'learning rate', style: 's0', points: pick('learningRate', 'step') }],
     }),
   ].join('');
+}
+
+function candidateTable({ candidates }: RunSummary): string {
+  if (candidates.length < 2) return '';
+  const rows = candidates.map(
+    ({ name, meanDice, chosen }) =>
+      `<tr><td>${chosen ? '→' : ''}</td><td>${escapeText(name)}</td><td class="n">${meanDice.toFixed(4)}</td></tr>`,
+  );
+  return `<table><thead><tr><th></th><th>model</th><th class="n">mean Dice, validation</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
 function planTable(summary: RunSummary): string {

@@ -57,6 +57,8 @@ export interface RunSummary {
   readonly recipe: string;
   readonly plan: readonly PlanRow[];
   readonly curves: readonly FoldCurve[];
+  /** What was compared on the validation cases: models, pairs of them, the chosen after post-processing. */
+  readonly candidates: readonly { readonly name: string; readonly meanDice: number; readonly chosen: boolean }[];
   readonly cases: readonly CaseScore[];
   readonly warnings: readonly string[];
   readonly environment: readonly (readonly [string, string])[];

@@ -14,7 +14,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;padding-right:18px}
 .line.s0{stroke:var(--s0)}.line.s1{stroke:var(--s1)}.line.s2{stroke:var(--s2)}.line.s3{stroke:var(--s3)}.key.s0,.dot.s0{fill:var(--s0)}.key.s1,.dot.s1{fill:var(--s1)}.key.s2,.dot.s2{fill:var(--s2)}.key.s3,.dot.s3{fill:var(--s3)}
 .dot{fill-opacity:.62}.median{stroke:var(--ink);stroke-width:2.2}
 .case{background:#0c0f12;color:#e6e9ed;border-radius:12px;padding:14px 18px 16px;margin:0 0 18px}.case h3{margin:0 0 2px;color:#fff}.case p{margin:0 0 10px;color:#a9b4bf;font-size:13.5px}
-.panels{display:flex;flex-wrap:wrap;gap:14px;margin-bottom:12px;align-items:flex-end}.panel{display:flex;flex-direction:column;min-width:302px;align-items:flex-start}.panel svg{background:#000;border-radius:4px;display:block}.panel span{color:#a9b4bf;font-size:12px;margin-top:4px}
+.panels{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:14px;margin-bottom:12px;align-items:end}.panel{display:flex;flex-direction:column;align-items:flex-start}.panel svg{background:#000;border-radius:4px;display:block;max-width:100%;height:auto}.panel span{color:#a9b4bf;font-size:12px;margin-top:4px}
 .area{fill-opacity:.33;stroke-width:1.6;vector-effect:non-scaling-stroke}.truth{fill:none;stroke-width:1.4;stroke-dasharray:3 3;vector-effect:non-scaling-stroke}
 ${[0, 1, 2, 3, 4, 5, 6, 7].map((k) => `.area.c${k}{fill:var(--c${k});stroke:var(--c${k})}.truth.c${k}{stroke:#fff}.swatch.c${k}{background:var(--c${k})}`).join('')}
 .swatch{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 5px 0 14px;vertical-align:-1px}.warn{background:color-mix(in srgb,#d1602b 12%,var(--paper));border-left:3px solid #d1602b;padding:8px 14px;border-radius:0 8px 8px 0;margin:6px 0}

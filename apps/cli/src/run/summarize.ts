@@ -28,6 +28,7 @@ export interface RunOutcome {
   readonly planRows: readonly { readonly name: string; readonly value: string; readonly why: string }[];
   readonly curves: readonly FoldCurve[];
   readonly scored: readonly ScoredSet[];
+  readonly candidates: RunSummary['candidates'];
   readonly warnings: readonly string[];
   readonly models: readonly string[];
 }
@@ -61,9 +62,11 @@ export async function summarizeRun(outcome: RunOutcome): Promise<RunSummary> {
   const deciding = decidingSet(scored);
   const machine = await describeMachine('.');
   const recipes = [...outcome.recipes.values()];
+  // What was done in the end: the pace may have added steps to the plan's, or dropped some.
+  const steps = outcome.curves.map(({ points }) => points.at(-1)?.step ?? 0).join(' + ');
   const recipe = recipes.some((plan) => plan.settings.recipe !== 'nnunet')
-    ? `the short recipe, ${recipes.map((plan) => plan.settings.steps).join(' + ')} steps`
-    : "nnU-Net's own recipe";
+    ? `the short recipe, ${steps} steps`
+    : `nnU-Net's own recipe, ${steps} steps`;
   return {
     version: 1,
     title: dataset.name,
@@ -82,6 +85,7 @@ export async function summarizeRun(outcome: RunOutcome): Promise<RunSummary> {
     recipe,
     plan: outcome.planRows,
     curves: outcome.curves,
+    candidates: outcome.candidates,
     cases,
     warnings: outcome.warnings,
     environment: [
