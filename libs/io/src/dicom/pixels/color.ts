@@ -1,4 +1,6 @@
 /** Color frames as RGB (PS3.3 C.7.6.3.1.2). */
+import { lookUp } from './lookup-table.ts';
+import type { Palette } from './lookup-table.ts';
 import type { DecodedFrame } from './pixel-format.ts';
 
 /** RGB values of a three-sample frame; YBR_FULL and YBR_FULL_422 (already unfolded) are converted, RGB is returned as it is. */
@@ -15,4 +17,11 @@ export function toRgb(frame: DecodedFrame): DecodedFrame {
     values[i + 2] = clamp(luma + 1.772 * blue);
   }
   return { values, photometric: 'RGB' };
+}
+
+/** RGB values of a frame of palette indices: 8 bits, or 16 where the palette has more than 8. */
+export function paletteToRgb({ values }: DecodedFrame, palette: Palette): DecodedFrame {
+  const colors = palette[0].bits === 8 ? new Uint8Array(values.length * 3) : new Uint16Array(values.length * 3);
+  palette.forEach((table, c) => lookUp(values, table, colors, c, 3));
+  return { values: colors, photometric: 'RGB' };
 }

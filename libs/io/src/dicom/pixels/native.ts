@@ -109,15 +109,13 @@ function extractBits(values: VoxelArray, format: PixelFormat): VoxelArray {
 }
 
 /**
- * Gives decoded samples the sign the header declares: codecs return the bits of a `precision`-bit number, some unsigned.
- * Returns `values`, changed in place.
+ * Gives decoded samples the bits and the sign the header declares: codecs return a `precision`-bit number, some unsigned, and what
+ * was compressed may have other things in its unused bits. Returns `values`, changed in place.
  */
-export function settleBits(
-  values: VoxelArray,
-  { signed, bitsStored, bitsAllocated }: PixelFormat,
-  precision: number,
-): VoxelArray {
-  const bits = Math.min(bitsStored, Math.max(precision, 1));
+export function settleBits(values: VoxelArray, format: PixelFormat, precision: number): VoxelArray {
+  const { signed, bitsStored, bitsAllocated } = format;
+  if (precision > bitsStored) return extractBits(values, format);
+  const bits = Math.max(precision, 1);
   if (!signed || bits >= bitsAllocated) return values;
   const shift = 32 - bits;
   for (let i = 0; i < values.length; i++) values[i] = (values[i]! << shift) >> shift;

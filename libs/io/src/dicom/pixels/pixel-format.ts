@@ -78,7 +78,15 @@ export function pixelFormat(file: DicomFile): PixelFormat {
   const float = file.pixels.tag !== TAG.PixelData;
   const rows = whole(TAG.Rows, d.required(TAG.Rows), 1, 65535);
   const columns = whole(TAG.Columns, d.required(TAG.Columns), 1, 65535);
-  const samples = whole(TAG.SamplesPerPixel, d.number(TAG.SamplesPerPixel) ?? 1, 1, 4);
+  const samples = d.number(TAG.SamplesPerPixel) ?? 1;
+  if (samples !== 1 && samples !== 3)
+    throw d.fault(
+      TAG.SamplesPerPixel,
+      `${samples} samples per pixel are not read; 1 (gray, palette) and 3 (color) are.`,
+      {
+        samples,
+      },
+    );
   const bitsAllocated = d.required(TAG.BitsAllocated);
   if (!(float ? [32, 64] : [1, 8, 16, 32]).includes(bitsAllocated))
     throw d.fault(

@@ -4,7 +4,7 @@ import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
 import type { Lattice } from '../series/arrange.ts';
 import { gridOf } from '../series/arrange.ts';
-import type { Plane } from '../series/instance.ts';
+import type { Plane } from '../series/plane.ts';
 import { cross, dot, minus, plus, times, unit } from '../series/vector.ts';
 import type { Vector } from '../series/vector.ts';
 import { labelVolume } from './masks.ts';

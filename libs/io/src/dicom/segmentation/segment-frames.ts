@@ -7,7 +7,7 @@ import { openFrames } from '../pixels/frames.ts';
 import { pixelFormat, pixelShortage } from '../pixels/pixel-format.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
 import { imageInstance } from '../series/instance.ts';
-import type { Plane } from '../series/instance.ts';
+import type { Plane } from '../series/plane.ts';
 
 export interface Segment {
   readonly number: number;

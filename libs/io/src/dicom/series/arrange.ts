@@ -35,6 +35,9 @@ const STEP_TOLERANCE = 0.02;
 /** A tilt below this is rounding: it moves the last of 100 slices of 1 mm by less than half a millimeter, and the affine keeps even that. */
 const TILT_TOLERANCE_DEGREES = 0.2;
 
+/** Faults that leave every slice on one line. */
+const GAPS: ReadonlySet<string> = new Set(['missing-slice', 'uneven-spacing']);
+
 const where = (f: FrameInfo): string =>
   f.instance.format.frames > 1 || f.instance.mosaic !== undefined
     ? `${f.instance.name} frame ${f.index + 1}`
@@ -115,11 +118,13 @@ function gapIssues(places: readonly FrameInfo[], steps: readonly number[]): Issu
   });
 }
 
+/** Slices beside the line from the first to the last, whatever their distances along it. */
 function lineIssues(places: readonly FrameInfo[], lattice: Lattice, tolerance: number): Issue[] {
-  return places.flatMap((f, k) => {
-    const offset = minus(f.plane!.position, plus(lattice.origin, lattice.step, k));
-    const normal = unit(cross(lattice.alongRow, lattice.alongColumn));
-    const sideways = length(plus(offset, normal, -dot(offset, normal)));
+  const normal = unit(cross(lattice.alongRow, lattice.alongColumn));
+  const rise = dot(lattice.step, normal);
+  return places.flatMap((f) => {
+    const from = minus(f.plane!.position, lattice.origin);
+    const sideways = length(plus(from, lattice.step, -dot(from, normal) / rise));
     return sideways > tolerance
       ? [
           issue(
@@ -186,8 +191,8 @@ export function arrange(frames: readonly FrameInfo[]): Arrangement {
   if (heads.length > 1) issues.push(...gapIssues(heads, steps));
   const across = plus(lattice.step, normal, -dot(lattice.step, normal));
   const tiltDegrees = (Math.atan2(length(across), Math.abs(dot(lattice.step, normal))) * 180) / Math.PI;
-  if (!issues.some((i) => i.severity === 'refuse') && heads.length > 2)
-    issues.push(...lineIssues(heads, lattice, 0.1 * Math.min(...reference.spacing)));
+  const placed = issues.every((i) => i.severity === 'warn' || GAPS.has(i.code));
+  if (placed && heads.length > 2) issues.push(...lineIssues(heads, lattice, 0.1 * Math.min(...reference.spacing)));
   if (heads.length > 1 && tiltDegrees > TILT_TOLERANCE_DEGREES)
     issues.push(
       issue(

@@ -80,7 +80,7 @@ function maskInPlace(t: Uint16Array, { up, down, intercept }: Bits): number {
  * Throws: Overflow when a value does not fit; `target` is spoiled then.
  */
 export function readDirectly(frame: FrameInfo, target: VoxelArray): boolean {
-  const { instance, slope, intercept, window, index } = frame;
+  const { instance, slope, intercept, window, index, table } = frame;
   const { format, file } = instance;
   const { pixels, syntax } = file;
   const { bitsAllocated, bitsStored, highBit, samples, float, signed, rows, columns } = format;
@@ -92,7 +92,16 @@ export function readDirectly(frame: FrameInfo, target: VoxelArray): boolean {
     syntax.compression === 'native' &&
     hostIsLittle &&
     !bigEndianPixels(syntax);
-  if (!fits || !plain || slope !== 1 || !Number.isInteger(intercept) || Math.abs(intercept) > 2 ** 30) return false;
+  if (
+    !fits ||
+    !plain ||
+    table !== undefined ||
+    instance.palette !== undefined ||
+    slope !== 1 ||
+    !Number.isInteger(intercept) ||
+    Math.abs(intercept) > 2 ** 30
+  )
+    return false;
   if (window.rows !== rows || window.columns !== columns || target.length !== rows * columns) return false;
   if (pixels?.source.fillSync === undefined || pixels.length < 0 || pixelShortage(file, format) !== undefined)
     return false;

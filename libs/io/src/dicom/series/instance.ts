@@ -2,23 +2,14 @@
 import { DataSet } from '../dataset/dataset.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG, tagName } from '../dataset/tags.ts';
+import { modalityTable, paletteOf } from '../pixels/lookup-table.ts';
+import type { LookupTable, Palette } from '../pixels/lookup-table.ts';
 import { pixelFormat } from '../pixels/pixel-format.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
 import { mosaicOf } from './mosaic.ts';
 import type { Mosaic } from './mosaic.ts';
-import { cross, dot, length, plus } from './vector.ts';
-import type { Vector } from './vector.ts';
-
-/** Where a plane of pixels lies: LPS millimeters. */
-export interface Plane {
-  /** Center of the first pixel. */
-  readonly position: Vector;
-  /** Along a row (column index grows) and along a column (row index grows); unit vectors as the file spells them. */
-  readonly row: Vector;
-  readonly column: Vector;
-  /** Millimeters between rows, and between columns. */
-  readonly spacing: readonly [number, number];
-}
+import { Groups, planeOf } from './plane.ts';
+import type { Plane } from './plane.ts';
 
 /** A rectangle of pixels inside a stored frame: a mosaic tile, or the whole frame. */
 export interface Window {
@@ -39,6 +30,10 @@ export interface FrameInfo {
   readonly thickness: number | undefined;
   readonly slope: number;
   readonly intercept: number;
+  /** The header says 0, and `slope` is 1 instead. */
+  readonly zeroSlope: boolean;
+  /** What stored values stand for, where a table says so instead of slope and intercept. */
+  readonly table: LookupTable | undefined;
   /** What tells apart images taken at one place, by name. */
   readonly keys: Readonly<Record<string, number | string>>;
 }
@@ -55,68 +50,10 @@ export interface DicomInstance {
   readonly modality: string;
   readonly description: string;
   readonly format: PixelFormat;
+  /** Of a PALETTE COLOR image. */
+  readonly palette: Palette | undefined;
   readonly mosaic: Mosaic | undefined;
   readonly frames: readonly FrameInfo[];
-}
-
-function triple(values: readonly number[], from = 0): Vector | undefined {
-  const [x, y, z] = [values[from], values[from + 1], values[from + 2]];
-  return x === undefined || y === undefined || z === undefined ? undefined : [x, y, z];
-}
-
-/** Functional groups of one frame, innermost first: per-frame, shared, then the data set itself. */
-class Groups {
-  private readonly levels: readonly DataSet[];
-  private readonly top: DataSet;
-  constructor(top: DataSet, frame: number) {
-    this.top = top;
-    const perFrame = top.items(TAG.PerFrameFunctionalGroupsSequence)[frame];
-    const shared = top.items(TAG.SharedFunctionalGroupsSequence)[0];
-    this.levels = [perFrame, shared].filter((level) => level !== undefined);
-  }
-
-  numbers(macro: number, tag: number): readonly number[] {
-    for (const level of this.levels) {
-      const found = level.first(macro)?.numbers(tag) ?? [];
-      if (found.length > 0) return found;
-    }
-    return this.top.numbers(tag);
-  }
-
-  string(macro: number, tag: number): string | undefined {
-    for (const level of this.levels) {
-      const found = level.first(macro)?.strings(tag).join('\\');
-      if (found !== undefined && found !== '') return found;
-    }
-    return this.top.strings(tag).join('\\') || undefined;
-  }
-}
-
-function planeOf(groups: Groups, top: DataSet, frame: number): Plane | undefined {
-  const position = triple(groups.numbers(TAG.PlanePositionSequence, TAG.ImagePositionPatient));
-  const orientation = groups.numbers(TAG.PlaneOrientationSequence, TAG.ImageOrientationPatient);
-  const row = triple(orientation);
-  const column = triple(orientation, 3);
-  if (position === undefined || row === undefined || column === undefined) return undefined;
-  const lengths = [length(row), length(column)];
-  if (lengths.some((l) => Math.abs(l - 1) > 1e-2) || Math.abs(dot(row, column)) > 1e-2)
-    throw top.fault(
-      TAG.ImageOrientationPatient,
-      `frame ${frame + 1}: the row and column directions [${orientation.join(', ')}] are not two unit vectors at right angles.`,
-      { orientation },
-    );
-  const measured = groups.numbers(TAG.PixelMeasuresSequence, TAG.PixelSpacing);
-  const spacing = measured.length >= 2 ? measured : top.numbers(TAG.ImagerPixelSpacing);
-  if (spacing.length < 2) return undefined;
-  if (!spacing.every((s) => s > 0))
-    throw top.fault(TAG.PixelSpacing, `expected two positive millimeters, came [${spacing.join(', ')}].`, { spacing });
-  const offset = top.numbers(TAG.GridFrameOffsetVector)[frame];
-  return {
-    position: offset === undefined ? position : plus(position, cross(row, column), offset),
-    row,
-    column,
-    spacing: [spacing[0]!, spacing[1]!],
-  };
 }
 
 /** Positions inside DimensionIndexValues that index anything but place. */
@@ -126,11 +63,20 @@ function otherDimensions(top: DataSet): readonly number[] {
     TAG.InStackPositionNumber,
     TAG.StackID,
     TAG.SliceLocation,
+    TAG.ImagePositionVolume,
   ]);
   return top
     .items(TAG.DimensionIndexSequence)
     .flatMap((item, i) => (spatial.has(item.number(TAG.DimensionIndexPointer) ?? 0) ? [] : [i]));
 }
+
+/** What tells frames of nuclear medicine apart, frame by frame. */
+const vectors = [
+  ['energy window', TAG.EnergyWindowVector],
+  ['phase', TAG.PhaseVector],
+  ['R-R interval', TAG.RRIntervalVector],
+  ['time slot', TAG.TimeSlotVector],
+] as const;
 
 function keysOf(
   groups: Groups,
@@ -152,11 +98,24 @@ function keysOf(
   add('echo time', groups.numbers(TAG.MREchoSequence, TAG.EffectiveEchoTime)[0] ?? top.number(TAG.EchoTime));
   add('b value', groups.numbers(TAG.MRDiffusionSequence, TAG.DiffusionBValue)[0]);
   add('trigger time', top.number(TAG.TriggerTime));
+  for (const [name, vector] of vectors) add(name, top.numbers(vector)[frame]);
   add('image type', groups.string(TAG.MRFrameTypeSequence, TAG.ImageType));
   add('acquisition time', top.string(TAG.AcquisitionTime));
   add('instance', top.number(TAG.InstanceNumber));
   add('frame', frame);
   return keys;
+}
+
+/** The line from stored values to what they stand for. */
+function lineOf(groups: Groups, top: DataSet): Pick<FrameInfo, 'slope' | 'intercept' | 'zeroSlope'> {
+  const rescale = TAG.PixelValueTransformationSequence;
+  const slope = groups.numbers(rescale, TAG.RescaleSlope)[0] ?? top.number(TAG.DoseGridScaling) ?? 1;
+  return {
+    // A slope of 0 would make every pixel the same: writers mean that there is none.
+    slope: slope === 0 ? 1 : slope,
+    intercept: groups.numbers(rescale, TAG.RescaleIntercept)[0] ?? 0,
+    zeroSlope: slope === 0,
+  };
 }
 
 /** Keeps what reading pixels still needs. */
@@ -189,9 +148,11 @@ export function imageInstance(
     modality: top.string(TAG.Modality) ?? '',
     description: top.text(TAG.SeriesDescription) ?? '',
     format,
+    palette: format.photometric === 'PALETTE COLOR' ? paletteOf(top, format.signed) : undefined,
     mosaic,
     frames,
   };
+  const table = modalityTable(top, format.signed);
   const dimensions = otherDimensions(top);
   const perFrame = top.items(TAG.PerFrameFunctionalGroupsSequence).length;
   if (perFrame > 0 && perFrame !== format.frames)
@@ -204,7 +165,6 @@ export function imageInstance(
   for (let index = 0; index < format.frames; index++) {
     const groups = new Groups(top, index);
     const plane = planeOf(groups, top, index);
-    const transformed = TAG.PixelValueTransformationSequence;
     const info = {
       instance,
       index,
@@ -212,8 +172,8 @@ export function imageInstance(
       thickness:
         groups.numbers(TAG.PixelMeasuresSequence, TAG.SpacingBetweenSlices)[0] ??
         groups.numbers(TAG.PixelMeasuresSequence, TAG.SliceThickness)[0],
-      slope: groups.numbers(transformed, TAG.RescaleSlope)[0] ?? 1,
-      intercept: groups.numbers(transformed, TAG.RescaleIntercept)[0] ?? 0,
+      ...(table === undefined ? lineOf(groups, top) : { slope: 1, intercept: 0, zeroSlope: false }),
+      table,
       keys: keysOf(groups, top, { frame: index, dimensions }),
     };
     if (mosaic === undefined || plane === undefined) frames.push({ ...info, window: whole });

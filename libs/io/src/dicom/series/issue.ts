@@ -14,11 +14,13 @@ export type IssueCode =
   | 'off-line-slice'
   | 'repaired-orientation'
   | 'repeated-positions'
+  | 'resampled-slices'
   | 'same-file-twice'
   | 'tilt'
   | 'truncated-file'
   | 'two-slices'
-  | 'uneven-spacing';
+  | 'uneven-spacing'
+  | 'zero-slope';
 
 export interface Issue {
   readonly code: IssueCode;

@@ -3,7 +3,8 @@ import type { DataSet } from '../dataset/dataset.ts';
 import { TAG } from '../dataset/tags.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
 import { readCsa } from './csa.ts';
-import type { Plane, Window } from './instance.ts';
+import type { Window } from './instance.ts';
+import type { Plane } from './plane.ts';
 import { cross, dot, plus } from './vector.ts';
 import type { Vector } from './vector.ts';
 

@@ -3,22 +3,22 @@ import type { Volume, VoxelArray } from '@voxelwise/volume';
 import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 import type { DicomSource } from '../dataset/dicom-source.ts';
-import { Overflow, readDirectly } from './direct-read.ts';
-import { toRgb } from '../pixels/color.ts';
-import { openFrames } from '../pixels/frames.ts';
-import type { FrameReader } from '../pixels/frames.ts';
-import type { DecodedFrame } from '../pixels/pixel-format.ts';
 import { arrange, gridOf } from './arrange.ts';
-import type { Lattice } from './arrange.ts';
-import type { DicomInstance, FrameInfo } from './instance.ts';
+import { Overflow } from './direct-read.ts';
+import { withoutDuplicates } from './drop-duplicates.ts';
+import { evenSlices, interpolateSlices } from './even-slices.ts';
+import type { UnevenSlices } from './even-slices.ts';
+import { colorsOf, fill } from './fill.ts';
+import type { FillOptions } from './fill.ts';
 import { issue, refusal } from './issue.ts';
 import type { Issue } from './issue.ts';
 import { scanDicom } from './scan.ts';
 import type { DicomScan, DicomStack } from './scan.ts';
-import { shearing } from './tilt.ts';
+import { shearSlices, shearing } from './tilt.ts';
 import type { Shearing } from './tilt.ts';
+import { candidates } from './voxel-type.ts';
 
-export interface ReadStackOptions {
+export interface ReadStackOptions extends FillOptions {
   /**
    * A tilted gantry: `refuse` it, `shear` it into a grid with right angles by linear interpolation within slices, or `keep` every
    * voxel where it is with an affine that is not a rotation.
@@ -26,9 +26,11 @@ export interface ReadStackOptions {
   readonly onTilt?: 'refuse' | 'shear' | 'keep';
   /** Slices that are there twice: `refuse`, or `drop` the later ones when their pixels are equal. */
   readonly onDuplicates?: 'refuse' | 'drop';
-  /** Called after each slice with the number done and the number of all. */
-  readonly onSlice?: (done: number, all: number) => void;
-  readonly signal?: AbortSignal;
+  /**
+   * Slices that are missing or unevenly spaced: `refuse`, or `resample` to even distances by linear interpolation between
+   * neighbors. Refused all the same where more than half of the slices would be made up.
+   */
+  readonly onUneven?: 'refuse' | 'resample';
 }
 
 export type VolumeKind = 'volume' | '4d' | 'mosaic' | 'color' | 'sheared';
@@ -41,188 +43,6 @@ export interface DicomVolume {
   readonly issues: readonly Issue[];
 }
 
-type Range = readonly [number, number];
-
-/** The lowest and highest value the bits of a stack could mean after rescaling, and whether all of them are whole. */
-function valueRange(frames: readonly FrameInfo[]): { range: Range; whole: boolean } {
-  let low = Infinity;
-  let high = -Infinity;
-  let whole = true;
-  for (const { slope, intercept, instance } of frames) {
-    const { bitsStored, signed, float } = instance.format;
-    const stored: Range = signed ? [-(2 ** (bitsStored - 1)), 2 ** (bitsStored - 1) - 1] : [0, 2 ** bitsStored - 1];
-    const ends = stored.map((s) => s * slope + intercept);
-    low = Math.min(low, ...ends);
-    high = Math.max(high, ...ends);
-    whole &&= !float && Number.isInteger(slope) && Number.isInteger(intercept);
-  }
-  return { range: [low, high], whole };
-}
-
-type ArrayKind = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'f32' | 'f64';
-const limits: readonly (readonly [ArrayKind, number, number])[] = [
-  ['u8', 0, 255],
-  ['i8', -128, 127],
-  ['i16', -32768, 32767],
-  ['u16', 0, 65535],
-  ['i32', -(2 ** 31), 2 ** 31 - 1],
-  ['u32', 0, 2 ** 32 - 1],
-];
-
-function arrayOf(kind: ArrayKind, length: number): VoxelArray {
-  const make = {
-    i8: Int8Array,
-    u8: Uint8Array,
-    i16: Int16Array,
-    u16: Uint16Array,
-    i32: Int32Array,
-    u32: Uint32Array,
-    f32: Float32Array,
-    f64: Float64Array,
-  };
-  return new make[kind](length);
-}
-
-/** The smallest array that surely holds a stack's values, and the 16-bit one to try first when only the declared range is wide. */
-function candidates(frames: readonly FrameInfo[]): readonly ArrayKind[] {
-  const { range, whole } = valueRange(frames);
-  if (!whole)
-    return [frames.some((f) => f.instance.format.float && f.instance.format.bitsAllocated === 64) ? 'f64' : 'f32'];
-  const sure = limits.find(([, low, high]) => range[0] >= low && range[1] <= high)?.[0] ?? 'f64';
-  // 16 stored bits with an intercept: CT declares more than it uses, so twice the memory is taken only if a value needs it.
-  return sure === 'i32' && frames.every((f) => f.instance.format.bitsAllocated <= 16) ? ['i16', 'i32'] : [sure];
-}
-
-/** Writes one channel of a decoded frame's window, rescaled, to `target` from `at`. */
-function place(
-  { values }: DecodedFrame,
-  frame: FrameInfo,
-  { target, at, sample }: { target: VoxelArray; at: number; sample: number },
-): void {
-  const { window, slope, intercept, instance } = frame;
-  const { samples, columns } = instance.format;
-  const plain = slope === 1 && intercept === 0;
-  const narrow = target instanceof Int16Array;
-  if (
-    plain &&
-    samples === 1 &&
-    window.columns === columns &&
-    values.length === window.rows * columns &&
-    (!narrow || values instanceof Int16Array || values.BYTES_PER_ELEMENT < 2)
-  ) {
-    target.set(values, at);
-    return;
-  }
-  for (let y = 0; y < window.rows; y++) {
-    let from = ((window.top + y) * columns + window.left) * samples + sample;
-    let to = at + y * window.columns;
-    for (let x = 0; x < window.columns; x++, from += samples, to++) {
-      const value = values[from]! * slope + intercept;
-      if (narrow && (value < -32768 || value > 32767)) throw new Overflow();
-      target[to] = value;
-    }
-  }
-}
-
-interface Target {
-  readonly kind: ArrayKind;
-  readonly lattice: Lattice;
-  readonly order: readonly (readonly FrameInfo[])[];
-  readonly shearing: Shearing | undefined;
-}
-
-async function fill({ kind, lattice, order, shearing: shear }: Target, options: ReadStackOptions): Promise<VoxelArray> {
-  const colors = order[0]![0]!.instance.format.samples === 3 ? 3 : 1;
-  const out = shear?.lattice ?? lattice;
-  const plane = out.rows * out.columns;
-  const volume = plane * lattice.slices;
-  const voxels = arrayOf(kind, volume * order.length * colors);
-  const raw = shear === undefined ? undefined : arrayOf(kind, lattice.rows * lattice.columns);
-  const scratch = {};
-  let reader: FrameReader | undefined;
-  let held: DicomInstance | undefined;
-  let frame: { index: number; decoded: DecodedFrame } | undefined;
-  let done = 0;
-  for (const [channel, slices] of order.entries()) {
-    for (const [z, info] of slices.entries()) {
-      options.signal?.throwIfAborted();
-      if (
-        shear === undefined &&
-        readDirectly(info, voxels.subarray(channel * volume + z * plane, channel * volume + (z + 1) * plane))
-      ) {
-        options.onSlice?.(++done, order.length * slices.length);
-        continue;
-      }
-      if (info.instance !== held || reader === undefined) {
-        reader = await openFrames(info.instance.file, info.instance.format, scratch);
-        held = info.instance;
-        frame = undefined;
-      }
-      // Tiles of a mosaic share one stored frame.
-      if (frame === undefined || frame.index !== info.index)
-        frame = {
-          index: info.index,
-          decoded: colors === 3 ? toRgb(await reader.read(info.index)) : await reader.read(info.index),
-        };
-      for (let sample = 0; sample < colors; sample++) {
-        const at = (channel * colors + sample) * volume + z * plane;
-        if (shear === undefined || raw === undefined) place(frame.decoded, info, { target: voxels, at, sample });
-        else {
-          place(frame.decoded, info, { target: raw, at: 0, sample });
-          shear.slice(raw, z, voxels.subarray(at, at + plane));
-        }
-      }
-      options.onSlice?.(++done, order.length * slices.length);
-    }
-  }
-  shear?.finish(voxels);
-  return voxels;
-}
-
-async function samePixels(a: FrameInfo, b: FrameInfo): Promise<boolean> {
-  const [x, y] = await Promise.all(
-    [a, b].map(async (f) => (await (await openFrames(f.instance.file, f.instance.format)).read(f.index)).values),
-  );
-  return (
-    a.slope === b.slope &&
-    a.intercept === b.intercept &&
-    x!.length === y!.length &&
-    x!.every((value, i) => value === y![i])
-  );
-}
-
-/** One frame per place, when every repeat has the pixels of the first. Throws: FormatError when one differs. */
-async function withoutDuplicates(
-  stack: DicomStack,
-  rearrange: (frames: readonly FrameInfo[]) => DicomStack,
-): Promise<{ stack: DicomStack; issues: Issue[] }> {
-  const duplicates = stack.issues.filter((i) => i.code === 'duplicate-slice');
-  const dropped = new Set<FrameInfo>();
-  const issues: Issue[] = [];
-  for (const duplicate of duplicates) {
-    const position = (duplicate.details['position'] as readonly number[]).join();
-    const members = stack.frames.filter(
-      (f) => duplicate.files.includes(f.instance.name) && f.plane?.position.join() === position,
-    );
-    for (const other of members.slice(1)) {
-      if (!(await samePixels(members[0]!, other)))
-        throw refusal(`series ${stack.series}`, [
-          issue('refuse', 'duplicate-slice', `${duplicate.message} Their pixels differ.`, duplicate),
-        ]);
-      dropped.add(other);
-      issues.push(
-        issue(
-          'warn',
-          'duplicate-slice',
-          `${other.instance.name} repeats ${members[0]!.instance.name} pixel for pixel; it was left out.`,
-          { files: [members[0]!.instance.name, other.instance.name] },
-        ),
-      );
-    }
-  }
-  return { stack: rearrange(stack.frames.filter((f) => !dropped.has(f))), issues };
-}
-
 /**
  * Reads a stack. Values are rescaled (slope and intercept of each slice); MONOCHROME1 is not inverted; YBR colors become RGB.
  *
@@ -230,7 +50,7 @@ async function withoutDuplicates(
  * Throws: FormatError with `details.issues` when the slices are not one volume, listing every reason; FormatError when pixels are damaged.
  */
 export async function readStack(given: DicomStack, options: ReadStackOptions = {}): Promise<DicomVolume> {
-  const { onTilt = 'refuse', onDuplicates = 'refuse' } = options;
+  const { onTilt = 'refuse', onDuplicates = 'refuse', onUneven = 'refuse' } = options;
   let stack = given;
   const notes: Issue[] = [];
   if (onDuplicates === 'drop' && stack.issues.some((i) => i.code === 'duplicate-slice')) {
@@ -238,17 +58,59 @@ export async function readStack(given: DicomStack, options: ReadStackOptions = {
     stack = kept.stack;
     notes.push(...kept.issues);
   }
-  const blocking = stack.issues.filter((i) => i.severity === 'refuse' && !(i.code === 'tilt' && onTilt !== 'refuse'));
+  const isGap = ({ code }: Issue): boolean => code === 'missing-slice' || code === 'uneven-spacing';
+  const even = onUneven === 'resample' && stack.issues.some(isGap) ? evenGrid(stack) : undefined;
+  const remedied = (i: Issue): boolean =>
+    (i.code === 'tilt' && onTilt !== 'refuse') || (isGap(i) && even !== undefined);
+  const blocking = stack.issues.filter((i) => i.severity === 'refuse' && !remedied(i));
   if (blocking.length > 0 || stack.lattice === undefined)
     throw refusal(`series ${stack.series || stack.instances[0]!.name}`, blocking);
-  const { photometric } = stack.instances[0]!.format;
-  if (photometric === 'PALETTE COLOR')
-    throw new FormatError(
-      `${stack.instances[0]!.name}: the pixels are indices into a color palette, not intensities; convert the images to RGB or gray first.`,
-      { file: stack.instances[0]!.name, field: '(0028,0004) PhotometricInterpretation' },
+  if (even !== undefined)
+    notes.push(
+      issue(
+        'warn',
+        'resampled-slices',
+        `the slices were resampled to ${even.lattice.slices} at even distances, by linear interpolation where none was.`,
+        { details: { stored: stack.lattice.slices, slices: even.lattice.slices } },
+      ),
     );
-  const shear = stack.tiltDegrees > 0.2 && onTilt === 'shear' ? shearing(stack.lattice) : undefined;
-  const target = { lattice: stack.lattice, order: stack.order, shearing: shear };
+  const lattice = even?.lattice ?? stack.lattice;
+  const shear = stack.tiltDegrees > 0.2 && onTilt === 'shear' ? shearing(lattice) : undefined;
+  const voxels = await voxelsOf(stack, { even, shear }, options);
+  const color = colorsOf(stack.instances[0]!) === 3;
+  const names = stack.channelNames.map((name) =>
+    [stack.modality || 'image', name].filter((part) => part !== '').join(' '),
+  );
+  const channels = color ? names.flatMap((name) => [`${name} red`, `${name} green`, `${name} blue`]) : names;
+  const mosaic = stack.instances[0]!.mosaic !== undefined;
+  const kind =
+    shear !== undefined ? 'sheared' : color ? 'color' : mosaic ? 'mosaic' : names.length > 1 ? '4d' : 'volume';
+  const warnings = stack.issues.filter((i) => i.severity === 'warn' || remedied(i));
+  return {
+    volume: { grid: gridOf(shear?.lattice ?? lattice), kind: 'intensity', channels, voxels },
+    kind,
+    stack,
+    issues: [...warnings.map((i): Issue => ({ ...i, severity: 'warn' })), ...notes],
+  };
+}
+
+/** The even grid for a stack with gaps; undefined when more than half of its slices would be made up. */
+function evenGrid({ lattice, order }: DicomStack): UnevenSlices | undefined {
+  const slices = order[0];
+  if (lattice === undefined || slices === undefined) return undefined;
+  const even = evenSlices(
+    lattice,
+    slices.map((f) => f.plane!.position),
+  );
+  return even.lattice.slices > 2 * slices.length ? undefined : even;
+}
+
+async function voxelsOf(
+  stack: DicomStack,
+  { even, shear }: { even: UnevenSlices | undefined; shear: Shearing | undefined },
+  options: ReadStackOptions,
+): Promise<VoxelArray> {
+  const target = { lattice: stack.lattice!, order: stack.order, shearing: even === undefined ? shear : undefined };
   const kinds = candidates(stack.frames);
   let voxels: VoxelArray;
   try {
@@ -257,26 +119,9 @@ export async function readStack(given: DicomStack, options: ReadStackOptions = {
     if (!(error instanceof Overflow) || kinds[1] === undefined) throw error;
     voxels = await fill({ ...target, kind: kinds[1] }, options);
   }
-  const color = stack.instances[0]!.format.samples === 3;
-  const names = stack.channelNames.map((name) =>
-    [stack.modality || 'image', name].filter((part) => part !== '').join(' '),
-  );
-  const channels = color ? names.flatMap((name) => [`${name} red`, `${name} green`, `${name} blue`]) : names;
-  const mosaic = stack.instances[0]!.mosaic !== undefined;
-  const kind =
-    shear !== undefined ? 'sheared' : color ? 'color' : mosaic ? 'mosaic' : names.length > 1 ? '4d' : 'volume';
-  const issues = [
-    ...stack.issues
-      .filter((i) => i.severity === 'warn' || i.code === 'tilt')
-      .map((i): Issue => ({ ...i, severity: 'warn' })),
-    ...notes,
-  ];
-  return {
-    volume: { grid: gridOf(shear?.lattice ?? stack.lattice), kind: 'intensity', channels, voxels },
-    kind,
-    stack,
-    issues,
-  };
+  if (even === undefined) return voxels;
+  const spread = interpolateSlices(voxels, stack.lattice!.slices, even);
+  return shear === undefined ? spread : shearSlices(spread, even.lattice, shear);
 }
 
 export interface ReadDicomOptions extends ReadStackOptions {

@@ -126,6 +126,13 @@ function pixelIssues(instances: readonly DicomInstance[]): Issue[] {
   });
 }
 
+function slopeIssues(frames: readonly FrameInfo[]): Issue[] {
+  const files = [...new Set(frames.filter((f) => f.zeroSlope).map((f) => f.instance.name))];
+  if (files.length === 0) return [];
+  const message = `${files.length} file(s) have a rescale slope of 0, which would erase the image; their stored values were kept.`;
+  return [issue('warn', 'zero-slope', message, { files })];
+}
+
 function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
   const { kept, issues } = withoutCopies(instances);
   const clusters: FrameInfo[][] = [];
@@ -140,12 +147,12 @@ function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
     const members = [...new Set(frames.map((f) => f.instance))];
     const arrangement = arrange(frames);
     const mixed =
-      new Set(members.map((m) => `${m.format.samples}${m.format.float}`)).size > 1
+      new Set(members.map((m) => `${m.format.samples}${m.format.float}${m.palette === undefined}`)).size > 1
         ? [issue('refuse', 'mixed-pixels', 'color and gray images are mixed.', { files: members.map((m) => m.name) })]
         : [];
     return {
       ...arrangement,
-      issues: [...arrangement.issues, ...mixed, ...pixelIssues(members), ...issues],
+      issues: [...arrangement.issues, ...mixed, ...pixelIssues(members), ...slopeIssues(frames), ...issues],
       series,
       study,
       modality,

@@ -89,3 +89,15 @@ export function shearing(lattice: Lattice): Shearing {
   };
   return { lattice: straight, slice, finish };
 }
+
+/** All slices of a tilted stack, [channels, slices, plane], on the grid with right angles. */
+export function shearSlices(voxels: VoxelArray, tilted: Lattice, shear: Shearing): VoxelArray {
+  const [from, to] = [tilted, shear.lattice].map(({ rows, columns }) => rows * columns) as [number, number];
+  const count = voxels.length / from;
+  const make = voxels.constructor as new (length: number) => VoxelArray;
+  const out = new make(count * to);
+  for (let k = 0; k < count; k++)
+    shear.slice(voxels.subarray(k * from, (k + 1) * from), k % tilted.slices, out.subarray(k * to, (k + 1) * to));
+  shear.finish(out);
+  return out;
+}

@@ -114,6 +114,7 @@ function corpusFiles(): { name: string; bytes: Uint8Array }[] {
   const names = [
     ...under('syntax'),
     ...under('objects'),
+    ...under('values').filter((name) => name.endsWith('.dcm')),
     'hippo_case/rtstruct.dcm',
     'hippo_case/seg_binary_2segments.dcm',
     'hippo_case/image/000.dcm',

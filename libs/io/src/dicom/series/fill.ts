@@ -1,0 +1,128 @@
+/** The frames of a stack, decoded and rescaled into one array. */
+import type { VoxelArray } from '@voxelwise/volume';
+import { paletteToRgb, toRgb } from '../pixels/color.ts';
+import { openFrames } from '../pixels/frames.ts';
+import type { FrameReader } from '../pixels/frames.ts';
+import { lookUp } from '../pixels/lookup-table.ts';
+import type { DecodedFrame } from '../pixels/pixel-format.ts';
+import type { Lattice } from './arrange.ts';
+import { Overflow, readDirectly } from './direct-read.ts';
+import type { DicomInstance, FrameInfo } from './instance.ts';
+import type { Shearing } from './tilt.ts';
+import { arrayOf } from './voxel-type.ts';
+import type { ArrayKind } from './voxel-type.ts';
+
+export interface FillOptions {
+  /** Called after each slice with the number done and the number of all. */
+  readonly onSlice?: (done: number, all: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Channels that one frame of an image makes: three for colors. */
+export function colorsOf({ format, palette }: DicomInstance): number {
+  return palette !== undefined || format.samples === 3 ? 3 : 1;
+}
+
+/** Colors as RGB, and values looked up where a table says what they stand for. */
+function meaning(frame: DecodedFrame, { instance, table }: FrameInfo): DecodedFrame {
+  if (instance.palette !== undefined) return paletteToRgb(frame, instance.palette);
+  if (instance.format.samples === 3) return toRgb(frame);
+  if (table === undefined) return frame;
+  const values = new Uint16Array(frame.values.length);
+  lookUp(frame.values, table, values);
+  return { ...frame, values };
+}
+
+/** Writes one channel of a decoded frame's window, rescaled, to `target` from `at`. */
+function place(
+  { values }: DecodedFrame,
+  frame: FrameInfo,
+  { target, at, sample }: { target: VoxelArray; at: number; sample: number },
+): void {
+  const { window, slope, intercept, instance } = frame;
+  const { rows, columns } = instance.format;
+  const samples = values.length / (rows * columns);
+  const plain = slope === 1 && intercept === 0;
+  const narrow = target instanceof Int16Array;
+  if (
+    plain &&
+    samples === 1 &&
+    window.columns === columns &&
+    values.length === window.rows * columns &&
+    (!narrow || values instanceof Int16Array || values.BYTES_PER_ELEMENT < 2)
+  ) {
+    target.set(values, at);
+    return;
+  }
+  for (let y = 0; y < window.rows; y++) {
+    let from = ((window.top + y) * columns + window.left) * samples + sample;
+    let to = at + y * window.columns;
+    for (let x = 0; x < window.columns; x++, from += samples, to++) {
+      const value = values[from]! * slope + intercept;
+      if (narrow && (value < -32768 || value > 32767)) throw new Overflow();
+      target[to] = value;
+    }
+  }
+}
+
+export interface Target {
+  readonly kind: ArrayKind;
+  readonly lattice: Lattice;
+  readonly order: readonly (readonly FrameInfo[])[];
+  readonly shearing: Shearing | undefined;
+}
+
+/**
+ * The voxels of a stack, [channels, slices, rows, columns], frames decoded one at a time into the array that is returned.
+ * Throws: Overflow when a value does not fit `kind`; FormatError when pixels are damaged.
+ */
+export async function fill(
+  { kind, lattice, order, shearing: shear }: Target,
+  options: FillOptions,
+): Promise<VoxelArray> {
+  const colors = colorsOf(order[0]![0]!.instance);
+  const out = shear?.lattice ?? lattice;
+  const plane = out.rows * out.columns;
+  const volume = plane * lattice.slices;
+  const voxels = arrayOf(kind, volume * order.length * colors);
+  const raw = shear === undefined ? undefined : arrayOf(kind, lattice.rows * lattice.columns);
+  const scratch = {};
+  let reader: FrameReader | undefined;
+  let held: DicomInstance | undefined;
+  let frame: { index: number; decoded: DecodedFrame } | undefined;
+  let done = 0;
+  for (const [channel, slices] of order.entries()) {
+    for (const [z, info] of slices.entries()) {
+      options.signal?.throwIfAborted();
+      if (
+        shear === undefined &&
+        readDirectly(info, voxels.subarray(channel * volume + z * plane, channel * volume + (z + 1) * plane))
+      ) {
+        options.onSlice?.(++done, order.length * slices.length);
+        continue;
+      }
+      if (info.instance !== held || reader === undefined) {
+        reader = await openFrames(info.instance.file, info.instance.format, scratch);
+        held = info.instance;
+        frame = undefined;
+      }
+      // Tiles of a mosaic share one stored frame.
+      if (frame === undefined || frame.index !== info.index)
+        frame = {
+          index: info.index,
+          decoded: meaning(await reader.read(info.index), info),
+        };
+      for (let sample = 0; sample < colors; sample++) {
+        const at = (channel * colors + sample) * volume + z * plane;
+        if (shear === undefined || raw === undefined) place(frame.decoded, info, { target: voxels, at, sample });
+        else {
+          place(frame.decoded, info, { target: raw, at: 0, sample });
+          shear.slice(raw, z, voxels.subarray(at, at + plane));
+        }
+      }
+      options.onSlice?.(++done, order.length * slices.length);
+    }
+  }
+  shear?.finish(voxels);
+  return voxels;
+}
