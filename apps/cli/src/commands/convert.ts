@@ -20,14 +20,28 @@ interface ConvertFlags {
   readonly rois?: string;
   readonly onOverlap: string;
   readonly series?: string;
+  readonly part?: string;
+  readonly onTilt: string;
+  readonly onDuplicates: string;
+  readonly onUneven: string;
   readonly id?: string;
   readonly labelNames?: string;
 }
 
 const VOLUME_ENDINGS: Readonly<Record<string, string>> = { nifti: '.nii.gz', nrrd: '.nrrd', mha: '.mha' };
 const FORMS = [...Object.keys(VOLUME_ENDINGS), 'nnunet', 'dicom-seg', 'rtstruct'];
-const OVERLAPS = ['error', 'priority', 'channels'];
-const READABLE = ['.nii', '.nii.gz', '.nrrd', '.nhdr', '.mha', '.mhd', '.npy', '.mrc'];
+const OVERLAPS = ['error', 'priority', 'channels'] as const;
+const TILTS = ['refuse', 'shear', 'keep'] as const;
+const DUPLICATES = ['refuse', 'drop'] as const;
+const UNEVEN = ['refuse', 'resample'] as const;
+const READABLE = ['.nii', '.nii.gz', '.nrrd', '.nhdr', '.mha', '.mhd', '.npy', '.npz', '.mrc', '.tif', '.tiff', '.png'];
+
+/** A flag's value as one of those it may have. Throws: CommandUsageError. */
+function oneOf<T extends string>(flag: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw new CommandUsageError(`${flag} is ${allowed.join(', ')}; came '${value}'`);
+  return found;
+}
 
 export const convertCommand: CommandDefinition = {
   name: 'convert',
@@ -46,11 +60,15 @@ export const convertCommand: CommandDefinition = {
       .option('--rois <list>', 'names of regions, in the order of their labels 1, 2, …')
       .option('--on-overlap <what>', OVERLAPS.join(', '), 'error')
       .option('--series <uid>', 'which series, where a folder holds several')
+      .option('--part <n>', 'which orientation, from 0, where a series holds several')
+      .option('--on-tilt <what>', `series of a tilted gantry: ${TILTS.join(', ')}`, 'refuse')
+      .option('--on-duplicates <what>', `slices that are there twice: ${DUPLICATES.join(', ')}`, 'refuse')
+      .option('--on-uneven <what>', `missing or unevenly spaced slices: ${UNEVEN.join(', ')}`, 'refuse')
       .option('--label-names <file>', 'to SEG, RTSTRUCT: JSON {name: label}, such as the labels of a dataset.json')
       .option('--id <n>', 'to nnunet: number of the data set')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet',
+        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert dicom-folder --on-uneven resample --on-tilt shear --out ct.nii.gz\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet',
       )
       .action(withContext(convert)),
 };
@@ -58,16 +76,20 @@ export const convertCommand: CommandDefinition = {
 async function convert(context: Context, source: string, flags: ConvertFlags): Promise<void> {
   const { to } = flags;
   if (to !== undefined && !FORMS.includes(to)) throw new CommandUsageError(`--to is ${FORMS.join(', ')}; came '${to}'`);
-  if (!OVERLAPS.includes(flags.onOverlap))
-    throw new CommandUsageError(`--on-overlap is ${OVERLAPS.join(', ')}; came '${flags.onOverlap}'`);
   if (to === 'nnunet') return convertDataset(context, source, flags);
   if (!exists(source)) throw new InputError('missing-input', `${source}: there is no such file or folder.`, source);
   if (flags.out === undefined) throw new CommandUsageError('convert needs --out: where the result goes');
   const dicom: DicomFlags = {
     reference: flags.reference,
     rois: flags.rois?.split(','),
-    onOverlap: flags.onOverlap as DicomFlags['onOverlap'],
+    onOverlap: oneOf('--on-overlap', flags.onOverlap, OVERLAPS),
     series: flags.series,
+    part: flags.part === undefined ? undefined : parseWhole(flags.part, '--part'),
+    stack: {
+      onTilt: oneOf('--on-tilt', flags.onTilt, TILTS),
+      onDuplicates: oneOf('--on-duplicates', flags.onDuplicates, DUPLICATES),
+      onUneven: oneOf('--on-uneven', flags.onUneven, UNEVEN),
+    },
   };
   let document: unknown;
   if (to === 'dicom-seg' || to === 'rtstruct')

@@ -13,6 +13,8 @@ import {
   type LabelVolume,
   type MaskSelection,
   type MaskTarget,
+  type ReadStackOptions,
+  type DicomScan,
 } from '@voxelwise/io/dicom';
 import { dicomFolder, readVolume, writeVolume } from '@voxelwise/io/node';
 import { readdir, stat } from 'node:fs/promises';
@@ -30,6 +32,9 @@ export interface DicomFlags {
   readonly rois?: readonly string[] | undefined;
   readonly onOverlap: 'error' | 'priority' | 'channels';
   readonly series?: string | undefined;
+  /** Which orientation of that series, from 0. */
+  readonly part?: number | undefined;
+  readonly stack?: Pick<ReadStackOptions, 'onTilt' | 'onDuplicates' | 'onUneven'>;
 }
 
 /** Whether a path looks like DICOM: a folder, or a file with DICM at byte 128 or the usual ending. */
@@ -54,7 +59,7 @@ export async function fromDicom(
   const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
   const object = scan.objects.find((file) => isSegmentation(file) || file.dataset.string(MODALITY) === 'RTSTRUCT');
   if (object !== undefined && scan.stacks.length === 0) {
-    const target = flags.reference === undefined ? undefined : await targetFrom(context, flags.reference, flags.series);
+    const target = flags.reference === undefined ? undefined : await targetFrom(context, flags.reference, flags);
     const options = {
       onOverlap: flags.onOverlap,
       ...(flags.rois === undefined
@@ -66,8 +71,8 @@ export async function fromDicom(
       : await readStructures(object, { ...options, target: target ?? missingReference(source) });
     return writeLabelVolume(context, out, read);
   }
-  const stack = await oneStack(context, source, flags.series);
-  const { volume, issues, kind } = await readStack(stack, { signal: context.signal });
+  const stack = chooseStack(scan, source, flags);
+  const { volume, issues, kind } = await readStack(stack, { ...flags.stack, signal: context.signal });
   for (const issue of issues) context.output.warn(issue.message);
   await writeVolume(out, volume);
   return {
@@ -125,30 +130,39 @@ async function writeLabelVolume(
   };
 }
 
-async function oneStack(context: Context, source: string, series?: string): Promise<DicomStack> {
-  const { stacks, damaged } = await scanDicom(dicomFolder(source), { signal: context.signal });
+async function oneStack(context: Context, source: string, flags: DicomFlags): Promise<DicomStack> {
+  return chooseStack(await scanDicom(dicomFolder(source), { signal: context.signal }), source, flags);
+}
+
+/** The stack that the flags name, or the only one. */
+function chooseStack({ stacks, damaged }: DicomScan, source: string, { series, part }: DicomFlags): DicomStack {
   if (damaged.length > 0)
     throw new InputError('damaged-dicom', `${damaged[0]!.name}: ${damaged[0]!.error.message}`, damaged[0]!.name, {
       damaged: damaged.map((one) => one.name),
     });
-  const fitting = series === undefined ? stacks : stacks.filter((stack) => stack.series === series);
-  if (fitting.length === 1) return fitting[0]!;
-  const list = stacks
-    .map((stack) => `${stack.series} (${stack.modality} ${stack.description}, ${stack.frames.length} images)`)
-    .join('; ');
-  throw new InputError(
-    'series',
-    `${source}: ${stacks.length === 0 ? 'holds no DICOM images' : `holds ${fitting.length === 0 ? 'no such series' : 'several series'}: ${list}; choose one with --series`}.`,
-    source,
-    { series: stacks.map((stack) => stack.series) },
+  const fitting = stacks.filter(
+    (stack) => (series === undefined || stack.series === series) && (part === undefined || stack.part === part),
   );
+  if (fitting.length === 1) return fitting[0]!;
+  const list = (fitting.length === 0 ? stacks : fitting)
+    .map((stack) => {
+      const which = stack.parts > 1 ? ` part ${stack.part}` : '';
+      return `${stack.series}${which} (${stack.modality} ${stack.description}, ${stack.frames.length} images)`;
+    })
+    .join('; ');
+  const oneSeries = new Set(fitting.map((stack) => stack.series)).size === 1;
+  const what =
+    stacks.length === 0
+      ? 'holds no DICOM images'
+      : `${fitting.length === 0 ? 'holds no such series' : oneSeries ? 'holds a series with several orientations' : 'holds several series'}: ${list}; choose one with ${oneSeries ? '--part' : '--series'}`;
+  throw new InputError('series', `${source}: ${what}.`, source, { series: stacks.map((stack) => stack.series) });
 }
 
-async function targetFrom(context: Context, reference: string, series?: string): Promise<MaskTarget> {
+async function targetFrom(context: Context, reference: string, flags: DicomFlags): Promise<MaskTarget> {
   if (!exists(reference))
     throw new InputError('missing-reference', `--reference ${reference}: there is no such file or folder.`, reference);
   return (await isDicom(reference))
-    ? targetOf(await oneStack(context, reference, series))
+    ? targetOf(await oneStack(context, reference, flags))
     : targetOfGrid((await readVolume(reference)).grid);
 }
 
@@ -164,7 +178,7 @@ export async function toDicom(
     throw new CommandUsageError(
       `convert --to ${form} needs --reference: the DICOM series that the segmentation belongs to`,
     );
-  const stack = await oneStack(context, flags.reference, flags.series);
+  const stack = await oneStack(context, flags.reference, flags);
   const { volume, map } = await readLabels(source);
   const present = [...new Set(map.voxels)].filter((label) => label !== 0).sort((a, b) => a - b);
   const labels = flags.names.size > 0 ? [...flags.names.keys()] : present;

@@ -1,0 +1,78 @@
+/** `convert` on DICOM, as a user calls it: series, SEG and RTSTRUCT to volumes and back, every remedy for a faulty series. */
+import { readVolume } from '@voxelwise/io/node';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runLine, temporaryFolder } from '../testing/command-line.ts';
+
+const work = temporaryFolder();
+afterAll(work.remove);
+
+const hippocampus = fileURLToPath(new URL('../../../../libs/io/fixtures/dicom/hippo_case', import.meta.url));
+const images = join(hippocampus, 'image');
+
+describe('convert', () => {
+  it('writes a series as a volume', async () => {
+    const made = await runLine(['convert', images, '--out', work.at('image.nii.gz')]);
+    expect(made.kind).toBe('volume');
+    const volume = await readVolume(work.at('image.nii.gz'));
+    expect(volume.grid.shape).toEqual(made.shape);
+    expect(volume.grid.shape[0]).toBe(readdirSync(images).length);
+  });
+
+  it('lays SEG and RTSTRUCT on the grid of the series, names beside', async () => {
+    for (const [object, ...more] of [['seg_binary_2segments.dcm'], ['rtstruct.dcm', '--reference', images]] as const) {
+      const out = work.at(`${object}.nii.gz`);
+      const made = await runLine(['convert', join(hippocampus, object), ...more, '--out', out]);
+      expect(made.masks).toHaveLength(2);
+      const names = JSON.parse(readFileSync(out.replace('.nii.gz', '.labels.json'), 'utf8')) as object;
+      expect(Object.values(names)).toEqual([0, 1, 2]);
+      expect(new Set((await readVolume(out)).voxels)).toEqual(new Set([0, 1, 2]));
+    }
+    const whole = await runLine(['convert', images, '--out', work.at('grid.nrrd')]);
+    const [seg, contours] = await Promise.all(
+      ['seg_binary_2segments.dcm', 'rtstruct.dcm'].map((name) => readVolume(work.at(`${name}.nii.gz`))),
+    );
+    expect(contours!.grid.shape).toEqual(whole.shape);
+    expect(contours!.voxels.filter((v) => v > 0).length).toBeGreaterThan(0);
+    expect(seg!.voxels.filter((v) => v > 0).length).toBe(contours!.voxels.filter((v) => v > 0).length);
+  });
+
+  it('writes labels as SEG and RTSTRUCT of a series, and reads the same back', async () => {
+    const labels = work.at('labels.nii.gz');
+    await runLine(['convert', join(hippocampus, 'rtstruct.dcm'), '--reference', images, '--out', labels]);
+    const before = await readVolume(labels);
+    for (const form of ['dicom-seg', 'rtstruct']) {
+      const [object, back] = [work.at(`${form}.dcm`), work.at(`${form}.nrrd`)];
+      await runLine(['convert', labels, '--to', form, '--reference', images, '--rois', 'front,rear', '--out', object]);
+      const made = await runLine(['convert', object, '--reference', images, '--rois', 'front,rear', '--out', back]);
+      expect(made.labels).toEqual({ 1: 'front', 2: 'rear' });
+      expect([...(await readVolume(back)).voxels]).toEqual([...before.voxels]);
+    }
+  });
+
+  it('refuses a series with a missing slice, and fills the gap when asked', async () => {
+    const folder = work.at('gap');
+    mkdirSync(folder);
+    cpSync(images, folder, { recursive: true });
+    rmSync(join(folder, '010.dcm'));
+    const line = ['convert', folder, '--out', work.at('gap.nii.gz')];
+    await expect(runLine(line)).rejects.toThrow(/1 slice\(s\) missing between/);
+    const made = await runLine([...line, '--on-uneven', 'resample']);
+    const whole = await readVolume(work.at('image.nii.gz'));
+    expect(made.shape).toEqual(whole.grid.shape);
+    const gap = await readVolume(work.at('gap.nii.gz'));
+    const plane = whole.grid.shape[1] * whole.grid.shape[2];
+    const differing = new Set(
+      [...gap.voxels.entries()].filter(([i, v]) => v !== whole.voxels[i]).map(([i]) => Math.floor(i / plane)),
+    );
+    expect(differing.size).toBe(1);
+  });
+
+  it('refuses flags that it does not know', async () => {
+    await expect(runLine(['convert', images, '--out', work.at('x.nii'), '--on-tilt', 'bend'])).rejects.toThrow(
+      "--on-tilt is refuse, shear, keep; came 'bend'",
+    );
+  });
+});
