@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReferenceDevice, createWasmDevice, Philox, type Device } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
-import { excess, inputVolume, sceneFile, type GoldenCase } from '../../fixtures/scenes.ts';
+import { excess, inputVolume, sceneFile, type GoldenCase, type SceneFile } from '../../fixtures/scenes.ts';
 import type { Sampling, Scene, Transform } from '../contract/transform.ts';
 import { affineApplication, monaiAffine, monaiAffineMatrix } from './affine.ts';
 import {
@@ -24,6 +24,8 @@ import { LINEAR } from './move.ts';
 /* eslint-disable-next-line @typescript-eslint/no-explicit-any -- parameters of many shapes, straight from JSON */
 type Any = any;
 const file = sceneFile('monai-transforms');
+// The reference's semantics written down once more in Python, for parameters that its goldens do not have.
+const variations = sceneFile('monai-variations');
 const devices: Record<string, Device> = { reference: createReferenceDevice() };
 beforeAll(async () => {
   devices['wasm'] = await createWasmDevice({ threads: 1 });
@@ -40,9 +42,12 @@ const sampling = (p: Any, padding = 'border'): Partial<Sampling> => {
   const paddings: Record<string, Sampling['padding']> = {
     border: 'border',
     zeros: 'zeros',
-    reflection: 'reflect',
+    // PyTorch mirrors where it lays its corners; SciPy has a name for each.
+    reflection: p.align_corners ? 'mirror' : 'reflect',
     nearest: 'border',
     constant: 'zeros',
+    reflect: 'reflect',
+    mirror: 'mirror',
   };
   return { interpolation: modes[p.mode ?? 'bilinear']!, padding: paddings[p.padding_mode ?? padding]! };
 };
@@ -51,6 +56,19 @@ const outside = (p: Any): Any => ({
   boundary: p.mode === undefined ? 'constant' : p.mode,
   fill: p.value ?? 0,
   ...(p.method ? { side: p.method === 'end' ? 'end' : 'symmetric' } : {}),
+});
+const resizeMode = (name = 'area'): Any =>
+  ({ bilinear: 'linear', trilinear: 'linear', bicubic: 'cubic' })[name] ?? name;
+/** Numbers for (y, x) of images [C, y, x], which have one slice here. */
+const spatial = (list: Any, scene: Scene, alone: number | null): Any =>
+  Array.isArray(list) && list.length === 2 && scene.images.grid.shape[0] === 1 ? [alone, ...list] : list;
+/** MONAI turns and shears (y, x) with one and two numbers. */
+const flatAffine = (p: Any): Any => ({
+  ...p,
+  rotate_params: [p.rotate_params, 0, 0],
+  shear_params: [0, 0, 0, p.shear_params[0], 0, p.shear_params[1]],
+  translate_params: [0, ...p.translate_params],
+  scale_params: [1, ...p.scale_params],
 });
 const angles = (angle: Any): number[] => (typeof angle === 'number' ? [angle, 0, 0] : angle);
 const monai = (p: Any): number[] =>
@@ -62,11 +80,11 @@ const monai = (p: Any): number[] =>
   });
 
 const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | undefined> = {
-  Spacing: (p) =>
+  Spacing: (p, scene) =>
     p.recompute_affine
       ? undefined
       : spacing({
-          spacingMm: p.pixdim,
+          spacingMm: spatial(p.pixdim, scene, null),
           extent: p.scale_extent ? 'edges' : 'corners',
           diagonal: p.diagonal ?? false,
           minMm: p.min_pixdim,
@@ -89,32 +107,32 @@ const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | unde
   Rotate: (p) =>
     monaiAffine({
       matrix: monaiAffineMatrix({ radians: angles(p.angle) }),
-      ...(p.keep_size ? {} : { shape: 'fit' }),
+      ...((p.keep_size ?? true) ? {} : { shape: 'fit' }),
       alignCorners: p.align_corners ?? false,
       sampling: sampling(p),
     }),
-  Affine: (p) =>
+  Affine: (p, scene) =>
     monaiAffine({
-      matrix: monai(p),
-      shape: p.spatial_size,
+      matrix: monai(typeof p.rotate_params === 'number' ? flatAffine(p) : p),
+      shape: spatial(p.spatial_size, scene, 1),
       alignCorners: p.align_corners ?? false,
       sampling: sampling(p, 'reflection'),
     }),
   RandAffine: (p) => monaiAffine({ matrix: monai(p), sampling: sampling(p) }),
-  Zoom: (p) =>
+  Zoom: (p, scene) =>
     zoom({
-      factor: p.zoom,
+      factor: spatial(p.zoom, scene, 1),
       keepSize: p.keep_size ?? true,
       boundary: p.padding_mode ?? 'edge',
-      mode: ({ trilinear: 'linear' } as Any)[p.mode] ?? p.mode ?? 'area',
+      mode: resizeMode(p.mode),
       alignCorners: p.align_corners ?? false,
     }),
-  Resize: (p) =>
+  Resize: (p, scene) =>
     resize({
-      shape: p.size_mode === 'longest' ? { longest: p.spatial_size } : p.spatial_size,
-      mode: ({ trilinear: 'linear' } as Any)[p.mode] ?? p.mode ?? 'area',
+      shape: p.size_mode === 'longest' ? { longest: p.spatial_size } : spatial(p.spatial_size, scene, 1),
+      mode: resizeMode(p.mode),
       alignCorners: p.align_corners ?? false,
-      antiAliasing: p.anti_aliasing ?? false,
+      antiAliasing: p.anti_aliasing_sigma ?? p.anti_aliasing ?? false,
     }),
   Flip: (p) => flip(p.spatial_axis ?? [0, 1, 2]),
   Rotate90: (p) => rotate90({ turns: p.k ?? 1, axes: p.spatial_axes ?? [0, 1] }),
@@ -135,12 +153,16 @@ const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | unde
       cells: [p.num_cells, p.num_cells, p.num_cells],
       steps: p.distort_steps,
       monaiRemainder: true,
-      sampling: { ...LINEAR, padding: 'border' },
+      sampling: { ...LINEAR, ...sampling(p) },
     }),
   }),
 };
 
-const rows = file.cases.cases.filter((row) => row.op in transforms && !(row.params as Any).recompute_affine);
+const rows = [file, variations].flatMap((from) =>
+  from.cases.cases
+    .filter((row) => row.op in transforms && !(row.params as Any).recompute_affine)
+    .map((row) => [row.id, row, from] as const),
+);
 
 function checkAffine(affine: Float64Array, expected: number[][]): void {
   const rows =
@@ -158,7 +180,7 @@ function checkAffine(affine: Float64Array, expected: number[][]): void {
 
 for (const kind of ['reference', 'wasm']) {
   describe(`MONAI's spatial transforms on ${kind}`, () => {
-    it.each(rows.map((row) => [row.id, row] as const))('%s', async (_id, row: GoldenCase) => {
+    it.each(rows)('%s', async (_id, row: GoldenCase, file: SceneFile) => {
       const scene: Scene = {
         id: row.id,
         images: inputVolume(file, row.inputs['image'] as string, 'intensity', devices[kind]!),
@@ -167,8 +189,9 @@ for (const kind of ['reference', 'wasm']) {
       const parameters = JSON.parse(JSON.stringify(await transform.sample(scene, new Philox(1)))) as Any;
       const result = await transform.apply(scene, parameters);
       const expected = file.array(row.outputs['image']!.array!);
-      const shape = expected.shape.length === 3 ? [expected.shape[0], 1, ...expected.shape.slice(1)] : expected.shape;
-      expect(result.images.voxels.shape).toEqual(shape);
+      const inSpace = (shape: readonly number[]): number[] =>
+        shape.length === 3 ? [shape[0]!, 1, ...shape.slice(1)] : [...shape];
+      expect(result.images.voxels.shape).toEqual(inSpace(expected.shape));
       const { worst, share } = excess(await result.images.voxels.read(), expected.data, row);
       // Nearest neighbors at ties may fall to either side.
       if ((row.params as Any).mode === 'nearest') expect(share).toBeLessThanOrEqual(0.005);
@@ -179,7 +202,7 @@ for (const kind of ['reference', 'wasm']) {
       if (row.outputs['inverse_image'] && transform.invert) {
         const back = transform.invert(result.images, parameters);
         const before = file.array(row.outputs['inverse_image'].array!);
-        expect(back.voxels.shape).toEqual(before.shape);
+        expect(back.voxels.shape).toEqual(inSpace(before.shape));
         const undone = excess(await back.voxels.read(), before.data, row);
         expect(undone.share).toBeLessThanOrEqual((row.params as Any).mode === 'nearest' ? 0.005 : 0);
         checkAffine(back.grid.affine, row.outputs['inverse_affine']!.value as number[][]);

@@ -166,10 +166,16 @@ function rotationOf(grid: Grid): number[] {
 
 const diagonalBlock = (d: readonly number[]): number[] => [d[0]!, 0, 0, 0, d[1]!, 0, 0, 0, d[2]!];
 
-/** MONAI's map for aligned corners: stretch the output to its edges, map, squeeze from the input's edges. */
+/** MONAI's map for aligned corners: stretch the output to its edges, map, squeeze from the input's edges. A single slice stays. */
 export function cornerAligned(matrix: Matrix34, from: readonly number[], to: readonly number[]): number[] {
-  const stretch = compose(translation([-0.5, -0.5, -0.5]), diagonal(to.map((m) => (m > 1 ? m / (m - 1) : 1))));
-  const squeeze = compose(diagonal(from.map((n) => (n - 1) / n)), translation([0.5, 0.5, 0.5]));
+  const stretch = compose(
+    translation(to.map((m) => (m > 1 ? -0.5 : 0))),
+    diagonal(to.map((m) => (m > 1 ? m / (m - 1) : 1))),
+  );
+  const squeeze = compose(
+    diagonal(from.map((n) => (n > 1 ? (n - 1) / n : 1))),
+    translation(from.map((n) => (n > 1 ? 0.5 : 0))),
+  );
   return compose(squeeze, compose(matrix, stretch));
 }
 

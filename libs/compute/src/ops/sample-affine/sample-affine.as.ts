@@ -6,12 +6,16 @@ const HALF: f64 = 0.5000001;
 // Rounding on the way to an outermost center does not put it outside.
 const EDGE: f64 = 1e-6;
 
+/** `loose`: positions between a face and the outermost centers stay there. */
 // @ts-ignore: decorator
 @inline
-function settle(p: f64, n: i32, padding: i32): f64 {
+function settle(p: f64, n: i32, padding: i32, loose: bool = false): f64 {
   if (padding == 0) return p;
   const last = <f64>(n - 1);
-  if (padding == 3 && !(p >= -0.5 && p < <f64>n - 0.5)) return NaN;
+  if (padding == 3) {
+    if (!(p >= -0.5 && p < <f64>n - 0.5)) return NaN;
+    if (loose) return p;
+  }
   if (padding == 4) {
     if (n == 1) return 0;
     const turn = Math.abs(p) - 2 * last * Math.floor(Math.abs(p) / (2 * last));
@@ -22,6 +26,7 @@ function settle(p: f64, n: i32, padding: i32): f64 {
   let folded = Math.abs(p + 0.5);
   folded -= period * Math.floor(folded / period);
   if (folded > <f64>n) folded = period - folded;
+  if (loose) return folded - 0.5;
   return min(last, max<f64>(0, folded - 0.5));
 }
 
@@ -139,9 +144,9 @@ export function sample_affine_f32(args: usize, part: i32, parts: i32): void {
         p1 += a10 * d0 + a11 * d1 + a12 * d2;
         p2 += a20 * d0 + a21 * d1 + a22 * d2;
       }
-      p0 = settle(p0, iz, padding);
-      p1 = settle(p1, iy, padding);
-      p2 = settle(p2, ix, padding);
+      p0 = settle(p0, iz, padding, cubic);
+      p1 = settle(p1, iy, padding, cubic);
+      p2 = settle(p2, ix, padding, cubic);
       // Far outside (or not a number) nothing is read.
       if (!(p0 > -1 && p1 > -1 && p2 > -1 && p0 < <f64>iz && p1 < <f64>iy && p2 < <f64>ix)) {
         for (let c = 0; c < channels; c++) store<f32>(to + <usize>c * outVolume + at, fill);

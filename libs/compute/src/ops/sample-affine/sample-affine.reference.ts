@@ -28,18 +28,28 @@ export const reference: ReferenceKernel<{ x: Tensor; displacement?: Tensor | und
   }
 };
 
-function place(position: readonly number[], space: readonly number[], padding: string): readonly number[] {
+/** `loose`: positions between a face and the outermost centers stay there. */
+function place(
+  position: readonly number[],
+  space: readonly number[],
+  padding: string,
+  loose = false,
+): readonly number[] {
   if (padding === 'zeros') return position;
   return position.map((p, axis) => {
     const n = space[axis]!;
-    if (padding === 'halfVoxel' && !(p >= -0.5 && p < n - 0.5)) return NaN;
+    if (padding === 'halfVoxel') {
+      if (!(p >= -0.5 && p < n - 0.5)) return NaN;
+      if (loose) return p;
+    }
     if (padding === 'mirror') {
       const turn = n === 1 ? 0 : Math.abs(p) % (2 * (n - 1));
       return Math.min(turn, 2 * (n - 1) - turn);
     }
     if (padding !== 'reflect') return Math.min(n - 1, Math.max(0, p));
     const folded = Math.abs(p + 0.5) % (2 * n);
-    return Math.min(n - 1, Math.max(0, (folded > n ? 2 * n - folded : folded) - 0.5));
+    const at = (folded > n ? 2 * n - folded : folded) - 0.5;
+    return loose ? at : Math.min(n - 1, Math.max(0, at));
   });
 }
 
@@ -65,7 +75,7 @@ function valueSampler(
   const space = [nz!, ny!, nx!];
   const inner = space.map((n, axis) => n - 2 * margin[axis]!);
   return (c, position) => {
-    const p = place(position, inner, padding);
+    const p = place(position, inner, padding, interpolation === 'cubic');
     if (p.some(Number.isNaN)) return fill;
     const at = (index: readonly number[]): number =>
       index.some((k, axis) => !(k >= 0 && k < space[axis]!))
