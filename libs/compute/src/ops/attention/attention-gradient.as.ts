@@ -4,7 +4,7 @@
 import { exp4 } from '../../devices/wasm/math.as';
 import { address, madd, word } from '../../devices/wasm/simd.as';
 import { small_product } from '../matmul/product.as';
-import { addBiasAndMask, lanesSum } from './rows.as';
+import { lanesSum, score1, score4 } from './rows.as';
 
 const QUERIES: i32 = 32;
 const KEYS: i32 = 64;
@@ -40,17 +40,16 @@ function gradient_row(
   const whole = bytes & ~15;
   const sum4 = f32x4.splat(sum);
   const dot4 = f32x4.splat(dot);
-  addBiasAndMask(scores, bias, mask, bytes, scale);
   let at: usize = 0;
   for (; at < whole; at += 16) {
-    const p = exp4(f32x4.sub(v128.load(scores + at), sum4));
+    const p = exp4(f32x4.sub(score4(scores, bias, mask, at, scale), sum4));
     const ds = f32x4.mul(p, f32x4.sub(v128.load(dp + at), dot4));
     v128.store(scores + at, p);
     v128.store(dp + at, ds);
     if (dbias != 0) v128.store(dbias + at, add ? f32x4.add(v128.load(dbias + at), ds) : ds);
   }
   for (; at < bytes; at += 4) {
-    const p = exp4(f32x4.sub(v128.load32_splat(scores + at), sum4));
+    const p = exp4(f32x4.sub(score1(scores, bias, mask, at, scale), sum4));
     const ds = f32x4.extract_lane(f32x4.mul(p, f32x4.sub(v128.load32_splat(dp + at), dot4)), 0);
     v128.store32_lane(scores + at, p, 0);
     store<f32>(dp + at, ds);

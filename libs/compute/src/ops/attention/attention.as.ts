@@ -3,7 +3,7 @@
 import { exp4, log4 } from '../../devices/wasm/math.as';
 import { address, word } from '../../devices/wasm/simd.as';
 import { small_product } from '../matmul/product.as';
-import { addBiasAndMask, lanesMax, lanesSum } from './rows.as';
+import { lanesMax, lanesSum, score1, score4 } from './rows.as';
 
 const QUERIES: i32 = 32;
 const KEYS: i32 = 128;
@@ -15,15 +15,25 @@ function expOf(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
 
-/** Scores to exponentials, in place, below the running maximum of the row; scales the row's sum of values by what it grew. */
+/**
+ * Scores to exponentials, in place, below the running maximum of the row; scales the row's sum of values by what it grew. The maximum
+ * may overlook NaN: the sum does not.
+ */
 function fold_row(scores: usize, bias: usize, mask: usize, keys: i32, scale: v128, state: usize, values: usize, valueBytes: usize): void {
   const bytes = <usize>keys << 2;
   const whole = bytes & ~15;
   let most4 = f32x4.splat(-Infinity);
-  addBiasAndMask(scores, bias, mask, bytes, scale);
   let at: usize = 0;
-  for (; at < whole; at += 16) most4 = f32x4.max(most4, v128.load(scores + at));
-  for (; at < bytes; at += 4) most4 = f32x4.max(most4, v128.load32_splat(scores + at));
+  for (; at < whole; at += 16) {
+    const s = score4(scores, bias, mask, at, scale);
+    most4 = f32x4.pmax(most4, s);
+    v128.store(scores + at, s);
+  }
+  for (; at < bytes; at += 4) {
+    const s = score1(scores, bias, mask, at, scale);
+    most4 = f32x4.pmax(most4, s);
+    v128.store32_lane(scores + at, s, 0);
+  }
   const before = load<f32>(state);
   const most = max(before, lanesMax(most4));
   // Where nothing has been seen yet, -inf minus -inf must not become NaN.

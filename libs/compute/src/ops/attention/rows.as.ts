@@ -1,22 +1,21 @@
 // Rows of attention scores (AssemblyScript).
 
-/** scores = scores · scale + bias + mask, in place; `bias` and `mask` are 0 where there are none. Vectors, then one by one. */
-export function addBiasAndMask(scores: usize, bias: usize, mask: usize, bytes: usize, scale: v128): void {
-  const whole = bytes & ~15;
-  let at: usize = 0;
-  for (; at < whole; at += 16) {
-    let s = f32x4.mul(v128.load(scores + at), scale);
-    if (bias != 0) s = f32x4.add(s, v128.load(bias + at));
-    if (mask != 0) s = f32x4.add(s, v128.load(mask + at));
-    v128.store(scores + at, s);
-  }
-  const factor = f32x4.extract_lane(scale, 0);
-  for (; at < bytes; at += 4) {
-    let s = load<f32>(scores + at) * factor;
-    if (bias != 0) s += load<f32>(bias + at);
-    if (mask != 0) s += load<f32>(mask + at);
-    store<f32>(scores + at, s);
-  }
+/** Four scores: products · scale + bias + mask, at byte `at` of their rows; `bias` and `mask` are 0 where there are none. */
+@inline
+export function score4(products: usize, bias: usize, mask: usize, at: usize, scale: v128): v128 {
+  let s = f32x4.mul(v128.load(products + at), scale);
+  if (bias != 0) s = f32x4.add(s, v128.load(bias + at));
+  if (mask != 0) s = f32x4.add(s, v128.load(mask + at));
+  return s;
+}
+
+/** One score, in every lane. */
+@inline
+export function score1(products: usize, bias: usize, mask: usize, at: usize, scale: v128): v128 {
+  let s = f32x4.mul(v128.load32_splat(products + at), scale);
+  if (bias != 0) s = f32x4.add(s, v128.load32_splat(bias + at));
+  if (mask != 0) s = f32x4.add(s, v128.load32_splat(mask + at));
+  return s;
 }
 
 @inline

@@ -1,6 +1,6 @@
 // Pointwise kernels (AssemblyScript). A thread owns one contiguous run of the output; four elements at a time. Broadcast
 // inputs are walked row by row: within a row each input either advances or stands still.
-import { erf4, exp4, log4, sigmoid4, tanh4 } from '../../devices/wasm/math.as';
+import { erf4, exp4, log4, sigmoid4, sizePower4, tanh4 } from '../../devices/wasm/math.as';
 import { address, word } from '../../devices/wasm/simd.as';
 
 const ADD: i32 = 0;
@@ -39,17 +39,16 @@ function one(): v128 {
   return f32x4.splat(1);
 }
 
-/** |a|^b with the sign rules of pow for whole and other exponents. */
+/** a^b: |a|^b with the sign rules for whole and other exponents; a zero has a sign too. */
 @inline
 function pow4(a: v128, b: v128): v128 {
-  const size = exp4(f32x4.mul(b, log4(f32x4.abs(a))));
+  const size = sizePower4(a, b);
   const whole = f32x4.eq(f32x4.floor(b), b);
   const half = f32x4.mul(b, f32x4.splat(0.5));
   const odd = v128.and(whole, f32x4.ne(f32x4.floor(half), half));
-  const negative = f32x4.lt(a, f32x4.splat(0));
-  let y = v128.bitselect(f32x4.neg(size), size, v128.and(negative, odd));
-  const finite = f32x4.gt(a, f32x4.splat(-Infinity));
-  y = v128.bitselect(f32x4.splat(NaN), y, v128.andnot(v128.and(negative, finite), whole));
+  let y = v128.bitselect(f32x4.neg(size), size, v128.and(i32x4.shr_s(a, 31), odd));
+  const negative = v128.and(f32x4.lt(a, f32x4.splat(0)), f32x4.gt(a, f32x4.splat(-Infinity)));
+  y = v128.bitselect(f32x4.splat(NaN), y, v128.andnot(negative, whole));
   return v128.bitselect(one(), y, f32x4.eq(b, f32x4.splat(0)));
 }
 
@@ -89,12 +88,12 @@ function unary(op: i32, x: v128, p: v128, q: v128): v128 {
   if (op == SQRT) return f32x4.sqrt(x);
   if (op == SQUARE) return f32x4.mul(x, x);
   if (op == ABS) return f32x4.abs(x);
-  if (op == RELU) return f32x4.max(x, f32x4.splat(0));
+  if (op == RELU) return f32x4.pmax(x, f32x4.splat(0));
   if (op == LEAKY_RELU) return v128.bitselect(f32x4.mul(x, p), x, f32x4.lt(x, f32x4.splat(0)));
   if (op == SIGMOID) return sigmoid4(x);
   if (op == TANH) return tanh4(x);
   if (op == GELU) return f32x4.mul(f32x4.mul(f32x4.splat(0.5), x), f32x4.add(one(), erf4(f32x4.mul(x, f32x4.splat(0.7071067811865476)))));
-  if (op == CLAMP) return f32x4.min(f32x4.max(x, p), q);
+  if (op == CLAMP) return f32x4.pmin(f32x4.pmax(x, p), q);
   if (op == SCALE_OFFSET) return f32x4.add(f32x4.mul(x, p), q);
   return pow4(x, p); // POWER
 }

@@ -1,4 +1,5 @@
 /** Pointwise rows on the WebGPU device: one shader, with the row's formula in its prelude. */
+import { cutPointwise } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import shader from '../../generated/wgsl/pointwise.ts';
@@ -50,6 +51,7 @@ export function gpuPointwise(
 export function gpuRow<R>(row: PointwiseRow<R>): WebGpuKernel<R> {
   return {
     halves: 'all',
+    cuts: (call) => cutPointwise(call),
     lower: ({ inputs, outputs: [y], options }) => [
       gpuPointwise(row.wgsl, y!, Object.values(inputs) as GpuView[], row.parameters?.(options)),
     ],
@@ -58,6 +60,7 @@ export function gpuRow<R>(row: PointwiseRow<R>): WebGpuKernel<R> {
 
 export const whereKernel: WebGpuKernel = {
   halves: 'all',
+  cuts: (call) => cutPointwise(call),
   lower: ({ inputs, outputs: [y] }) => [
     gpuPointwise('select(c, b, a != 0.0)', y!, [inputs['condition']!, inputs['a']!, inputs['b']!]),
   ],

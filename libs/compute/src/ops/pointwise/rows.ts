@@ -99,7 +99,7 @@ export const EQUAL = {
   keepsZero: false,
   flat: true,
 };
-/** Computed as exp(b ln a): the error of ln a grows with the exponent. */
+/** The tolerance is WebGPU's, which computes exp2(b log2 a): the error of the logarithm grows with the exponent. */
 export const POW = {
   name: 'pow',
   kernel: 'pow',
@@ -282,7 +282,7 @@ export const SCALE_OFFSET = {
   parameters: ({ scale, offset }: Line) => [scale, offset] as const,
   keepsZero: false,
 };
-/** x to a fixed power; computed as exp(n ln x), so its error grows with the power. */
+/** x to a fixed power; the tolerance as for pow. */
 export const POWER = {
   name: 'power',
   kernel: 'power',

@@ -1,5 +1,6 @@
 // Softmax and its logarithm over one axis of [outer, classes, inner] (AssemblyScript). Where inner is one, a thread owns
-// whole rows; else it owns runs of positions and walks the classes three times: greatest, sum of exponentials, result.
+// whole rows; else it owns runs of positions and walks the classes three times: greatest, sum of exponentials, result. The greatest
+// may overlook NaN: the sum does not.
 import { exp4, log4 } from '../../devices/wasm/math.as';
 import { address, word } from '../../devices/wasm/simd.as';
 
@@ -7,7 +8,7 @@ import { address, word } from '../../devices/wasm/simd.as';
 function column(x: usize, y: usize, classes: i32, step: usize, logarithm: i32, single: i32): void {
   let most = f32x4.splat(-Infinity);
   let at = x;
-  for (let c = 0; c < classes; c++, at += step) most = f32x4.max(most, single != 0 ? v128.load32_splat(at) : v128.load(at));
+  for (let c = 0; c < classes; c++, at += step) most = f32x4.pmax(most, single != 0 ? v128.load32_splat(at) : v128.load(at));
   let sum = f32x4.splat(0);
   at = x;
   let to = y;
@@ -42,8 +43,8 @@ function row(x: usize, y: usize, classes: i32, logarithm: i32): void {
   const whole = bytes & ~15;
   let most4 = f32x4.splat(-Infinity);
   let at: usize = 0;
-  for (; at < whole; at += 16) most4 = f32x4.max(most4, v128.load(x + at));
-  for (; at < bytes; at += 4) most4 = f32x4.max(most4, v128.load32_splat(x + at));
+  for (; at < whole; at += 16) most4 = f32x4.pmax(most4, v128.load(x + at));
+  for (; at < bytes; at += 4) most4 = f32x4.pmax(most4, v128.load32_splat(x + at));
   const most = f32x4.splat(lanes(most4, 1));
   let sum4 = f32x4.splat(0);
   for (at = 0; at < whole; at += 16) {

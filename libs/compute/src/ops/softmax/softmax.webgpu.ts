@@ -1,3 +1,4 @@
+import { cutTogether, otherAxes } from '../../devices/webgpu/cuts.ts';
 import { linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/softmax.ts';
 import { sizeOf } from '../../tensor/spec.ts';
@@ -8,6 +9,7 @@ const LONG_ROW = 64;
 export function gpuSoftmax(logarithm: boolean): WebGpuKernel<{ readonly axis: number }> {
   return {
     halves: 'all',
+    cuts: (call) => cutTogether(call, otherAxes(call.inputs['x']!.shape, call.options.axis), ['x']),
     lower: ({ inputs, outputs: [y], options: { axis } }) => {
       const x = inputs['x']!;
       const outer = sizeOf(x.shape.slice(0, axis));
