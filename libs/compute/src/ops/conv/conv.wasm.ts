@@ -4,7 +4,8 @@ import { candidatesFor, chooseAlgorithm, TILES, type ConvTask } from './choose.t
 import { FEW_CHANNELS, lowerDirect, type ConvProduct } from './direct.wasm.ts';
 import type { ConvAlgorithm, ConvGeometry } from './geometry.ts';
 import { lowerDirectWeightGradient } from './weight-gradient.wasm.ts';
-import { lowerWinograd, lowerWinogradWeightGradient } from './winograd.wasm.ts';
+import { lowerWinogradWeightGradient } from './winograd-weight-gradient.wasm.ts';
+import { lowerWinograd } from './winograd.wasm.ts';
 
 /** The layout in which kernels take an image of so many channels. */
 export const imageLayout = (channels: number): Layout => (channels <= FEW_CHANNELS ? 'plain' : 'blocked');

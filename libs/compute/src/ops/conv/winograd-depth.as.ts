@@ -13,24 +13,22 @@ const RING: usize = 576 + 1152 + 64;
  * into a ring of four, from which the z-positions are joined. `to`: of the first tile; slices and rows outside are zeros.
  */
 function depthRow(
-  adjoint: bool, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32, count: i32, depthTiles: i32,
+  volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32, count: i32, depthTiles: i32,
   scratch: usize, to: usize, tileStride: usize, depthStride: usize, stride: usize,
 ): void {
   const ring = scratch + RING;
   const position = <usize>count << 5;
   const slot = position * 36;
   const plane = <usize>(height * width) << 5;
-  const slices = adjoint ? 2 * depthTiles : 2 * depthTiles + 2;
-  for (let s = 0; s < slices; s++) {
+  for (let s = 0; s < 2 * depthTiles + 2; s++) {
     const z = z0 + s;
     const inside = z >= 0 && z < depth;
-    winograd_tile_row(4, adjoint, volume + <usize>z * plane, inside ? height : 0, width, y0, x0, count, adjoint ? 4 : 6, 4, scratch, ring + <usize>(s & 3) * slot, 32, position);
-    if ((s & 1) == 0 || (s < 3 && !adjoint)) continue;
-    const first = adjoint ? s - 1 : s - 3;
+    winograd_tile_row(4, false, volume + <usize>z * plane, inside ? height : 0, width, y0, x0, count, 6, 4, 0, 6, scratch, ring + <usize>(s & 3) * slot, 32, position);
+    if ((s & 1) == 0 || s < 3) continue;
+    const first = s - 3;
     const r0 = ring + <usize>(first & 3) * slot, r1 = ring + <usize>((first + 1) & 3) * slot;
     const target = to + <usize>(first >> 1) * depthStride;
-    if (adjoint) joinAdjoint(r0, r1, count, target, tileStride, stride);
-    else joinInput(r0, r1, ring + <usize>((first + 2) & 3) * slot, ring + <usize>((first + 3) & 3) * slot, count, target, tileStride, stride);
+    joinInput(r0, r1, ring + <usize>((first + 2) & 3) * slot, ring + <usize>((first + 3) & 3) * slot, count, target, tileStride, stride);
   }
 }
 
@@ -47,27 +45,6 @@ function joinInput(r0: usize, r1: usize, r2: usize, r3: usize, count: i32, to: u
         v128.store(o, f32x4.add(d1, d2)); o += next;
         v128.store(o, f32x4.sub(d2, d1)); o += next;
         v128.store(o, f32x4.sub(d1, d3));
-        at += 16;
-      }
-      out += tileStride;
-    }
-    to += stride;
-  }
-}
-
-function joinAdjoint(r0: usize, r1: usize, count: i32, to: usize, tileStride: usize, stride: usize): void {
-  const next = stride * 36;
-  let at: usize = 0;
-  for (let position = 0; position < 36; position++) {
-    let out = to;
-    for (let tile = 0; tile < count; tile++) {
-      for (let half: usize = 0; half < 32; half += 16) {
-        const y0 = v128.load(r0 + at), y1 = v128.load(r1 + at);
-        let o = out + half;
-        v128.store(o, y0); o += next;
-        v128.store(o, f32x4.add(y0, y1)); o += next;
-        v128.store(o, f32x4.sub(y0, y1)); o += next;
-        v128.store(o, f32x4.neg(y1));
         at += 16;
       }
       out += tileStride;
@@ -118,7 +95,7 @@ function depthPiece(args: usize, scratch: usize, sample: i32, chunk: i32, strip:
     const volume = address(args, 0) + (<usize>(sample * inputBlocks + block) * <usize>(depth * height * width) << 5);
     for (let row = 0; row < rows; row++)
       depthRow(
-        false, volume, depth, height, width, z0 - word(args, 16), (row0 + row) * 4 - word(args, 17), -word(args, 18), tilesX, depthTiles,
+        volume, depth, height, width, z0 - word(args, 16), (row0 + row) * 4 - word(args, 17), -word(args, 18), tilesX, depthTiles,
         scratch, v + <usize>(row * tilesX) * voxelBytes + (<usize>block << 5), voxelBytes, <usize>perDepth * voxelBytes, strideV,
       );
   }
@@ -175,37 +152,5 @@ function joinOutput(from: usize, stride: usize, to: usize): void {
     v128.store(to, f32x4.sub(f32x4.sub(m1, m2), m3), 576);
     from += stride;
     to += 16;
-  }
-}
-
-/**
- * First half of a chunk of the weight gradient: as winograd_gradient_tiles, with tiles of two slices; 23 is the slices, even but
- * for the last chunk. V[position][input block][tile][8], Z[position][output block][tile][8].
- */
-export function winograd_depth_gradient_tiles(args: usize, part: i32, parts: i32): void {
-  const inputBlocks = word(args, 8), outputBlocks = word(args, 9);
-  const depth = word(args, 10), height = word(args, 11), width = word(args, 12);
-  const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
-  const sample = word(args, 21), z0 = word(args, 22), slices = word(args, 23), row0 = word(args, 24), rows = word(args, 25);
-  const tilesX = (outWidth + 3) >> 2;
-  const depthTiles = (slices + 1) >> 1;
-  const perDepth = rows * tilesX;
-  const tiles = perDepth * depthTiles;
-  const scratch = address(args, 4) + <usize>part * <usize>word(args, 5);
-  const pieces = rows * (inputBlocks + outputBlocks);
-  for (let piece = draw(address(args, 3)); piece < pieces; piece = draw(address(args, 3))) {
-    const row = piece % rows;
-    const block = piece / rows;
-    const first = <usize>(row * tilesX) << 5;
-    if (block < inputBlocks) {
-      const volume = address(args, 0) + (<usize>(sample * inputBlocks + block) * <usize>(depth * height * width) << 5);
-      const to = address(args, 6) + (<usize>(block * tiles) << 5) + first;
-      depthRow(false, volume, depth, height, width, z0 - word(args, 16), (row0 + row) * 4 - word(args, 17), -word(args, 18), tilesX, depthTiles, scratch, to, 32, <usize>perDepth << 5, <usize>word(args, 27));
-    } else {
-      const volume = address(args, 1) + (<usize>(sample * outputBlocks + block - inputBlocks) * <usize>(outDepth * outHeight * outWidth) << 5);
-      const to = address(args, 2) + (<usize>((block - inputBlocks) * tiles) << 5) + first;
-      // Slices after the chunk belong to the next one.
-      depthRow(true, volume, z0 + slices, outHeight, outWidth, z0, (row0 + row) * 4, 0, tilesX, depthTiles, scratch, to, 32, <usize>perDepth << 5, <usize>word(args, 28));
-    }
   }
 }

@@ -6,13 +6,13 @@
 
 import { madd } from '../../devices/wasm/simd.as';
 
-/** Bᵀ d B: a tile of (m + 2)² input voxels, 32 bytes apart in x and `pitch` in y. */
-export function winograd_input(m: i32, from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
-  if (m == 4) input4(from, pitch, scratch, to, stride);
-  else input2(from, pitch, to, stride, scratch);
+/** Bᵀ d B: a tile of (m + 2)² input voxels, 32 bytes apart in x and `pitch` in y. Only rows [first, end) of the positions are made. */
+export function winograd_input(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
+  if (m == 4) input4(from, pitch, first, end, scratch, to, stride);
+  else input2(from, pitch, first, end, scratch, to, stride);
 }
 
-function input4(from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+function input4(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
   const four = f32x4.splat(4), minusFour = f32x4.splat(-4), minusFive = f32x4.splat(-5);
   for (let j: usize = 0; j < 6; j++) {
     let at = from + (j << 5);
@@ -31,8 +31,8 @@ function input4(from: usize, pitch: usize, scratch: usize, to: usize, stride: us
     v128.store(out, f32x4.sub(c, e), 384);
     v128.store(out, madd(d1, four, madd(d3, minusFive, d5)), 480);
   }
-  const end = scratch + 576;
-  for (let at = scratch; at < end; at += 96) {
+  const end = scratch + <usize>endRow * 96;
+  for (let at = scratch + <usize>firstRow * 96; at < end; at += 96) {
     const d0 = v128.load(at), d1 = v128.load(at, 16), d2 = v128.load(at, 32), d3 = v128.load(at, 48), d4 = v128.load(at, 64), d5 = v128.load(at, 80);
     const a = madd(d2, minusFour, d4), b = madd(d1, minusFour, d3), c = f32x4.sub(d4, d2), d = f32x4.sub(d3, d1), e = f32x4.add(d, d);
     v128.store(to, madd(d0, four, madd(d2, minusFive, d4))); to += stride;
@@ -44,7 +44,7 @@ function input4(from: usize, pitch: usize, scratch: usize, to: usize, stride: us
   }
 }
 
-function input2(from: usize, pitch: usize, to: usize, stride: usize, scratch: usize): void {
+function input2(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
   for (let j: usize = 0; j < 4; j++) {
     let at = from + (j << 5);
     const d0 = v128.load(at); at += pitch;
@@ -57,8 +57,8 @@ function input2(from: usize, pitch: usize, to: usize, stride: usize, scratch: us
     v128.store(out, f32x4.sub(d2, d1), 128);
     v128.store(out, f32x4.sub(d1, d3), 192);
   }
-  const end = scratch + 256;
-  for (let at = scratch; at < end; at += 64) {
+  const end = scratch + (<usize>endRow << 6);
+  for (let at = scratch + (<usize>firstRow << 6); at < end; at += 64) {
     const d0 = v128.load(at), d1 = v128.load(at, 16), d2 = v128.load(at, 32), d3 = v128.load(at, 48);
     v128.store(to, f32x4.sub(d0, d2)); to += stride;
     v128.store(to, f32x4.add(d1, d2)); to += stride;
@@ -129,13 +129,13 @@ function output2(from: usize, stride: usize, scratch: usize, to: usize, pitch: u
   }
 }
 
-/** A y Aᵀ, the adjoint of the output's transform: a tile of m² voxels of the output's gradient. */
-export function winograd_output_adjoint(m: i32, from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
-  if (m == 4) adjoint4(from, pitch, scratch, to, stride);
-  else adjoint2(from, pitch, scratch, to, stride);
+/** A y Aᵀ, the adjoint of the output's transform: a tile of m² voxels of the output's gradient. Only rows [first, end) of the positions. */
+export function winograd_output_adjoint(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
+  if (m == 4) adjoint4(from, pitch, first, end, scratch, to, stride);
+  else adjoint2(from, pitch, first, end, scratch, to, stride);
 }
 
-function adjoint4(from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+function adjoint4(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
   const two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
   for (let j: usize = 0; j < 4; j++) {
     let at = from + (j << 5);
@@ -152,8 +152,8 @@ function adjoint4(from: usize, pitch: usize, scratch: usize, to: usize, stride: 
     v128.store(out, f32x4.sub(c, d), 256);
     v128.store(out, y3, 320);
   }
-  const end = scratch + 384;
-  for (let at = scratch; at < end; at += 64) {
+  const end = scratch + (<usize>endRow << 6);
+  for (let at = scratch + (<usize>firstRow << 6); at < end; at += 64) {
     const y0 = v128.load(at), y1 = v128.load(at, 16), y2 = v128.load(at, 32), y3 = v128.load(at, 48);
     const a = f32x4.add(y0, y2), b = f32x4.add(y1, y3), c = madd(y2, four, y0), d = madd(y3, eight, f32x4.mul(y1, two));
     v128.store(to, y0); to += stride;
@@ -165,7 +165,7 @@ function adjoint4(from: usize, pitch: usize, scratch: usize, to: usize, stride: 
   }
 }
 
-function adjoint2(from: usize, pitch: usize, scratch: usize, to: usize, stride: usize): void {
+function adjoint2(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
   const zero = f32x4.splat(0);
   for (let j: usize = 0; j < 2; j++) {
     const y0 = v128.load(from + (j << 5)), y1 = v128.load(from + (j << 5) + pitch);
@@ -175,8 +175,8 @@ function adjoint2(from: usize, pitch: usize, scratch: usize, to: usize, stride: 
     v128.store(out, f32x4.sub(y0, y1), 64);
     v128.store(out, f32x4.sub(zero, y1), 96);
   }
-  const end = scratch + 128;
-  for (let at = scratch; at < end; at += 32) {
+  const end = scratch + (<usize>endRow << 5);
+  for (let at = scratch + (<usize>firstRow << 5); at < end; at += 32) {
     const y0 = v128.load(at), y1 = v128.load(at, 16);
     v128.store(to, y0); to += stride;
     v128.store(to, f32x4.add(y0, y1)); to += stride;
@@ -187,12 +187,13 @@ function adjoint2(from: usize, pitch: usize, scratch: usize, to: usize, stride: 
 
 /**
  * One row of tiles, one block of channels: transforms `count` tiles of `side` x `side` voxels, `step` apart, whose first
- * corner is (y0, x0) of a plane [height][width][8]; what lies outside is zero. `adjoint` chooses the transform.
+ * corner is (y0, x0) of a plane [height][width][8]; what lies outside is zero. `adjoint` chooses the transform, of whose
+ * positions rows [first, end) are made.
  * `scratch`: 36 vectors for the transform, then 36 voxels for tiles that cross the edge.
  */
 export function winograd_tile_row(
   m: i32, adjoint: bool, plane: usize, height: i32, width: i32, y0: i32, x0: i32, count: i32, side: i32, step: i32,
-  scratch: usize, to: usize, tileStride: usize, stride: usize,
+  first: i32, end: i32, scratch: usize, to: usize, tileStride: usize, stride: usize,
 ): void {
   const pitch = <usize>width << 5;
   const corner = scratch + 576;
@@ -209,8 +210,8 @@ export function winograd_tile_row(
       fromPitch = <usize>side << 5;
     }
     for (let half: usize = 0; half < 32; half += 16) {
-      if (adjoint) winograd_output_adjoint(m, from + half, fromPitch, scratch, to + half, stride);
-      else winograd_input(m, from + half, fromPitch, scratch, to + half, stride);
+      if (adjoint) winograd_output_adjoint(m, from + half, fromPitch, first, end, scratch, to + half, stride);
+      else winograd_input(m, from + half, fromPitch, first, end, scratch, to + half, stride);
     }
     to += tileStride;
   }

@@ -1,10 +1,10 @@
-// Winograd convolution in the plane (y, x) with direct taps in depth, stride 1, and its weight gradient.
+// Winograd convolution in the plane (y, x) with direct taps in depth, stride 1.
 //
 // Tiles of a piece are numbered slice by slice; a depth tap is then a constant offset in that number, and the product per
 // position of a transformed tile is one matrix product with K = depth taps x channels.
 
 import { address, draw, word } from '../../devices/wasm/simd.as';
-import { conv_outer_tile, conv_tile } from './tile.as';
+import { conv_tile } from './tile.as';
 import { winograd_output, winograd_tile_row } from './winograd-tiles.as';
 
 /** Bytes of a thread's scratch that the transforms use: 36 vectors, 36 voxels, bias of zero, the depth taps' offsets. */
@@ -112,74 +112,7 @@ function transformSlices(args: usize, scratch: usize, sample: i32, z0: i32, slic
         const at = to + <usize>(s * perSlice + row * tilesX) * tileStride + <usize>block * blockStride;
         // A slice outside is a slice without height.
         const inside = iz >= 0 && iz < depth;
-        winograd_tile_row(m, false, plane, inside ? height : 0, width, (row0 + row) * m - word(args, 17), -word(args, 18), tilesX, m + 2, m, scratch, at, tileStride, <usize>word(args, 27));
-      }
-    }
-  }
-}
-
-/**
- * First half of a chunk of the weight gradient: transforms x to V[position][input block][tile][8] and dy to
- * Z[position][output block][tile][8], shared by all threads.
- * args: as conv_winograd for 0 x, 7–20 and 27; 1 dy, 3 counter, 4 scratch, 5 scratch bytes per thread, 2 Z, 6 V,
- * 21 sample, 22 first slice, 23 slices, 24 first tile row, 25 tile rows, 28 bytes from position to position of Z.
- */
-export function winograd_gradient_tiles(args: usize, part: i32, parts: i32): void {
-  const inputBlocks = word(args, 8), outputBlocks = word(args, 9);
-  const depth = word(args, 10), height = word(args, 11), width = word(args, 12);
-  const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
-  const m = word(args, 20), sample = word(args, 21), z0 = word(args, 22), slices = word(args, 23), row0 = word(args, 24), rows = word(args, 25);
-  const tilesX = (outWidth + m - 1) / m;
-  const perSlice = rows * tilesX;
-  const inputSlices = slices + word(args, 19) - 1;
-  const scratch = address(args, 4) + <usize>part * <usize>word(args, 5);
-  const inputPieces = inputSlices * inputBlocks;
-  const pieces = inputPieces + slices * outputBlocks;
-  for (let piece = draw(address(args, 3)); piece < pieces; piece = draw(address(args, 3))) {
-    if (piece < inputPieces) {
-      const s = piece / inputBlocks, block = piece % inputBlocks;
-      const iz = z0 + s - word(args, 16);
-      const inside = iz >= 0 && iz < depth;
-      const plane = address(args, 0) + (<usize>((sample * inputBlocks + block) * depth + iz) * <usize>(height * width) << 5);
-      for (let row = 0; row < rows; row++) {
-        const to = address(args, 6) + (<usize>((block * inputSlices + s) * perSlice + row * tilesX) << 5);
-        winograd_tile_row(m, false, plane, inside ? height : 0, width, (row0 + row) * m - word(args, 17), -word(args, 18), tilesX, m + 2, m, scratch, to, 32, <usize>word(args, 27));
-      }
-    } else {
-      const s = (piece - inputPieces) / outputBlocks, block = (piece - inputPieces) % outputBlocks;
-      const plane = address(args, 1) + (<usize>((sample * outputBlocks + block) * outDepth + z0 + s) * <usize>(outHeight * outWidth) << 5);
-      for (let row = 0; row < rows; row++) {
-        const to = address(args, 2) + (<usize>((block * slices + s) * perSlice + row * tilesX) << 5);
-        winograd_tile_row(m, true, plane, outHeight, outWidth, (row0 + row) * m, 0, tilesX, m, m, scratch, to, 32, <usize>word(args, 28));
-      }
-    }
-  }
-}
-
-/**
- * Second half: sums[position][output block][depth tap][input channel][8] += V ⊗ Z over the chunk's tiles. Chunks come one
- * after the other, and each sum belongs to one thread per chunk: the order of additions is that of the chunks.
- * args: 0 V, 1 Z, 2 sums, 3 counter, 4 positions, 5 input blocks, 6 output blocks, 7 depth taps, 8 tiles per slice, 9 slices,
- * 10 11 12 bytes from position to position of V, Z and sums, 13 whether this is not the first chunk.
- */
-export function winograd_gradient_sums(args: usize, part: i32, parts: i32): void {
-  const inputBlocks = word(args, 5), outputBlocks = word(args, 6), depthTaps = word(args, 7);
-  const perSlice = word(args, 8), slices = word(args, 9);
-  const tiles = perSlice * slices;
-  const inputTiles = perSlice * (slices + depthTaps - 1);
-  const add = word(args, 13) != 0;
-  const pieces = word(args, 4) * inputBlocks;
-  for (let piece = draw(address(args, 3)); piece < pieces; piece = draw(address(args, 3))) {
-    const position = <usize>(piece / inputBlocks);
-    const block = piece % inputBlocks;
-    const v = address(args, 0) + position * <usize>word(args, 10) + (<usize>(block * inputTiles) << 5);
-    for (let o = 0; o < outputBlocks; o++) {
-      const z = address(args, 1) + position * <usize>word(args, 11) + (<usize>(o * tiles) << 5);
-      for (let kd = 0; kd < depthTaps; kd++) {
-        const x = v + (<usize>(kd * perSlice) << 5);
-        const sum = address(args, 2) + position * <usize>word(args, 12) + (<usize>(((o * depthTaps + kd) * inputBlocks + block) << 3) << 5);
-        conv_outer_tile(x, 32, z, 32, tiles, sum, add);
-        conv_outer_tile(x + 16, 32, z, 32, tiles, sum + 128, add);
+        winograd_tile_row(m, false, plane, inside ? height : 0, width, (row0 + row) * m - word(args, 17), -word(args, 18), tilesX, m + 2, m, 0, m + 2, scratch, at, tileStride, <usize>word(args, 27));
       }
     }
   }

@@ -1,14 +1,13 @@
-/** Lowers 3×3-in-the-plane, stride-1 convolutions, their input gradients and weight gradients to the Winograd kernels. */
+/** Lowers 3×3-in-the-plane, stride-1 convolutions and their input gradients to the Winograd kernels. */
 import {
   int,
   pointer,
   scratchPointer,
   type KernelCall,
   type LoweringContext,
-  type WasmView,
 } from '../../devices/wasm/kernel.ts';
 import { beginConv, blocksOf, roundUp, type ConvProduct } from './direct.wasm.ts';
-import type { ConvGeometry, Triple } from './geometry.ts';
+import type { Triple } from './geometry.ts';
 import type { TileSize } from './choose.ts';
 
 /** Bytes of transformed input per piece of work, and of products per round: together they stay in a core's second-level cache. */
@@ -18,8 +17,6 @@ const M_BYTES = 256 * 1024;
 const LEAST_TILES = 24;
 /** Pieces of work there should be, for threads to share; a constant, so that results do not depend on the threads. */
 const LEAST_PIECES = 8;
-/** Bytes of transformed input and gradient that all threads share per chunk of a weight gradient. */
-const GRADIENT_BYTES = 8 * 1024 * 1024;
 /** As in the kernels: 36 vectors and 36 voxels; then the bias of zero and the offsets of the depth taps. */
 const TILE_SCRATCH = 576 + 1152;
 
@@ -29,7 +26,7 @@ function scratchBytes(tilesX: number, taps: number, q: 1 | 2): number {
 }
 
 /** An odd number of cache lines: positions of a tile do not fall on the same cache set. */
-function oddLines(bytes: number): number {
+export function oddLines(bytes: number): number {
   const lines = Math.ceil(bytes / 64);
   return (lines % 2 === 0 ? lines + 1 : lines) * 64;
 }
@@ -43,7 +40,7 @@ interface Work {
  * The box of tile rows and slices (or depth tiles) whose transformed input stays below `bytes` and that transforms the
  * fewest tiles in all. `kept`: slices that a box stores on top of its own; `again`: those it transforms on top of its own.
  */
-function boxWithin(
+export function boxWithin(
   bytes: number,
   bytesPerTile: number,
   tiles: readonly [number, number],
@@ -164,111 +161,4 @@ export function lowerWinograd(
       ],
     },
   ];
-}
-
-export function lowerWinogradWeightGradient(
-  context: LoweringContext<unknown>,
-  g: ConvGeometry,
-  x: WasmView,
-  dy: WasmView,
-  dw: WasmView,
-  { plane: m, depth: q }: TileSize,
-): KernelCall[] {
-  const taps = g.kernel[0];
-  const inputBlocks = blocksOf(g.inputs);
-  const outputBlocks = blocksOf(g.outputs);
-  const positions = (m + 2) ** 2 * (q === 2 ? 4 : 1);
-  const tiles = [Math.ceil(g.output[1] / m), Math.ceil(g.output[2] / m)] as const;
-  const kept = q === 2 ? 0 : taps - 1;
-  const { rows, slices } = boxWithin(
-    GRADIENT_BYTES,
-    positions * (inputBlocks + outputBlocks) * 32,
-    tiles,
-    Math.ceil(g.output[0] / q),
-    kept,
-    q === 2 ? 1 : kept,
-  );
-  const most = rows * tiles[1];
-  const strideV = oddLines(most * (slices + kept) * inputBlocks * 32);
-  const strideZ = oddLines(most * slices * outputBlocks * 32);
-  const strideSums = oddLines(inputBlocks * outputBlocks * (q === 2 ? 1 : taps) * 256);
-  const v = scratchPointer(context.scratch(positions * strideV));
-  const z = scratchPointer(context.scratch(positions * strideZ));
-  const sums = scratchPointer(context.scratch(positions * strideSums));
-  const perThread = scratchBytes(tiles[1], taps, q);
-  const scratch = scratchPointer(context.scratch(perThread * context.threads));
-
-  const chunks: { sample: number; z0: number; depth: number; row0: number; height: number }[] = [];
-  for (let sample = 0; sample < g.samples; sample++)
-    for (let row0 = 0; row0 < tiles[0]; row0 += rows)
-      for (let z0 = 0; z0 < g.output[0]; z0 += slices * q)
-        chunks.push({
-          sample,
-          z0,
-          depth: Math.min(slices * q, g.output[0] - z0),
-          row0,
-          height: Math.min(rows, tiles[0] - row0),
-        });
-  const begin = beginConv(context, 2 * chunks.length, undefined, g.outputs);
-  const calls: KernelCall[] = [begin.call];
-  chunks.forEach(({ sample, z0, depth, row0, height }, k) => {
-    const sizes = [
-      g.samples,
-      inputBlocks,
-      outputBlocks,
-      ...g.input,
-      ...g.output,
-      ...g.padding,
-      taps,
-      m,
-      sample,
-      z0,
-      depth,
-      row0,
-      height,
-    ];
-    calls.push({
-      kernel: q === 2 ? 'winograd_depth_gradient_tiles' : 'winograd_gradient_tiles',
-      args: [
-        pointer(x),
-        pointer(dy),
-        z,
-        scratchPointer(begin.counters, 8 * k),
-        scratch,
-        int(perThread),
-        v,
-        ...sizes.map(int),
-        int(0),
-        int(strideV),
-        int(strideZ),
-      ],
-    });
-    const counts = [
-      positions,
-      inputBlocks,
-      outputBlocks,
-      q === 2 ? 1 : taps,
-      height * tiles[1],
-      Math.ceil(depth / q),
-      strideV,
-      strideZ,
-      strideSums,
-      k > 0 ? 1 : 0,
-    ];
-    calls.push({
-      kernel: 'winograd_gradient_sums',
-      args: [v, z, sums, scratchPointer(begin.counters, 8 * k + 4), ...counts.map(int)],
-    });
-  });
-  calls.push({
-    kernel: 'winograd_weight_gradient',
-    args: [
-      sums,
-      pointer(dw),
-      ...[g.outputs, g.inputs, inputBlocks * 8, taps, m, strideSums].map(int),
-      scratch,
-      int(q === 2 ? 1 : 0),
-    ],
-  });
-  return calls;
 }

@@ -1,0 +1,116 @@
+/** Lowers weight gradients of 3×3-in-the-plane, stride-1 convolutions to the Winograd kernels. */
+import {
+  int,
+  pointer,
+  scratchPointer,
+  type KernelCall,
+  type LoweringContext,
+  type WasmView,
+} from '../../devices/wasm/kernel.ts';
+import { beginConv, blocksOf, roundUp } from './direct.wasm.ts';
+import type { ConvGeometry } from './geometry.ts';
+import type { TileSize } from './choose.ts';
+import { boxWithin, oddLines } from './winograd.wasm.ts';
+
+/** Bytes of transformed input and gradient that a thread holds at once: they stay in a core's second-level cache. */
+const CHUNK_BYTES = 768 * 1024;
+/** Tiles per chunk below which loading and storing the sums costs more than the products; with many channels this outgrows the cache, and pays. */
+const LEAST_TILES = 48;
+/** Lanes there are at most, and bytes of all lanes' sums; constants, so that sums do not depend on the threads. */
+const MOST_LANES = 8;
+const LANE_BYTES = 8 * 1024 * 1024;
+/** As in the kernel: what the transforms use, and a voxel of zeros, in front of the strip. */
+const STRIP = 576 + 1152 + 64;
+
+/** In how many parts threads share the positions of a tile; it changes no sum. */
+function partsOfPositions(lanes: number, threads: number, depth: 1 | 2, side: number): { z: number; rows: number } {
+  const z = depth === 2 && lanes < 2 * threads ? 4 : 1;
+  let rows = 1;
+  while (rows < side && (side % rows !== 0 || lanes * z * rows < threads)) rows++;
+  return { z, rows };
+}
+
+export function lowerWinogradWeightGradient(
+  context: LoweringContext<unknown>,
+  g: ConvGeometry,
+  x: WasmView,
+  dy: WasmView,
+  dw: WasmView,
+  { plane: m, depth: q }: TileSize,
+): KernelCall[] {
+  const inputBlocks = blocksOf(g.inputs);
+  const outputBlocks = blocksOf(g.outputs);
+  const side = m + 2;
+  const positions = side ** 2;
+  const zPositions = q === 2 ? 4 : 1;
+  const tiles = [Math.ceil(g.output[1] / m), Math.ceil(g.output[2] / m)] as const;
+  const depth = Math.ceil(g.output[0] / q);
+  // Transformed depth has no taps left.
+  const taps = q === 2 ? 1 : g.kernel[0];
+  const bytesPerTile = positions * (inputBlocks + outputBlocks) * 32;
+  const { rows, slices } = boxWithin(
+    Math.max(CHUNK_BYTES, LEAST_TILES * bytesPerTile),
+    bytesPerTile,
+    tiles,
+    depth,
+    taps - 1,
+    taps - 1,
+  );
+  const chunks = g.samples * Math.ceil(tiles[0] / rows) * Math.ceil(depth / slices);
+  const strideSums = oddLines(inputBlocks * outputBlocks * taps * 256);
+  const laneBytes = zPositions * positions * strideSums;
+  let lanes = MOST_LANES;
+  while (lanes > 1 && (lanes > chunks || lanes * laneBytes > LANE_BYTES)) lanes /= 2;
+  const parts = partsOfPositions(lanes, context.threads, q, side);
+
+  const perSlice = rows * tiles[1];
+  const strideV = oddLines(perSlice * (slices + taps - 1) * inputBlocks * 32);
+  const strideZ = oddLines(perSlice * slices * outputBlocks * 32);
+  const offsetV = roundUp(STRIP + side * (tiles[1] * m + 2) * 32, 64);
+  const offsetZ = offsetV + positions * strideV;
+  const perThread = offsetZ + positions * strideZ;
+  const scratch = scratchPointer(context.scratch(perThread * context.threads));
+  const sums = scratchPointer(context.scratch(lanes * laneBytes));
+  const begin = beginConv(context, 1, undefined, g.outputs);
+  const sizes = [
+    offsetV,
+    g.samples,
+    inputBlocks,
+    outputBlocks,
+    ...g.input,
+    ...g.output,
+    ...g.padding,
+    taps,
+    m,
+    rows,
+    slices * q,
+    lanes,
+    parts.z,
+    parts.rows,
+    zPositions,
+    offsetZ,
+    strideV,
+    strideZ,
+    strideSums,
+    laneBytes,
+  ];
+  const calls: KernelCall[] = [
+    begin.call,
+    {
+      kernel: 'winograd_weight_sums',
+      args: [pointer(x), pointer(dy), sums, scratchPointer(begin.counters), scratch, int(perThread), ...sizes.map(int)],
+    },
+  ];
+  if (lanes > 1) calls.push({ kernel: 'winograd_lanes', args: [sums, int(lanes), int(laneBytes)] });
+  calls.push({
+    kernel: 'winograd_weight_gradient',
+    args: [
+      sums,
+      pointer(dw),
+      ...[g.outputs, g.inputs, inputBlocks * 8, g.kernel[0], m, strideSums].map(int),
+      scratch,
+      int(q === 2 ? 1 : 0),
+    ],
+  });
+  return calls;
+}
