@@ -1,11 +1,5 @@
 /** Lowers 3×3-in-the-plane, stride-1 convolutions and their input gradients to the Winograd kernels. */
-import {
-  int,
-  pointer,
-  scratchPointer,
-  type KernelCall,
-  type LoweringContext,
-} from '../../devices/wasm/kernel.ts';
+import { int, pointer, scratchPointer, type KernelCall, type LoweringContext } from '../../devices/wasm/kernel.ts';
 import { beginConv, blocksOf, roundUp, type ConvProduct } from './direct.wasm.ts';
 import type { Triple } from './geometry.ts';
 import type { TileSize } from './choose.ts';
