@@ -1,4 +1,5 @@
 /** Thick slices, simulated: an axis is sampled coarsely by nearest neighbor, and linearly back. Source: TorchIO. */
+import type { Grid } from '@voxelwise/volume';
 import { hostIntensity, type HostVoxels } from '../contract/host.ts';
 import { draw, type Range, type Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
@@ -11,14 +12,11 @@ export interface AnisotropyParameters {
 
 export const anisotropyApplication = hostIntensity<AnisotropyParameters>(
   'anisotropy',
-  ({ data, shape }: HostVoxels, { axis, factor }) => {
+  ({ data, shape }: HostVoxels, { axis, factor }, { grid }) => {
     const n = shape[axis + 1]!;
-    const m = Math.max(1, Math.floor(n / factor + 1e-9));
     const inner = shape.slice(axis + 2).reduce((a, b) => a * b, 1);
-    // Both grids share their center; the source plane of each thick one, ties up as in ITK.
-    const source = Array.from({ length: m }, (_, o) =>
-      Math.min(n - 1, Math.max(0, Math.floor((o - (m - 1) / 2) * factor + n / 2))),
-    );
+    const source = thickPlanes(grid, axis, factor);
+    const m = source.length;
     const taps = Array.from({ length: n }, (_, i) => {
       const q = (i - (n - 1) / 2) / factor + (m - 1) / 2;
       // Beyond the thick grid by half a voxel there is nothing.
@@ -36,6 +34,23 @@ export const anisotropyApplication = hostIntensity<AnisotropyParameters>(
     });
   },
 );
+
+/**
+ * The plane that each thick one is read from, ties up. Both grids share their center. Reckoned in millimetres along the axis from the
+ * image's own origin, as TorchIO and ITK do: where factors are whole, every plane lies on a tie, and rounding decides.
+ */
+function thickPlanes({ shape, affine }: Grid, axis: number, factor: number): number[] {
+  const n = shape[axis]!;
+  const column = [0, 1, 2].map((row) => affine[row * 4 + axis]!);
+  const mm = Math.hypot(...column);
+  const origin = column.reduce((sum, c, row) => sum + (c / mm) * affine[row * 4 + 3]!, 0);
+  const thick = mm * factor;
+  const m = Math.max(1, Math.floor((n * mm) / thick));
+  const first = (origin + (n - 1) * mm + origin) / 2 - ((m - 1) / 2) * thick;
+  return Array.from({ length: m }, (_, o) =>
+    Math.min(n - 1, Math.max(0, Math.floor((first + o * thick - origin) / mm + 0.5))),
+  );
+}
 
 export function anisotropy({
   axis,

@@ -128,13 +128,16 @@ export interface ControlGridParameters {
   readonly sampling: Sampling;
 }
 
-/** Free-form deformation by a control grid: cubic B-splines over a mesh of n - 3 cells across the image. Source: Rueckert 1999; ITK. */
+/**
+ * Free-form deformation by a control grid: cubic B-splines over a mesh of n - 3 cells from face to face of the image. Nothing moves
+ * across a single slice. Source: Rueckert 1999; ITK.
+ */
 export const controlGridApplication: Application<ControlGridParameters> = {
   name: 'controlGrid',
   moves: 'positions',
   apply: (scene, { controlPoints, controlShape, sampling }) =>
     deform(scene, sampling, ({ voxels, grid: { shape, affine } }) =>
-      tensor(voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine), [3, ...shape]),
+      tensor(voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine, shape), [3, ...shape]),
     ),
 };
 
@@ -154,7 +157,7 @@ function bsplineField(points: readonly number[], control: readonly number[], sha
     const outer = sizes.slice(0, axis).reduce((a, b) => a * b, 1);
     const next = new Float64Array(outer * n * inner);
     for (let i = 0; i < n; i++) {
-      const t = n === 1 ? 0 : (i / (n - 1)) * cells;
+      const t = ((i + 0.5) / n) * cells;
       const low = Math.min(cells - 1, Math.floor(t));
       const u = t - low;
       const v = 1 - u;
@@ -178,15 +181,16 @@ function bsplineField(points: readonly number[], control: readonly number[], sha
 }
 
 /** LPS millimetres per voxel [voxels][3] to index displacements [3][voxels]. */
-function toVoxels(lps: Float64Array, affine: Float64Array): Float32Array {
+function toVoxels(lps: Float64Array, affine: Float64Array, shape: PerAxis): Float32Array {
   const voxels = lps.length / 3;
   const inverse = invertLinear(affine);
   const field = new Float32Array(lps.length);
   for (let v = 0; v < voxels; v++) {
     const ras = [-lps[v * 3]!, -lps[v * 3 + 1]!, lps[v * 3 + 2]!];
     for (let row = 0; row < 3; row++)
-      field[row * voxels + v] =
-        inverse[row * 3]! * ras[0]! + inverse[row * 3 + 1]! * ras[1]! + inverse[row * 3 + 2]! * ras[2]!;
+      if (shape[row]! > 1)
+        field[row * voxels + v] =
+          inverse[row * 3]! * ras[0]! + inverse[row * 3 + 1]! * ras[1]! + inverse[row * 3 + 2]! * ras[2]!;
   }
   return field;
 }

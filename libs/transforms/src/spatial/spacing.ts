@@ -76,12 +76,13 @@ export function spacingPlacement(
   );
   const low = [0, 1, 2].map((axis) => Math.min(...corners.map((corner) => corner[axis]!)));
   const reach = [0, 1, 2].map((axis) => Math.max(...corners.map((corner) => corner[axis]!)) - low[axis]!);
-  const shape = reach.map((e) =>
-    Math.max(
-      1,
-      extent === 'corners' ? roundHalfEven(e + 1) : rounding === 'down' ? Math.floor(e + 1e-9) : roundHalfEven(e),
-    ),
-  ) as unknown as PerAxis;
+  const shape = reach.map((e, axis) => {
+    if (extent === 'corners') return roundHalfEven(e + 1);
+    // TorchIO's own arithmetic: of a size that is all but whole, rounding decides there as here.
+    return rounding === 'down'
+      ? Math.max(1, Math.floor((grid.shape[axis]! * current[axis]!) / target[axis]!))
+      : Math.max(1, roundHalfEven(e));
+  }) as unknown as PerAxis;
   const origin =
     extent === 'center'
       ? centerOrigin(grid, shape, turned)
