@@ -1,5 +1,5 @@
 /**
- * Makes the generated sources (of libs/io: see generate-codecs.mjs). Of libs/compute: kernels (AssemblyScript -> two WebAssembly builds, as base64 modules),
+ * Makes the generated sources (of libs/io: see generate-codecs.mjs, generate-words.mjs). Of libs/compute: kernels (AssemblyScript -> two WebAssembly builds, as base64 modules),
  * shaders (.wgsl -> text modules) and the worker (bundled text). Writes only what changed; skips a build whose inputs
  * have not changed.
  */
@@ -97,4 +97,4 @@ async function kernels() {
 }
 
 await shaders();
-await Promise.all([worker(), kernels(), import('./generate-codecs.mjs')]);
+await Promise.all([worker(), kernels(), import('./generate-codecs.mjs'), import('./generate-words.mjs')]);

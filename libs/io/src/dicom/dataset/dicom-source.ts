@@ -75,7 +75,7 @@ export function inflateRaw(packed: Uint8Array, cap = packed.length * MAX_RATIO, 
 }
 
 /** Any source as one whose reads stop at the end of the file instead of failing there. */
-function lenient(source: ByteSource | DicomSource): DicomSource {
+export function lenient(source: ByteSource | DicomSource): DicomSource {
   const { size } = source;
   const fillSync = 'fillSync' in source ? source.fillSync : undefined;
   return {
@@ -87,11 +87,8 @@ function lenient(source: ByteSource | DicomSource): DicomSource {
   };
 }
 
-/** The file itself, or what is inside when it is gzip-compressed (recognized by its first bytes, not its name). */
-export async function unzippedSource(given: ByteSource | DicomSource): Promise<DicomSource> {
-  const source = lenient(given);
-  const magic = await source.read(0, 2);
-  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return source;
+/** What is inside a gzip-compressed file. */
+export async function unzippedSource(source: DicomSource): Promise<DicomSource> {
   const packed = await source.read(0, source.size);
   return memorySource(
     source.name,

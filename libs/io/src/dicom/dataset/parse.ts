@@ -8,7 +8,7 @@ import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 import { DataSet } from './dataset.ts';
 import type { DataSetContext, Element } from './dataset.ts';
-import { inflateRaw, memorySource, unzippedSource } from './dicom-source.ts';
+import { inflateRaw, lenient, memorySource, unzippedSource } from './dicom-source.ts';
 import type { DicomSource } from './dicom-source.ts';
 import { TAG, representationOf, tagName } from './tags.ts';
 import { EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, transferSyntax } from './transfer-syntax.ts';
@@ -407,7 +407,7 @@ export function parseDicom(bytes: Uint8Array, name = 'DICOM'): DicomFile {
  * Throws: FormatError when the bytes are not DICOM or are damaged before the pixels.
  */
 export async function readDicomFile(given: ByteSource | DicomSource): Promise<DicomFile> {
-  const source = await unzippedSource(given);
+  let source = lenient(given);
   let length = Math.min(source.size, FIRST_READ);
   for (;;) {
     // A copy: ranges may be views of a reused buffer, and elements keep pointing into these bytes.
@@ -418,6 +418,12 @@ export async function readDicomFile(given: ByteSource | DicomSource): Promise<Di
         byteOffset: prefix.length,
         field: 'file',
       });
+    // Recognized by its first bytes, not its name; an unpacked source is in memory and read whole.
+    if (prefix[0] === 0x1f && prefix[1] === 0x8b) {
+      source = await unzippedSource(source);
+      length = source.size;
+      continue;
+    }
     try {
       return parsePrefix(prefix, source);
     } catch (error) {

@@ -13,7 +13,7 @@ import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { bytesOfArray, nativeFrame, samplesFromBytes, settleBits, settleWords } from './native.ts';
 import { frameArray } from './pixel-format.ts';
 import type { DecodedFrame, FrameScratch, PixelFormat } from './pixel-format.ts';
-import { checkRle, decodeRle } from './rle.ts';
+import { checkRle, decodeRle, decodeRleWords } from './rle.ts';
 
 /** Reads frames of one file, in any order. */
 export interface FrameReader {
@@ -106,7 +106,8 @@ function rleFrame(format: PixelFormat, { stream, scratch }: Encoded): VoxelArray
   }
   checkRle(stream, pixels * samples * (bitsAllocated / 8));
   const values = frameArray(format, undefined, scratch);
-  decodeRle(stream, { pixels, samples, bytesPerSample: bitsAllocated / 8 }, bytesOfArray(values));
+  if (samples === 1 && (values instanceof Int16Array || values instanceof Uint16Array)) decodeRleWords(stream, values);
+  else decodeRle(stream, { pixels, samples, bytesPerSample: bitsAllocated / 8 }, bytesOfArray(values));
   return settleWords(values, format);
 }
 

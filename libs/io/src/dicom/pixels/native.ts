@@ -7,7 +7,8 @@ import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
 import { bitsPerFrame, frameArray, pixelShortage } from './pixel-format.ts';
 import type { PixelFormat } from './pixel-format.ts';
 
-const hostIsLittle = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+/** Whether this machine stores the least significant byte first. */
+export const hostIsLittle = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const halved = ({ samples, photometric }: PixelFormat): boolean => samples === 3 && photometric === 'YBR_FULL_422';
 

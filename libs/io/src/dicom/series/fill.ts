@@ -3,8 +3,10 @@ import type { VoxelArray } from '@voxelwise/volume';
 import { paletteToRgb, toRgb } from '../pixels/color.ts';
 import { openFrames } from '../pixels/frames.ts';
 import type { FrameReader } from '../pixels/frames.ts';
+import { bytesOfArray } from '../pixels/native.ts';
 import { lookUp } from '../pixels/lookup-table.ts';
 import type { DecodedFrame } from '../pixels/pixel-format.ts';
+import { MOST_WORDS, isWordShift, settleInto, wordsRoom } from '../pixels/words.ts';
 import type { Lattice } from './arrange.ts';
 import { Overflow, readDirectly } from './direct-read.ts';
 import type { DicomInstance, FrameInfo } from './instance.ts';
@@ -33,6 +35,16 @@ function meaning(frame: DecodedFrame, { instance, table }: FrameInfo): DecodedFr
   return { ...frame, values };
 }
 
+/** Adds `intercept` to 16-bit values. False when these are others. Throws: Overflow. */
+function addToWords(values: VoxelArray, intercept: number, target: Int16Array): boolean {
+  const signed = values instanceof Int16Array;
+  if (!signed && !(values instanceof Uint16Array)) return false;
+  if (!isWordShift(intercept) || values.length > MOST_WORDS) return false;
+  wordsRoom(values.length).set(bytesOfArray(values));
+  if (!settleInto(target, { signed, above: 0, unused: 0, intercept })) throw new Overflow();
+  return true;
+}
+
 /** Writes one channel of a decoded frame's window, rescaled, to `target` from `at`. */
 function place(
   { values }: DecodedFrame,
@@ -42,18 +54,16 @@ function place(
   const { window, slope, intercept, instance } = frame;
   const { rows, columns } = instance.format;
   const samples = values.length / (rows * columns);
-  const plain = slope === 1 && intercept === 0;
   const narrow = target instanceof Int16Array;
+  const whole = samples === 1 && window.columns === columns && window.rows === rows;
   if (
-    plain &&
-    samples === 1 &&
-    window.columns === columns &&
-    values.length === window.rows * columns &&
+    whole &&
+    slope === 1 &&
+    intercept === 0 &&
     (!narrow || values instanceof Int16Array || values.BYTES_PER_ELEMENT < 2)
-  ) {
-    target.set(values, at);
-    return;
-  }
+  )
+    return target.set(values, at);
+  if (whole && slope === 1 && narrow && addToWords(values, intercept, target.subarray(at, at + values.length))) return;
   for (let y = 0; y < window.rows; y++) {
     let from = ((window.top + y) * columns + window.left) * samples + sample;
     let to = at + y * window.columns;

@@ -1,0 +1,84 @@
+/**
+ * 16-bit pixels, as most are, at the speed of memory: the loops of words.as.ts over one frame at a time in a memory of their own.
+ * What they cannot take, or find damaged, goes the plain way.
+ */
+import code from '../../generated/words.ts';
+
+interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  settleSigned(at: number, count: number, up: number, down: number, intercept: number): number;
+  settleUnsigned(at: number, count: number, up: number, down: number, intercept: number): number;
+  maskUnsigned(at: number, count: number, up: number, down: number, intercept: number): number;
+  unpack(from: number, end: number, to: number, count: number): number;
+  interleave(high: number, low: number, to: number, count: number): void;
+}
+
+/** Room that the kernels may read or write beyond what they are given. */
+const SLACK = 256;
+const PAGE = 65536;
+/** Larger frames go the plain way. */
+export const MOST_WORDS = 2 ** 28;
+
+let started: Kernels | undefined;
+
+function kernels(bytes: number): Kernels {
+  if (started === undefined) {
+    const module = new WebAssembly.Module(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
+    started = new WebAssembly.Instance(module).exports as unknown as Kernels;
+  }
+  const missing = bytes - started.memory.buffer.byteLength;
+  if (missing > 0) started.memory.grow(Math.ceil(missing / PAGE));
+  return started;
+}
+
+/** Memory for `words` words, to be filled and then given to `settleInto`. It lasts until the next call of anything here. */
+export function wordsRoom(words: number): Uint8Array {
+  return new Uint8Array(kernels(words * 2 + SLACK).memory.buffer, 0, words * 2);
+}
+
+export interface WordBits {
+  /** Of the stored value; without a sign it counts from 0. */
+  readonly signed: boolean;
+  /** Bits above and bits outside the stored value. */
+  readonly above: number;
+  readonly unused: number;
+  readonly intercept: number;
+}
+
+/** Whether an intercept can be added here: a whole number whose sum with 16 bits does not leave 32. */
+export function isWordShift(intercept: number): boolean {
+  return Number.isInteger(intercept) && Math.abs(intercept) <= 2 ** 30;
+}
+
+/** The values of the words in `wordsRoom`, brought into `target`. False when one does not fit; `target` is untouched then. */
+export function settleInto(target: Int16Array | Uint16Array, { signed, above, unused, intercept }: WordBits): boolean {
+  const { memory, ...run } = kernels(0);
+  const settle = target instanceof Uint16Array ? run.maskUnsigned : signed ? run.settleSigned : run.settleUnsigned;
+  if (settle(0, target.length, above, unused, intercept) !== 0) return false;
+  target.set(new (target.constructor as Int16ArrayConstructor)(memory.buffer, 0, target.length));
+  return true;
+}
+
+/** Unpacks two RLE segments, high bytes and low bytes, to `words`. False when they are too short or damaged. */
+export function unpackWords(
+  packed: Uint8Array,
+  segments: readonly (readonly [number, number])[],
+  words: Int16Array | Uint16Array,
+): boolean {
+  const count = words.length;
+  if (count + packed.length > MOST_WORDS) return false;
+  // Words, high bytes, low bytes, packed bytes.
+  const high = 2 * count + SLACK;
+  const low = high + count + SLACK;
+  const from = low + count + SLACK;
+  const { memory, unpack, interleave } = kernels(from + packed.length + SLACK);
+  new Uint8Array(memory.buffer, from, packed.length).set(packed);
+  for (const [[start, end], to] of [
+    [segments[0]!, high],
+    [segments[1]!, low],
+  ] as const)
+    if (unpack(from + start, from + end, to, count) === 0) return false;
+  interleave(high, low, 0, count);
+  words.set(new (words.constructor as Int16ArrayConstructor)(memory.buffer, 0, count));
+  return true;
+}
