@@ -3,7 +3,12 @@ export { ModelError, PredictionError } from './errors.ts';
 export { patchOf, type Fold, type Model } from './model/model.ts';
 export { pretrainedWeights, type BuildNetwork } from './model/checkpoint-weights.ts';
 export { loadModel, type LoadModelOptions } from './model/load-model.ts';
-export { encodeNnunetCheckpoint, type NnunetCheckpoint } from './model/nnunet-checkpoint.ts';
+export {
+  encodeNnunetCheckpoint,
+  type NnunetCheckpoint,
+  type NnunetLog,
+  type NnunetTrainingState,
+} from './model/nnunet-checkpoint.ts';
 export { memoryFolder, type ModelFolder } from './model/model-folder.ts';
 export { preprocessSettings } from './model/preprocess-settings.ts';
 export { openPredictor, predict, type Predictor } from './predict.ts';

@@ -48,6 +48,7 @@ export { learningRate } from './schedules/learning-rate.ts';
 export {
   decodeCheckpoint,
   encodeCheckpoint,
+  isCheckpoint,
   predictingWeights,
   tensorsOf,
   type Checkpoint,
@@ -60,4 +61,5 @@ export {
   type PretrainedMatch,
   type PretrainedOptions,
 } from './experiment/pretrained.ts';
+export { checkpointFromNnunet, nnunetTraining, type NnunetResume } from './experiment/nnunet-training.ts';
 export { CHECKPOINT, PROGRESS, memoryStore, type StateStore } from './experiment/state-store.ts';

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, writeJson, writeWhole } from '../files.ts';
 import type { CommandDefinition } from '../program.ts';
-import { modelTexts, packModels, torchCheckpoint } from '../stages/model-archive.ts';
+import { packModels, torchCheckpoint } from '../stages/model-archive.ts';
 import { onnxNetwork, onnxProcedure } from '../stages/onnx-export.ts';
 import { modelRoots, openModelFolder, openModelZip } from '../stages/model-source.ts';
 import { formatBytes, parseFolds } from '../values.ts';
@@ -95,7 +95,7 @@ async function oneFold(
     throw new CommandUsageError(
       `--to ${to} holds the weights of one fold; the model has folds ${loaded.folds.map((fold) => fold.name).join(', ')}: choose with --folds`,
     );
-  if (to === 'pth') return torchCheckpoint(loaded, 0, await modelTexts(model[0]!));
+  if (to === 'pth') return torchCheckpoint(model[0]!, loaded, checkpoint[0]!);
   if (to === 'onnx') {
     await writeJson(procedureFile(out), onnxProcedure(loaded, basename(out)));
     return onnxNetwork(loaded);

@@ -84,6 +84,19 @@ describe('train', { timeout: 60_000 }, () => {
     expect(await train('--extend-to', '2', '--trainer', 'nnUNetTrainerNoDA').catch(exitCodeOf)).toBe(2);
   });
 
+  it('goes on with a training that nnU-Net began', async () => {
+    const model = join(fold('nnUNetTrainerNoDA'), '..');
+    const adopted = join(fold('Adopted'), 'checkpoint_latest.pth');
+    await runLine(['export', '--model', model, '--to', 'pth', '--out', adopted]);
+    const words = ['--trainer', 'nnUNetTrainerNoDA', '--trainer-name', 'Adopted'];
+    expect(await train('--epochs', '4', ...words)).toMatchObject({ epochs: 4, steps: 8 });
+    const { history } = JSON.parse(readFileSync(join(fold('Adopted'), 'progress.json'), 'utf8'));
+    const before = JSON.parse(readFileSync(join(fold('nnUNetTrainerNoDA'), 'progress.json'), 'utf8')).history;
+    expect(history.slice(0, 3).map((epoch: Document) => epoch.trainLoss)).toEqual(
+      before.map((epoch: Document) => epoch.trainLoss),
+    );
+  });
+
   it('starts from weights, says what became of each, and leaves frozen ones alone', async () => {
     const from = join(fold('nnUNetTrainerNoDA'), 'checkpoint_final.safetensors');
     const tune = (name: string, ...more: string[]): Promise<Document> =>

@@ -1,21 +1,15 @@
 /** Trained models in exchange: nnU-Net's zip, its `.pth`, safetensors. */
-import {
-  encodeTorch,
-  encodeZip,
-  OrderedDict,
-  PyFloat,
-  Tuple,
-  type TorchWritable,
-  type ZipContent,
-} from '@voxelwise/io';
-import { loadModel, type Model } from '@voxelwise/inference';
+import { encodeZip, type ZipContent } from '@voxelwise/io';
+import { encodeNnunetCheckpoint, loadModel, type Model, type NnunetTrainingState } from '@voxelwise/inference';
 import { directoryFolder } from '@voxelwise/inference/node';
-import { stateDictEntries, stateDictFromWeights, type Weights } from '@voxelwise/nets';
+import type { DatasetJson, PlansFile } from '@voxelwise/planner';
+import { decodeCheckpoint, isCheckpoint, nnunetTraining } from '@voxelwise/training';
 import { parsePythonJson } from '@voxelwise/volume';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../exit.ts';
-import { exists } from '../files.ts';
+import { exists, readJson } from '../files.ts';
+import { TIMES } from './training.ts';
 
 export interface ArchiveOptions {
   readonly folds: readonly (number | string)[] | undefined;
@@ -27,61 +21,30 @@ export interface ArchiveOptions {
   readonly lenient: boolean;
 }
 
-/** One fold's weights, in the order and under the names of the reference. */
-export function referenceWeights({ plan }: Model, weights: Weights): OrderedDict {
-  const dict = new OrderedDict();
-  for (const [name, { shape, data }] of stateDictFromWeights(plan.network, weights))
-    dict.set(name, { dtype: 'float32', shape, data } as never);
-  return dict;
+/** A fold's checkpoint as nnU-Net has it; with the state of its training where that can go on there. */
+export async function torchCheckpoint(folder: string, model: Model, checkpoint: string): Promise<Uint8Array> {
+  const { plans, datasetJson, trainer } = await modelTexts(folder);
+  const { name, weights } = model.folds[0]!;
+  return encodeNnunetCheckpoint({
+    plan: model.plan,
+    plans: parsePythonJson(plans, 'plans.json') as unknown as PlansFile,
+    dataset: parsePythonJson(datasetJson, 'dataset.json') as unknown as DatasetJson,
+    fold: name === 'all' ? name : Number(name),
+    weights,
+    mirrorAxes: model.mirrorAxes,
+    trainer,
+    training: await trainingState(join(folder, `fold_${name}`), checkpoint),
+  });
 }
 
-/** A checkpoint that nnU-Net's predictor and trainer open. The optimizer starts afresh: ours has another state. */
-export async function torchCheckpoint(
-  model: Model,
-  fold: number,
-  texts: { readonly plans: string; readonly datasetJson: string; readonly trainer: string },
-): Promise<Uint8Array> {
-  const { plan, mirrorAxes, folds } = model;
-  const { name, weights } = folds[fold]!;
-  const parameters = stateDictEntries(plan.network).filter((entry) => !entry.alias).length;
-  const axes = plan.dimensions === 2 ? mirrorAxes.map((axis) => axis - 1) : mirrorAxes;
-  const json = (text: string, file: string): TorchWritable => parsePythonJson(text, file) as TorchWritable;
-  const logs = [
-    'mean_fg_dice',
-    'ema_fg_dice',
-    'dice_per_class_or_region',
-    'train_losses',
-    'val_losses',
-    'lrs',
-    'epoch_start_timestamps',
-    'epoch_end_timestamps',
-  ];
-  const group = {
-    lr: new PyFloat(0.01),
-    momentum: 0.99,
-    dampening: 0,
-    weight_decay: 3e-5,
-    nesterov: true,
-    maximize: false,
-    foreach: null,
-    params: Array.from({ length: parameters }, (_, i) => i),
-  };
-  return encodeTorch({
-    network_weights: referenceWeights(model, weights) as unknown as TorchWritable,
-    optimizer_state: { state: new Map(), param_groups: [group] },
-    grad_scaler_state: null,
-    logging: Object.fromEntries(logs.map((log) => [log, []])),
-    _best_ema: null,
-    current_epoch: 0,
-    init_args: {
-      plans: json(texts.plans, 'plans.json'),
-      configuration: plan.name,
-      fold: /^\d+$/.test(name) ? Number(name) : name,
-      dataset_json: json(texts.datasetJson, 'dataset.json'),
-    },
-    trainer_name: texts.trainer,
-    inference_allowed_mirroring_axes: axes.length === 0 ? null : new Tuple([...axes]),
-  });
+/** Undefined for weights of other origin, and for trainings that nnU-Net could not go on with. */
+async function trainingState(folder: string, checkpoint: string): Promise<NnunetTrainingState | undefined> {
+  const path = join(folder, `checkpoint_${checkpoint}.safetensors`);
+  if (!exists(path)) return undefined;
+  const bytes = await readFile(path);
+  if (!isCheckpoint(bytes, path)) return undefined;
+  const times = exists(join(folder, TIMES)) ? await readJson<Record<string, number>>(join(folder, TIMES)) : {};
+  return nnunetTraining(decodeCheckpoint(bytes, path), ({ step }) => times[step] ?? 0);
 }
 
 /** The texts that a checkpoint repeats, from a model's folder. */
@@ -152,7 +115,7 @@ async function foldCheckpoint(model: string, fold: string, checkpoint: string): 
   const theirs = join(model, `fold_${fold}`, `checkpoint_${checkpoint}.pth`);
   if (exists(theirs)) return readFile(theirs);
   const loaded = await loadModel(directoryFolder(model), { folds: [fold], checkpoint });
-  return torchCheckpoint(loaded, 0, await modelTexts(model));
+  return torchCheckpoint(model, loaded, checkpoint);
 }
 
 async function foldsOf(model: string, { folds, checkpoints, lenient }: ArchiveOptions): Promise<string[]> {

@@ -29,6 +29,7 @@ import { InputError } from '../exit.ts';
 import { modelFolder } from '../workspace.ts';
 import type { OpenedDataset } from './dataset.ts';
 import { nextStages, previousValidation, stagedCases, type CascadeNames } from './cascade.ts';
+import { adoptNnunet } from './adoption.ts';
 import { groundTruthFolder } from './preparation.ts';
 import { progressChart } from '../report/progress-chart.ts';
 import { saveSummary, scorePairs } from './scoring.ts';
@@ -122,6 +123,14 @@ export async function trainFold(
     writeWhole(join(model, 'plans.json'), writePlans(plans)),
     writeJson(join(model, 'dataset.json'), dataset.datasetJson),
   ]);
+  const identity = {
+    configuration: plan.name,
+    fold: String(fold),
+    patch: plan.patchSize,
+    network: plan.network,
+    ...options.identity,
+  };
+  await adoptNnunet(context, folder, { network: plan.network, settings, seed: context.seed, identity });
   const log = await TrainingLog.open(join(folder, TIMES));
   const progress = context.output.progress(`train ${plan.name}, fold ${fold}`, settings.steps, 'step');
   const begun = performance.now();
@@ -140,13 +149,7 @@ export async function trainFold(
     validation: split.val,
     seed: context.seed,
     store: directoryStore(folder),
-    identity: {
-      configuration: plan.name,
-      fold: String(fold),
-      patch: plan.patchSize,
-      network: plan.network,
-      ...options.identity,
-    },
+    identity,
     signal: context.signal,
     ...(options.secondsLeft ? { secondsLeft: options.secondsLeft } : {}),
     ...options.extra,

@@ -1,7 +1,32 @@
-/** Writes a fold as nnU-Net v2's checkpoint, which its own loader and predictor open. */
-import { encodeTorch, OrderedDict, PyFloat, Tuple, type TorchWritable } from '@voxelwise/io';
-import { stateDictFromWeights, type Weights } from '@voxelwise/nets';
+/** Writes a fold as nnU-Net v2's checkpoint, which its own loader, predictor and trainer open. */
+import { encodeTorch, OrderedDict, PyFloat, Tuple, type NamedArray, type TorchWritable } from '@voxelwise/io';
+import { stateDictEntries, stateDictFromWeights, type Weights } from '@voxelwise/nets';
 import type { ConfigurationPlan, DatasetJson, PlansFile } from '@voxelwise/planner';
+
+/** Where a training stands, as nnU-Net's trainer wants to know it to go on (`--c`). */
+export interface NnunetTrainingState {
+  /** Epochs done. */
+  readonly epochs: number;
+  readonly bestEmaDice: number | null;
+  /** The optimizer's numbers, by PyTorch's names: `lr`, `momentum`, … */
+  readonly group: Readonly<Record<string, TorchWritable>>;
+  /** PyTorch's state of each parameter that has one, by our names: `momentum_buffer`, … */
+  readonly state: ReadonlyMap<string, Readonly<Record<string, NamedArray>>>;
+  /** One entry per epoch in each. */
+  readonly log: Readonly<Record<NnunetLog, readonly TorchWritable[]>>;
+}
+
+const LOGS = [
+  'mean_fg_dice',
+  'ema_fg_dice',
+  'dice_per_class_or_region',
+  'train_losses',
+  'val_losses',
+  'lrs',
+  'epoch_start_timestamps',
+  'epoch_end_timestamps',
+] as const;
+export type NnunetLog = (typeof LOGS)[number];
 
 export interface NnunetCheckpoint {
   readonly plan: ConfigurationPlan;
@@ -11,15 +36,26 @@ export interface NnunetCheckpoint {
   readonly weights: Weights;
   /** Of the preprocessed image [z, y, x], as a model has them. */
   readonly mirrorAxes: readonly number[];
-  /** Epochs done. Default 0. */
-  readonly epochs?: number;
-  readonly bestEmaDice?: number | null;
+  /** Default nnUNetTrainer. */
+  readonly trainer?: string;
+  /** Absent: nnU-Net can predict and fine-tune from it; a training would start with the first epoch. */
+  readonly training?: NnunetTrainingState | undefined;
 }
 
-/**
- * The bytes of a `checkpoint_*.pth`: the weights under all of the reference's names (its loader is strict), and what its
- * predictor reads. There is no optimizer state in it: nnU-Net can predict and fine-tune from it, not resume.
- */
+/** nnU-Net's own optimizer, at its start. */
+const FRESH: NnunetTrainingState['group'] = {
+  lr: new PyFloat(0.01),
+  momentum: 0.99,
+  dampening: 0,
+  weight_decay: 3e-5,
+  nesterov: true,
+  maximize: false,
+  foreach: null,
+  differentiable: false,
+  initial_lr: new PyFloat(0.01),
+};
+
+/** The bytes of a `checkpoint_*.pth`: the weights under all of the reference's names (its loader is strict), and all it reads beside. */
 export function encodeNnunetCheckpoint({
   plan,
   plans,
@@ -27,36 +63,35 @@ export function encodeNnunetCheckpoint({
   fold,
   weights,
   mirrorAxes,
-  epochs = 0,
-  bestEmaDice,
+  trainer = 'nnUNetTrainer',
+  training,
 }: NnunetCheckpoint): Promise<Uint8Array> {
-  const state = new OrderedDict();
+  const networkWeights = new OrderedDict();
   const arrays = new Map<Float32Array, TorchWritable>();
   for (const [name, { shape, data }] of stateDictFromWeights(plan.network, weights)) {
     // Names of one parameter share one array, so that it is stored once.
     const array = arrays.get(data) ?? { dtype: 'float32', shape, data };
     arrays.set(data, array);
-    state.set(name, array as never);
+    networkWeights.set(name, array as never);
   }
+  const parameters = stateDictEntries(plan.network).filter((entry) => !entry.alias);
+  const state = new Map(
+    parameters.flatMap(({ ours }, index): [number, TorchWritable][] => {
+      const own = training?.state.get(ours);
+      return own === undefined ? [] : [[index, own]];
+    }),
+  );
   const axes = plan.dimensions === 2 ? mirrorAxes.map((axis) => axis - 1) : mirrorAxes;
   return encodeTorch({
-    network_weights: state,
-    optimizer_state: new Map(),
+    network_weights: networkWeights,
+    optimizer_state: {
+      state,
+      param_groups: [{ ...(training?.group ?? FRESH), params: parameters.map((_, index) => index) }],
+    },
     grad_scaler_state: null,
-    logging: new Map(
-      [
-        'mean_fg_dice',
-        'ema_fg_dice',
-        'dice_per_class_or_region',
-        'train_losses',
-        'val_losses',
-        'lrs',
-        'epoch_start_timestamps',
-        'epoch_end_timestamps',
-      ].map((key) => [key, []]),
-    ),
-    _best_ema: bestEmaDice === null || bestEmaDice === undefined ? null : new PyFloat(bestEmaDice),
-    current_epoch: epochs,
+    logging: Object.fromEntries(LOGS.map((log) => [log, training?.log[log] ?? []])),
+    _best_ema: typeof training?.bestEmaDice === 'number' ? new PyFloat(training.bestEmaDice) : null,
+    current_epoch: training?.epochs ?? 0,
     init_args: {
       plans: plans as unknown as TorchWritable,
       configuration: plan.name,
@@ -64,7 +99,7 @@ export function encodeNnunetCheckpoint({
       dataset_json: dataset as unknown as TorchWritable,
       device: 'cpu',
     },
-    trainer_name: 'nnUNetTrainer',
+    trainer_name: trainer,
     inference_allowed_mirroring_axes: axes.length === 0 ? null : new Tuple([...axes]),
   });
 }

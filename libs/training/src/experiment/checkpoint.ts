@@ -33,6 +33,11 @@ export function encodeCheckpoint({ tensors, ...rest }: Checkpoint): Uint8Array {
   return encodeSafetensors(tensors, { format: FORMAT, state: JSON.stringify(rest) });
 }
 
+/** Whether these bytes are a checkpoint of ours, not plain weights. Throws: FormatError for broken files. */
+export function isCheckpoint(bytes: Uint8Array, name: string): boolean {
+  return decodeSafetensors(bytes, name).metadata['format'] === FORMAT;
+}
+
 /** Throws: FormatError for broken files, TrainingError for safetensors that are no checkpoint of ours. */
 export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes, name);
