@@ -16,6 +16,7 @@ it('exports what it promises: growing this list is a decision', () => {
     absGradient
     adamw
     add
+    addWindow
     argmax
     attention
     attentionWithSums
@@ -132,6 +133,7 @@ it('exports what it promises: growing this list is a decision', () => {
     storedBytes
     sub
     sum
+    takeSlab
     tanh
     tanhGradient
     taped

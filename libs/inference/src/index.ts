@@ -25,4 +25,4 @@ export {
   type Slab,
   type WindowSettings,
 } from './window/sliding-window.ts';
-export { addWindow, cutWindow, type HostImage, type Placement, type WindowBox } from './window/voxel-box.ts';
+export { cutWindow, type HostImage, type Placement } from './window/voxel-box.ts';

@@ -12,7 +12,7 @@ export interface PredictOptions {
   readonly probabilities?: boolean;
   /**
    * Bytes that logits may take on the host; above, labels are decided slab by slab while windows are still being computed.
-   * Probabilities need all of them. Default 1 GiB.
+   * Probabilities need all of them. Default 256 MiB.
    */
   readonly maxLogitBytes?: number;
   /** The previous stage's segmentation of this case, on the input's grid (cascade). */

@@ -31,7 +31,7 @@ import { slidingSlabs, slidingWindow, type WindowSettings } from './window/slidi
 import type { HostImage } from './window/voxel-box.ts';
 
 /** Above this, labels are decided slab by slab. */
-const MOST_LOGIT_BYTES = 2 ** 30;
+const MOST_LOGIT_BYTES = 2 ** 28;
 
 /** A model whose weights are on a device: predicts one case after another. */
 export interface Predictor {

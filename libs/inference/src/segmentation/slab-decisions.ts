@@ -2,10 +2,10 @@
  * Labels from logits that come slab by slab: each output layer is decided as soon as the layers it lies between are there, so
  * the logits of a whole volume are never in memory. The same arithmetic as resampling everything first (linear, separable).
  */
-import { decideLabels, resizeDecide, tensor, type Device } from '@voxelwise/compute';
+import { decideLabels, resizeDecide, tensor, type Device, type Tensor } from '@voxelwise/compute';
 import { separateAxis, type PreprocessProperties, type PreprocessSettings } from '@voxelwise/transforms';
 import type { PerAxis } from '@voxelwise/volume';
-import type { Slab } from '../window/sliding-window.ts';
+import { onHost, type Slab } from '../window/sliding-window.ts';
 import type { HostImage } from '../window/voxel-box.ts';
 
 export interface SlabDecisions {
@@ -33,14 +33,13 @@ export async function decideSlabs(
   const current = transposeForward.map((axis) => spacing[axis]!) as unknown as PerAxis;
   const separate = same ? -1 : separateAxis(targetSpacing, current, forceSeparateZ);
 
-  const decide = async (logits: HostImage, axis: number, start: number): Promise<void> => {
-    const shape = to.map((n, k) => (k === axis ? logits.shape[axis]! : n)) as unknown as PerAxis;
-    const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
+  const decide = async (logits: Tensor, axis: number, start: number): Promise<void> => {
+    const shape = to.map((n, k) => (k === axis ? logits.shape[axis + 1]! : n)) as unknown as PerAxis;
     const decided = same
-      ? decideLabels({ logits: uploaded }, { regions })
-      : resizeDecide({ logits: uploaded }, { shape, order, separateAxis: separate, regions });
+      ? decideLabels({ logits }, { regions })
+      : resizeDecide({ logits }, { shape, order, separateAxis: separate, regions });
+    logits.dispose();
     paste(labels, to, (await decided.read()) as Int32Array, shape, axis, start);
-    uploaded.dispose();
     decided.dispose();
   };
 
@@ -50,8 +49,11 @@ export async function decideSlabs(
       await decide(logits, axis, start);
       continue;
     }
-    layers ??= new Layers(from[axis]!, to[axis]!, separate === axis || order === 0);
-    for (const [at, layer] of layers.add(logits, axis, start)) await decide(layer, axis, at);
+    layers ??= new Layers(from[axis], to[axis], separate === axis || order === 0);
+    const slab = await onHost(logits);
+    logits.dispose();
+    for (const [at, { channels, shape, data }] of layers.add(slab, axis, start))
+      await decide(tensor(device, data, [channels, ...shape]), axis, at);
   }
   return labels;
 }

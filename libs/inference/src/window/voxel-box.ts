@@ -15,12 +15,6 @@ export interface Placement {
   readonly mirrored: readonly number[];
 }
 
-/** The part of a window that logits were kept of. */
-export interface WindowBox {
-  readonly start: PerAxis;
-  readonly shape: PerAxis;
-}
-
 /** Copies a window out of an image into `into` at `offset`; what lies outside stays as it is there (zero). */
 export function cutWindow(
   image: HostImage,
@@ -36,44 +30,13 @@ export function cutWindow(
   });
 }
 
-/** Adds a window's logits (of `box`, or of the whole window) times `weights` (of the whole window) to `sum`. */
-export function addWindow(
-  sum: HostImage,
-  logits: Float32Array,
-  offset: number,
-  weights: Float32Array,
-  placement: Placement,
-  box: WindowBox = { start: [0, 0, 0], shape: placement.patch },
-): void {
-  const [, height, width] = placement.patch;
-  const [bz, by, bx] = box.start;
-  const [depth, rows, columns] = box.shape;
-  const voxels = weights.length;
-  const step = placement.mirrored.includes(2) ? -1 : 1;
-  eachRow(sum.shape, placement, sum.channels, (imageAt, windowAt, length) => {
-    const { data } = sum;
-    const inWindow = windowAt % voxels;
-    const channel = (windowAt - inWindow) / voxels;
-    const x = inWindow % width;
-    const y = Math.floor(inWindow / width) % height;
-    const z = Math.floor(inWindow / (width * height));
-    // The Gaussian is laid over the patch as it stands in the image, so a mirrored axis reads it forwards.
-    const weightAt = forwardIndex(inWindow, placement);
-    let from = offset + ((channel * depth + z - bz) * rows + y - by) * columns + x - bx;
-    for (let k = 0; k < length; k++, from += step) data[imageAt + k]! += logits[from]! * weights[weightAt + k]!;
-  });
-}
-
-/** Index in the unmirrored window of the voxel that stands at `index` in the mirrored one. */
-function forwardIndex(index: number, { patch, mirrored }: Placement): number {
-  const [depth, height, width] = patch;
-  let x = index % width;
-  let y = Math.floor(index / width) % height;
-  let z = Math.floor(index / (width * height));
-  if (mirrored.includes(0)) z = depth - 1 - z;
-  if (mirrored.includes(1)) y = height - 1 - y;
-  if (mirrored.includes(2)) x = width - 1 - x;
-  return (z * height + y) * width + x;
+/** Copies a slab into an image, from layer `start` of `axis` on. */
+export function pasteSlab(image: HostImage, slab: HostImage, axis: number, start: number): void {
+  const inner = image.shape.slice(axis + 1).reduce((product, n) => product * n, 1);
+  const outer = image.shape.slice(0, axis).reduce((product, n) => product * n, image.channels);
+  const length = slab.shape[axis]! * inner;
+  for (let o = 0; o < outer; o++)
+    image.data.set(slab.data.subarray(o * length, (o + 1) * length), (o * image.shape[axis]! + start) * inner);
 }
 
 /**
