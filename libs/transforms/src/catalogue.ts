@@ -10,7 +10,9 @@ import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
 import { maskApplication } from './intensity/mask.ts';
+import { hoverMapsApplication } from './labels/hover-maps.ts';
 import { monaiElasticApplication } from './spatial/monai-elastic.ts';
+import { monaiElastic2dApplication } from './spatial/monai-elastic-2d.ts';
 import { n4Application } from './intensity/n4.ts';
 import { monaiSmallApplication } from './labels/monai-small.ts';
 import * as nnunet from './nnunet/augmentation/intensity.ts';
@@ -89,7 +91,9 @@ const applications: readonly AnyApplication[] = [
   mirrorApplication,
   monaiSmallApplication,
   maskApplication,
+  hoverMapsApplication,
   monaiElasticApplication,
+  monaiElastic2dApplication,
   n4Application,
   post.activationApplication,
   post.binarizeApplication,

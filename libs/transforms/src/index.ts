@@ -62,6 +62,8 @@ export { torchio2Motion } from './intensity/torchio-2-motion.ts';
 export { torchio2Affine, torchio2Anisotropy, torchio2ControlGrid } from './spatial/torchio-2.ts';
 export { maskBy } from './intensity/mask.ts';
 export { monaiElastic } from './spatial/monai-elastic.ts';
+export { monaiElastic2d } from './spatial/monai-elastic-2d.ts';
+export { hoverMaps } from './labels/hover-maps.ts';
 export { n4, n4Field, type N4Parameters } from './intensity/n4.ts';
 export { monaiRemoveSmall } from './labels/monai-small.ts';
 export { cache, type Cache, type CacheSettings, type CacheStore } from './loading/cache.ts';
@@ -128,6 +130,7 @@ export {
 export { controlGrid, elastic, gridDistortion } from './spatial/elastic.ts';
 export { flip, rotate90, transpose } from './spatial/index-moves.ts';
 export {
+  anyBox,
   balancedCenters,
   balancedCrop,
   balancedCrops,

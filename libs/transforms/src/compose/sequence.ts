@@ -26,9 +26,7 @@ async function advance(pending: Pending, step: AnyTransform, parameters: unknown
  * One after another. Placements in a row are sampled once. The random stream of a step is its own (by place and name):
  * adding a draw to one step changes no other.
  */
-export function sequence(
-  ...steps: readonly AnyTransform[]
-): Transform<SequenceParameters> & {
+export function sequence(...steps: readonly AnyTransform[]): Transform<SequenceParameters> & {
   run(scene: Scene, rng: Rng): Promise<{ scene: Scene; parameters: SequenceParameters }>;
 } {
   const run = async (scene: Scene, rng: Rng): Promise<{ scene: Scene; parameters: SequenceParameters }> => {

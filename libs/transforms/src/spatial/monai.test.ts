@@ -63,12 +63,16 @@ const resizeMode = (name = 'area'): Any =>
 const spatial = (list: Any, scene: Scene, alone: number | null): Any =>
   Array.isArray(list) && list.length === 2 && scene.images.grid.shape[0] === 1 ? [alone, ...list] : list;
 /** MONAI turns and shears (y, x) with one and two numbers. */
-const flatAffine = (p: Any): Any => ({
-  ...p,
-  rotate_params: [p.rotate_params, 0, 0],
-  shear_params: [0, 0, 0, p.shear_params[0], 0, p.shear_params[1]],
-  translate_params: [0, ...p.translate_params],
-  scale_params: [1, ...p.scale_params],
+const flatAffine = ({
+  rotate_params = 0,
+  shear_params = [0, 0],
+  translate_params = [0, 0],
+  scale_params = [1, 1],
+}: Any): Any => ({
+  rotate_params: [rotate_params, 0, 0],
+  shear_params: [0, 0, 0, shear_params[0], 0, shear_params[1]],
+  translate_params: [0, ...translate_params],
+  scale_params: [1, ...scale_params],
 });
 const angles = (angle: Any): number[] => (typeof angle === 'number' ? [angle, 0, 0] : angle);
 const monai = (p: Any): number[] =>
@@ -79,19 +83,18 @@ const monai = (p: Any): number[] =>
     scale: p.scale_params ?? p.scale,
   });
 
-const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | undefined> = {
+const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any>> = {
   Spacing: (p, scene) =>
-    p.recompute_affine
-      ? undefined
-      : spacing({
-          spacingMm: spatial(p.pixdim, scene, null),
-          extent: p.scale_extent ? 'edges' : 'corners',
-          diagonal: p.diagonal ?? false,
-          minMm: p.min_pixdim,
-          maxMm: p.max_pixdim,
-          alignCorners: p.align_corners ?? false,
-          sampling: sampling(p),
-        }),
+    spacing({
+      spacingMm: spatial(p.pixdim, scene, null),
+      extent: p.scale_extent ? 'edges' : 'corners',
+      diagonal: p.diagonal ?? false,
+      minMm: p.min_pixdim,
+      maxMm: p.max_pixdim,
+      alignCorners: p.align_corners ?? false,
+      forgetWorld: p.recompute_affine ?? false,
+      sampling: sampling(p),
+    }),
   Orientation: (p) => orientation(p.axcodes ?? 'RAS'),
   SpatialResample: (p, { images }) =>
     resample({
@@ -159,9 +162,7 @@ const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any> | unde
 };
 
 const rows = [file, variations].flatMap((from) =>
-  from.cases.cases
-    .filter((row) => row.op in transforms && !(row.params as Any).recompute_affine)
-    .map((row) => [row.id, row, from] as const),
+  from.cases.cases.filter((row) => row.op in transforms).map((row) => [row.id, row, from] as const),
 );
 
 function checkAffine(affine: Float64Array, expected: number[][]): void {
@@ -185,7 +186,7 @@ for (const kind of ['reference', 'wasm']) {
         id: row.id,
         images: inputVolume(file, row.inputs['image'] as string, 'intensity', devices[kind]!),
       };
-      const transform = transforms[row.op]!(row.params, scene)!;
+      const transform = transforms[row.op]!(row.params, scene);
       const parameters = JSON.parse(JSON.stringify(await transform.sample(scene, new Philox(1)))) as Any;
       const result = await transform.apply(scene, parameters);
       const expected = file.array(row.outputs['image']!.array!);
@@ -211,13 +212,56 @@ for (const kind of ['reference', 'wasm']) {
   });
 }
 
-describe('a grid of another image', () => {
-  it('composes MONAI matrices as it does', () => {
-    for (const row of file.cases.cases.filter(({ op }) => op === 'AffineGrid')) {
-      const expected = (row.outputs['matrix']!.value as number[][]).slice(0, 3).flat();
-      expect(excess(monai(row.params), expected, { atol: 1e-6, rtol: 1e-5 }).worst).toBeLessThanOrEqual(0);
-    }
+describe("MONAI's matrices", () => {
+  const parts: Record<string, (p: Any) => Any> = {
+    create_rotate: ({ rotate_params }) => ({ rotate_params }),
+    create_shear: ({ shear_params }) => ({ shear_params }),
+    create_translate: ({ translate_params }) => ({ translate_params }),
+    create_scale: ({ scale_params }) => ({ scale_params }),
+    create_rotate2d: ({ rotate_params: r }) => flatAffine({ rotate_params: r[2] }),
+    create_shear2d: () => flatAffine({ shear_params: [0.1, 0.2] }),
+    AffineGrid: (p) => p,
+  };
+  const rows = file.cases.cases.filter(({ op }) => op in parts);
+  it.each(rows.map((row) => [row.id, row] as const))('%s', (_id, row) => {
+    const matrix = row.outputs['matrix']!.value as number[][];
+    const found = monai(parts[row.op]!((row.params as Any).from ?? row.params));
+    // Of two axes: the lower right block and its shift.
+    const flat = matrix.length === 3;
+    const own = matrix
+      .slice(0, -1)
+      .flatMap((_, i) => matrix.map((_, j) => found[(flat ? i + 1 : i) * 4 + (flat ? j + 1 : j)]!));
+    const tolerance = row.op === 'AffineGrid' ? { atol: 1e-6, rtol: 1e-5 } : row;
+    expect(excess(own, matrix.slice(0, -1).flat(), tolerance).worst).toBeLessThanOrEqual(0);
+    if (!row.outputs['grid']) return;
+    // The grid holds where each voxel of the result is read, counted from the center.
+    const { data, shape } = file.array(row.outputs['grid'].array!);
+    const [nz, ny, nx] = shape.slice(1) as [number, number, number];
+    const size = nz * ny * nx;
+    const centers = [nz, ny, nx].map((n) => (n - 1) / 2);
+    const grid = Float64Array.from({ length: 3 * size }, (_, k) => {
+      const [axis, v] = [Math.floor(k / size), k % size];
+      const o = [Math.floor(v / (ny * nx)), Math.floor(v / nx) % ny, v % nx].map((i, a) => i - centers[a]!);
+      return [0, 1, 2].reduce((sum, j) => sum + found[axis * 4 + j]! * o[j]!, found[axis * 4 + 3]!);
+    });
+    expect(excess(grid, data.subarray(0, 3 * size), row).worst).toBeLessThanOrEqual(0);
   });
+});
+
+describe('a box of foreground', () => {
+  it("is MONAI's, for another threshold", async () => {
+    const row = file.cases.cases.find(({ id }) => id === 'cropfg_bbox_gt250')!;
+    const scene: Scene = {
+      id: 's',
+      images: inputVolume(file, row.inputs['image'] as string, 'intensity', devices['reference']!),
+    };
+    const { start, shape } = await cropForeground({ above: 250 }).sample(scene, new Philox(1));
+    expect(start).toEqual(row.outputs['start']!.value);
+    expect(start.map((s, axis) => s + shape[axis]!)).toEqual(row.outputs['end']!.value);
+  });
+});
+
+describe('a grid of another image', () => {
   it('says what is wrong with a singular affine', () => {
     const grid = {
       shape: [2, 2, 2] as PerAxis,

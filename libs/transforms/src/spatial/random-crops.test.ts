@@ -5,12 +5,14 @@ import type { PerAxis } from '@voxelwise/volume';
 import { inputVolume, sceneFile } from '../../fixtures/scenes.ts';
 import type { Scene } from '../contract/transform.ts';
 import {
+  anyBox,
   balancedCenters,
   balancedCrop,
   balancedCrops,
   boxAround,
   classCenters,
   classIndices,
+  cropDraw,
   foregroundIndices,
   randomCrop,
   weightedCenters,
@@ -67,6 +69,15 @@ describe("MONAI's crops", () => {
       value('randcropclasses', 'centers'),
     );
   });
+  it('lie anywhere inside', async () => {
+    const { images } = scene();
+    const { start } = anyBox(new NumpyRandomState(9), { shape, size });
+    const crop = boxApplication.apply({ id: 's', images }, { ...boxAround([0, 0, 0], size, shape), start });
+    expect([...(await crop.images.voxels.read())]).toEqual([
+      ...file.array(row('randspatialcrop').outputs['image']!.array!).data,
+    ]);
+    expect([...crop.images.grid.affine]).toEqual(value('randspatialcrop', 'affine').flat());
+  });
   it('draws by weight', async () => {
     const weights = (await scene().images.voxels.read()).map(Math.abs);
     expect(weightedCenters(new NumpyRandomState(4), { shape, size, count: 4, weights })).toEqual(
@@ -84,6 +95,15 @@ describe('our crops', () => {
     const one = await run(balancedCrop({ size }), scene(), new Philox(1));
     expect(one.labels!.voxels.shape).toEqual([1, ...size]);
     expect((await run(randomCrop(size), scene(), new Philox(1))).images.grid.shape).toEqual(size);
+  });
+  it('have a size between two, inside the image', () => {
+    const sizes = Array.from({ length: 200 }, (_, k) =>
+      anyBox(cropDraw(new Philox(1).split(k)), { shape, size: [4, 14, 3], largest: [6, 14, 11] }),
+    );
+    for (const { start, size: drawn } of sizes)
+      start.forEach((s, axis) => expect(s >= 0 && s + drawn[axis]! <= shape[axis]!).toBe(true));
+    expect([...new Set(sizes.map((box) => box.size[0]))].sort()).toEqual([4, 5, 6]);
+    expect(() => randomCrop([5, 5, 5], [4, 5, 5]).sample(scene(), new Philox(1))).toThrow(/below the smallest/);
   });
   it('say what does not fit', async () => {
     const none = { foreground: new Uint32Array(), background: new Uint32Array() };

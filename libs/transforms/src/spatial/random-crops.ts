@@ -186,17 +186,37 @@ export const boxAround = (center: readonly number[], size: readonly number[], sh
   before: [...shape],
 });
 
-/** A box anywhere inside the image. */
-export const randomCrop = (size: readonly number[]): Transform<BoxParameters> => ({
+/** A box that lies inside the image, its size drawn up to `largest` where that is given; in MONAI's order of draws. */
+export function anyBox(
+  random: CropDraw,
+  {
+    shape,
+    size,
+    largest,
+  }: { readonly shape: PerAxis; readonly size: readonly number[]; readonly largest?: readonly number[] },
+): { readonly start: number[]; readonly size: number[] } {
+  checkSize('randomCrop', size, shape);
+  if (largest) checkSize('randomCrop', largest, shape);
+  if (largest?.some((n, axis) => n < size[axis]!))
+    throw new TransformError(
+      `randomCrop: the largest size [${largest.join(', ')}] is below the smallest [${size.join(', ')}].`,
+      { size, largest },
+    );
+  const drawn = size.map((n, axis) => (largest ? random.randint(n, largest[axis]! + 1) : n));
+  return {
+    size: drawn,
+    start: shape.map((n, axis) => (n > drawn[axis]! ? random.randint(0, n - drawn[axis]! + 1) : 0)),
+  };
+}
+
+/** A box anywhere inside the image; with `largest` of a random size between the two. */
+export const randomCrop = (size: readonly number[], largest?: readonly number[]): Transform<BoxParameters> => ({
   ...boxApplication,
   measures: false,
   sample: ({ images }: Scene, rng: Rng) => {
     const { shape } = images.grid;
-    checkSize('randomCrop', size, shape);
-    return {
-      ...boxAround([0, 0, 0], size, shape),
-      start: shape.map((n, axis) => (n > size[axis]! ? rng.integer(0, n - size[axis]! + 1) : 0)),
-    };
+    const box = anyBox(cropDraw(rng), { shape, size, ...(largest ? { largest } : {}) });
+    return { ...boxAround([0, 0, 0], box.size, shape), start: box.start };
   },
 });
 

@@ -36,6 +36,8 @@ export interface SpacingSettings {
   readonly maxMm?: readonly (number | null)[];
   /** MONAI's `align_corners=True`: stretches by up to half a voxel. Only for the same values as there. */
   readonly alignCorners?: boolean;
+  /** MONAI's `recompute_affine`: the result forgets where it lay and claims plain scales. Only for the same values as there. */
+  readonly forgetWorld?: boolean;
 }
 
 const NEAR = 1e-3;
@@ -50,6 +52,7 @@ export function spacingPlacement(
     minMm,
     maxMm,
     alignCorners = false,
+    forgetWorld = false,
   }: SpacingSettings,
 ): Placement {
   const current = spacingOf(grid);
@@ -94,7 +97,12 @@ export function spacingPlacement(
     affine: toAffine(turned.map((value, k) => (k % 4 === 3 ? origin[Math.floor(k / 4)]! : value))),
   };
   const matrix = between(grid, after);
-  return { grid: after, matrix: alignCorners ? cornerAligned(matrix, grid.shape, shape) : matrix };
+  const scales = grid.shape.map((n, axis) => n / shape[axis]!);
+  const forgotten = compose(translation(scales.map((s) => (s - 1) / 2)), diagonal(scales));
+  return {
+    grid: forgetWorld ? { shape, affine: toAffine(forgotten) } : after,
+    matrix: alignCorners ? cornerAligned(matrix, grid.shape, shape) : matrix,
+  };
 }
 
 /** The middle of the new grid is the middle of the old one. */

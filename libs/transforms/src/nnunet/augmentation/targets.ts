@@ -6,15 +6,13 @@ import { roundHalfEven } from '../resampling.ts';
 export function deepSupervisionTargets(labels: Tensor, scales: readonly (readonly number[])[]): Tensor[] {
   return scales.map((scale) => {
     if (scale.every((s) => s === 1)) return labels;
-    const axes = labels.shape
-      .slice(1)
-      .map((n, axis) => ({
-        axis,
-        size: Math.max(1, roundHalfEven(n * (scale[axis] ?? 1))),
-        rule: 'nearest',
-        start: 0,
-        step: 1,
-      }));
+    const axes = labels.shape.slice(1).map((n, axis) => ({
+      axis,
+      size: Math.max(1, roundHalfEven(n * (scale[axis] ?? 1))),
+      rule: 'nearest',
+      start: 0,
+      step: 1,
+    }));
     return reindex({ x: labels }, { axes: axes as unknown as [AxisMap, AxisMap, AxisMap] });
   });
 }
