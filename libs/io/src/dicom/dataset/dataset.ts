@@ -39,6 +39,36 @@ const shortBinary: Readonly<Record<string, number>> = {
   OV: 8,
 };
 
+/** One binary value of a representation in `shortBinary`. */
+function binaryValue(view: DataView, vr: string, at: number, littleEndian: boolean): number {
+  switch (vr) {
+    case 'SS':
+      return view.getInt16(at, littleEndian);
+    case 'UL':
+    case 'OL':
+      return view.getUint32(at, littleEndian);
+    case 'SL':
+      return view.getInt32(at, littleEndian);
+    case 'FL':
+    case 'OF':
+      return view.getFloat32(at, littleEndian);
+    case 'FD':
+    case 'OD':
+      return view.getFloat64(at, littleEndian);
+    case 'OB':
+      return view.getUint8(at);
+    case 'SV':
+      return Number(view.getBigInt64(at, littleEndian));
+    case 'UV':
+    case 'OV':
+      return Number(view.getBigUint64(at, littleEndian));
+    case 'AT':
+      return view.getUint16(at, littleEndian) * 65536 + view.getUint16(at + 2, littleEndian);
+    default:
+      return view.getUint16(at, littleEndian);
+  }
+}
+
 /** Elements by tag. Accessors return undefined when an element is absent or empty; they throw FormatError when its value cannot be read. */
 export class DataSet {
   readonly elements = new Map<number, Element>();
@@ -119,6 +149,8 @@ export class DataSet {
     const parts = decodeText(raw, 'iso-8859-1').split('\\');
     if (parts.length === 1 && parts[0]!.trim() === '') return [];
     return parts.map((part) => {
+      const plain = Number(part);
+      if (Number.isFinite(plain) && part.trim() !== '') return plain;
       const trimmed = part.replaceAll('\0', '').trim();
       // Some writers leave a comma as decimal mark; 'inf' and 'nan' never are numbers here.
       const value = Number(trimmed.replace(',', '.'));
@@ -137,25 +169,9 @@ export class DataSet {
   private binary(vr: string, raw: Uint8Array, width: number): readonly number[] {
     const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
     const le = this.context.littleEndian;
-    const read: Record<string, (at: number) => number> = {
-      US: (i) => view.getUint16(i, le),
-      SS: (i) => view.getInt16(i, le),
-      OW: (i) => view.getUint16(i, le),
-      UL: (i) => view.getUint32(i, le),
-      OL: (i) => view.getUint32(i, le),
-      SL: (i) => view.getInt32(i, le),
-      FL: (i) => view.getFloat32(i, le),
-      OF: (i) => view.getFloat32(i, le),
-      FD: (i) => view.getFloat64(i, le),
-      OD: (i) => view.getFloat64(i, le),
-      OB: (i) => view.getUint8(i),
-      SV: (i) => Number(view.getBigInt64(i, le)),
-      UV: (i) => Number(view.getBigUint64(i, le)),
-      OV: (i) => Number(view.getBigUint64(i, le)),
-      AT: (i) => view.getUint16(i, le) * 65536 + view.getUint16(i + 2, le),
-    };
-    const one = read[vr]!;
-    return Array.from({ length: Math.floor(raw.length / width) }, (_, i) => one(i * width));
+    const values: number[] = [];
+    for (let at = 0; at + width <= raw.length; at += width) values.push(binaryValue(view, vr, at, le));
+    return values;
   }
 
   /** The first number; undefined when absent or empty. */

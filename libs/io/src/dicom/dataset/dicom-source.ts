@@ -1,5 +1,5 @@
 /** Where a file's bytes come from: memory, a disk, an HTTP answer. Read in ranges, so that a series never sits in memory twice. */
-import { Gunzip, Inflate } from 'fflate';
+import { Gunzip, Inflate } from 'fflate/browser';
 import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 
