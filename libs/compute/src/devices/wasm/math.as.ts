@@ -30,16 +30,12 @@ import { madd } from './simd.as';
   return f32x4.mul(f32x4.mul(p, low), high);
 }
 
-/** Natural logarithm; -infinity at 0, NaN below. */
-@inline export function log4(value: v128): v128 {
-  const tiny = f32x4.lt(value, f32x4.splat(1.17549435e-38));
-  const x = v128.bitselect(f32x4.mul(value, f32x4.splat(8388608)), value, tiny);
-  let e = f32x4.convert_i32x4_s(i32x4.sub(i32x4.shr_u(x, 23), i32x4.splat(126)));
-  e = f32x4.sub(e, v128.and(tiny, f32x4.splat(23)));
-  let m = v128.or(v128.and(x, i32x4.splat(0x007fffff)), f32x4.splat(0.5)); // [0.5, 1)
-  const small = f32x4.lt(m, f32x4.splat(0.707106781186547524));
-  e = f32x4.sub(e, v128.and(small, f32x4.splat(1)));
-  m = f32x4.sub(f32x4.add(m, v128.and(small, m)), f32x4.splat(1));
+/** Natural logarithm of x · 2^-shift, for positive normal x. */
+@inline function logNormal(x: v128, shift: v128): v128 {
+  // x = 2^e · (1 + m), 1 + m in [√½, √2)
+  const exponent = i32x4.shr_s(i32x4.sub(x, i32x4.splat(0x3f3504f3)), 23);
+  const m = f32x4.sub(i32x4.sub(x, i32x4.shl(exponent, 23)), f32x4.splat(1));
+  const e = f32x4.sub(f32x4.convert_i32x4_s(exponent), shift);
   const z = f32x4.mul(m, m);
   let p = f32x4.splat(7.0376836292e-2);
   p = madd(p, m, f32x4.splat(-1.1514610310e-1));
@@ -51,13 +47,26 @@ import { madd } from './simd.as';
   p = madd(p, m, f32x4.splat(-2.4999993993e-1));
   p = madd(p, m, f32x4.splat(3.3333331174e-1));
   let y = f32x4.mul(f32x4.mul(p, m), z);
-  y = f32x4.add(y, f32x4.mul(e, f32x4.splat(-2.12194440e-4)));
-  y = f32x4.sub(y, f32x4.mul(z, f32x4.splat(0.5)));
-  y = f32x4.add(f32x4.add(m, y), f32x4.mul(e, f32x4.splat(0.693359375)));
-  // the ends: 0 -> -inf, negative or NaN -> NaN, inf -> inf
+  y = madd(e, f32x4.splat(-2.12194440e-4), y);
+  y = madd(z, f32x4.splat(-0.5), y);
+  return madd(e, f32x4.splat(0.693359375), f32x4.add(m, y));
+}
+
+/** The logarithm of whatever comes. */
+function logOfAny(value: v128): v128 {
+  const tiny = f32x4.lt(value, f32x4.splat(1.17549435e-38));
+  const x = v128.bitselect(f32x4.mul(value, f32x4.splat(8388608)), value, tiny);
+  let y = logNormal(x, v128.and(tiny, f32x4.splat(23)));
   y = v128.bitselect(f32x4.splat(-Infinity), y, f32x4.eq(value, f32x4.splat(0)));
   y = v128.bitselect(value, y, f32x4.eq(value, f32x4.splat(Infinity)));
   return v128.bitselect(y, f32x4.splat(NaN), f32x4.ge(value, f32x4.splat(0)));
+}
+
+/** Natural logarithm; -infinity at 0, NaN below. */
+@inline export function log4(value: v128): v128 {
+  // One unsigned comparison finds what is not positive, normal and finite: zeros, subnormals, signs, infinity, NaN.
+  const other = i32x4.ge_u(i32x4.sub(value, i32x4.splat(0x00800000)), i32x4.splat(0x7f000000));
+  return v128.any_true(other) ? logOfAny(value) : logNormal(value, f32x4.splat(0));
 }
 
 /** From e^-|x|, which does not overflow: the small values of negative x keep their digits. */
@@ -100,6 +109,12 @@ import { madd } from './simd.as';
   return f32x4.div(f32x4.mul(x, p), q);
 }
 
+/** a·b + c of doubles, as madd is of floats. */
+@inline function madd2(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f64x2.relaxed_madd(a, b, c);
+  return f64x2.add(c, f64x2.mul(a, b));
+}
+
 /** |a|^b of two lanes, computed in double precision: the error of a logarithm would grow with the exponent otherwise. */
 @inline function sizePower2(a: v128, b: v128): v128 {
   // |a| = 2^e · m, m in [√½, √2)
@@ -109,33 +124,30 @@ import { madd } from './simd.as';
   const one = f64x2.splat(1);
   const s = f64x2.div(f64x2.sub(m, one), f64x2.add(m, one));
   const z = f64x2.mul(s, s);
-  // ln m = 2 artanh s, by its series
-  let p = f64x2.splat(1.0 / 15);
-  p = f64x2.add(f64x2.mul(p, z), f64x2.splat(1.0 / 13));
-  p = f64x2.add(f64x2.mul(p, z), f64x2.splat(1.0 / 11));
-  p = f64x2.add(f64x2.mul(p, z), f64x2.splat(1.0 / 9));
-  p = f64x2.add(f64x2.mul(p, z), f64x2.splat(1.0 / 7));
-  p = f64x2.add(f64x2.mul(p, z), f64x2.splat(1.0 / 5));
-  p = f64x2.add(f64x2.mul(p, z), f64x2.splat(1.0 / 3));
-  p = f64x2.add(f64x2.mul(p, z), one);
+  // ln m = 2 artanh s, by its series as far as single precision sees
+  let p = f64x2.splat(1.0 / 11);
+  p = madd2(p, z, f64x2.splat(1.0 / 9));
+  p = madd2(p, z, f64x2.splat(1.0 / 7));
+  p = madd2(p, z, f64x2.splat(1.0 / 5));
+  p = madd2(p, z, f64x2.splat(1.0 / 3));
+  p = madd2(p, z, one);
   // e as a double: its lowest word is all there is of it
   const exponent = f64x2.convert_low_i32x4_s(v128.shuffle<i32>(e, e, 0, 2, 0, 2));
-  let logarithm = f64x2.add(exponent, f64x2.mul(f64x2.mul(p, s), f64x2.splat(2.8853900817779268))); // 2 / ln 2
+  let logarithm = madd2(f64x2.mul(p, s), f64x2.splat(2.8853900817779268), exponent); // 2 / ln 2
   logarithm = v128.bitselect(f64x2.splat(-Infinity), logarithm, f64x2.eq(a, f64x2.splat(0)));
   logarithm = v128.bitselect(logarithm, a, f64x2.lt(a, f64x2.splat(Infinity))); // infinity and NaN as they are
   const y = f64x2.pmax(f64x2.pmin(f64x2.mul(b, logarithm), f64x2.splat(1000)), f64x2.splat(-1000));
   const shifter = f64x2.splat(6755399441055744); // 1.5 · 2^52
   const shifted = f64x2.add(y, shifter);
   const r = f64x2.mul(f64x2.sub(y, f64x2.sub(shifted, shifter)), f64x2.splat(0.6931471805599453));
-  let q = f64x2.splat(1.0 / 40320);
-  q = f64x2.add(f64x2.mul(q, r), f64x2.splat(1.0 / 5040));
-  q = f64x2.add(f64x2.mul(q, r), f64x2.splat(1.0 / 720));
-  q = f64x2.add(f64x2.mul(q, r), f64x2.splat(1.0 / 120));
-  q = f64x2.add(f64x2.mul(q, r), f64x2.splat(1.0 / 24));
-  q = f64x2.add(f64x2.mul(q, r), f64x2.splat(1.0 / 6));
-  q = f64x2.add(f64x2.mul(q, r), f64x2.splat(0.5));
-  q = f64x2.add(f64x2.mul(q, r), one);
-  q = f64x2.add(f64x2.mul(q, r), one);
+  let q = f64x2.splat(1.0 / 5040);
+  q = madd2(q, r, f64x2.splat(1.0 / 720));
+  q = madd2(q, r, f64x2.splat(1.0 / 120));
+  q = madd2(q, r, f64x2.splat(1.0 / 24));
+  q = madd2(q, r, f64x2.splat(1.0 / 6));
+  q = madd2(q, r, f64x2.splat(0.5));
+  q = madd2(q, r, one);
+  q = madd2(q, r, one);
   return f64x2.mul(q, i64x2.add(i64x2.shl(i64x2.sub(shifted, shifter), 52), one));
 }
 
