@@ -42,10 +42,9 @@ export async function findBreak(parts: StepParts, batch: Batch): Promise<Break |
     const { value, gradients } = valueAndGradients(() => {
       const image = uploadImage(own, batch);
       const targets = uploadTargets(own, batch);
-      const { deepSupervision } = parts.settings;
-      const outputs = parts.network.forward(image, { deepSupervision, checkpointing: parts.checkpointing ?? false });
+      const outputs = outputsOf(parts, image);
       watching.pass = 'loss';
-      const loss = supervisedLoss(own, Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor], targets);
+      const loss = supervisedLoss(own, outputs, targets);
       watching.pass = 'backward';
       return loss;
     }, views);

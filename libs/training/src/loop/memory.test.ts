@@ -85,18 +85,22 @@ async function twoSteps(
   }
 }
 
-/** The learned numbers as bits. */
-function weightsOf(checkpoint: Uint8Array): Map<string, Uint32Array> {
+function numbersOf(checkpoint: Uint8Array): Map<string, Float32Array> {
   const tensors = tensorsOf(decodeCheckpoint(checkpoint, 'final'), 'weights') as ReadonlyMap<
     string,
     { data: Float32Array }
   >;
-  return new Map(Array.from(tensors, ([name, { data }]) => [name, new Uint32Array(data.slice().buffer)]));
+  return new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
+}
+
+/** The learned numbers as bits. */
+function weightsOf(checkpoint: Uint8Array): Map<string, Uint32Array> {
+  return new Map(Array.from(numbersOf(checkpoint), ([name, data]) => [name, new Uint32Array(data.slice().buffer)]));
 }
 
 it('takes less memory with checkpointing, and learns the same bits; turns it on where a limit demands it', async () => {
   const plain = await twoSteps(undefined);
-  const again = await twoSteps(undefined, { checkpointing: true });
+  const again = await twoSteps(undefined, { checkpointing: 'stages' });
   expect(again.peak).toBeLessThan(0.75 * plain.peak);
   const weights = weightsOf(plain.final);
   expect(weights.size).toBeGreaterThan(30);
@@ -112,14 +116,29 @@ it('takes less memory with checkpointing, and learns the same bits; turns it on 
   );
 
   // Not where it was ruled out; the error says what would fit.
-  const refused = await twoSteps(limit, { checkpointing: false }).catch((error: unknown) => error);
+  const refused = await twoSteps(limit, { checkpointing: 'none' }).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(OutOfMemoryError);
   expect((refused as Error).message).toMatch(
     /^train: a step on 2 patches of 24×24×24 does not fit into memory\. wasm: .* asks for .* MiB; .* are free.*What should fit: a batch of 1, or a patch of \d+×\d+×\d+, or checkpointing, or a device/,
   );
   const { fittingPatch } = (refused as OutOfMemoryError).details as { fittingPatch: readonly number[] };
   expect(fittingPatch.every((n) => n % 2 === 0 && n <= 24) && fittingPatch.some((n) => n < 24)).toBe(true);
-  await expect(twoSteps(Math.round(0.6 * again.peak))).rejects.toThrow(
-    /does not fit into memory, though inner results are computed again/,
+});
+
+it('holds one sample at a time where stages are not enough, and learns the same but for rounding', async () => {
+  const plain = await twoSteps(undefined);
+  const stages = await twoSteps(undefined, { checkpointing: 'stages' });
+  const both = await twoSteps(undefined, { checkpointing: 'samples and stages' });
+  expect(both.peak).toBeLessThan(0.75 * stages.peak);
+  const expected = numbersOf(plain.final);
+  for (const [name, values] of numbersOf(both.final))
+    values.forEach((value, k) => expect(Math.abs(value - expected.get(name)![k]!), name).toBeLessThan(2e-5));
+
+  const limit = Math.round((both.peak + stages.peak) / 2);
+  const limited = await twoSteps(limit);
+  expect(limited.peak).toBeLessThanOrEqual(limit);
+  expect(limited.reports[0]!.note).toMatch(/the results of each sample.* computed again/);
+  await expect(twoSteps(Math.round(0.6 * both.peak))).rejects.toThrow(
+    /does not fit into memory, though the results of each sample, and within it of each stage, are computed again/,
   );
 });

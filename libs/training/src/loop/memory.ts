@@ -1,10 +1,19 @@
 /** What is said when a training step does not fit into the device's memory. */
 import { OutOfMemoryError } from '@voxelwise/compute';
 import type { Batch } from '../sampling/batch.ts';
+import type { Checkpointing } from './checkpointing.ts';
 import { spatial, type StepParts } from './network-step.ts';
 
-export function checkpointingNote(error: OutOfMemoryError): string {
-  return `A step did not fit into memory (${sizesOf(error)}); the inner results of each stage are computed again on the way back instead of being kept: a third more work, the same results.`;
+const GIVEN_UP: Readonly<Record<Checkpointing, string>> = {
+  none: '',
+  stages: 'the inner results of each stage are',
+  samples: 'the results of each sample but its logits are',
+  'samples and stages': 'the results of each sample, and within it of each stage, are',
+};
+
+export function checkpointingNote(error: OutOfMemoryError, chosen: Checkpointing): string {
+  const more = chosen === 'samples and stages' ? 'two thirds' : 'a third';
+  return `A step did not fit into memory (${sizesOf(error)}); ${GIVEN_UP[chosen]} computed again on the way back instead of being kept: ${more} more work.`;
 }
 
 /** The device's error, with what was tried and a patch that should fit. */
@@ -20,15 +29,16 @@ export function stepDoesNotFit(error: OutOfMemoryError, batch: Batch, parts: Ste
   if (samples >= 1 && samples < batch.samples) plans.push(`a batch of ${samples}`);
   const smaller = smallerPatch(patch, parts.config.strides, share);
   if (smaller) plans.push(`a patch of ${smaller.join('×')}`);
-  if (!parts.checkpointing) plans.push('checkpointing');
+  const { checkpointing = 'none' } = parts;
+  if (checkpointing === 'none') plans.push('checkpointing');
   return new OutOfMemoryError(
-    `train: a step on ${batch.samples} patch${batch.samples === 1 ? '' : 'es'} of ${patch.join('×')} does not fit into memory${parts.checkpointing ? ', though inner results are computed again instead of being kept' : ''}. ` +
+    `train: a step on ${batch.samples} patch${batch.samples === 1 ? '' : 'es'} of ${patch.join('×')} does not fit into memory${checkpointing === 'none' ? '' : `, though ${GIVEN_UP[checkpointing]} computed again instead of being kept`}. ` +
       `${error.message} What should fit: ${[...plans, 'a device with more memory'].join(', or ')}.`,
     {
       ...error.details,
       patch,
       samples: batch.samples,
-      checkpointing: parts.checkpointing ?? false,
+      checkpointing,
       fittingPatch: smaller,
       fittingSamples: samples,
     },

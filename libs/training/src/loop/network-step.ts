@@ -7,6 +7,7 @@ import { outputShapes, outputWeights, shrinkLabels, targetsOf } from '../losses/
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
 import type { Batch } from '../sampling/batch.ts';
+import { logitsOf, type Checkpointing } from './checkpointing.ts';
 
 export interface StepParts {
   readonly device: Device;
@@ -15,8 +16,8 @@ export interface StepParts {
   readonly labels: LabelScheme;
   readonly loss: Loss;
   readonly settings: Pick<TrainingSettings, 'deepSupervision' | 'clipNorm'>;
-  /** Whether stages give up their inner results and compute them again on the way back. Same bits, less memory. */
-  readonly checkpointing?: boolean;
+  /** Default none. */
+  readonly checkpointing?: Checkpointing;
 }
 
 /** [N, C, z, y, x] for the network: a 2D network's patch loses its single slice. */
@@ -42,6 +43,11 @@ export function uploadTargets(
     const { channels, data } = targetsOf(shrinkLabels(batch.labels, shape, to), batch.samples, labels);
     return [tensor(device, data, [batch.samples, channels, ...to])];
   });
+}
+
+/** The network's outputs for a batch, full resolution first. */
+export function outputsOf({ network, settings, checkpointing = 'none' }: StepParts, image: Tensor): readonly Tensor[] {
+  return logitsOf(network, image, { deepSupervision: settings.deepSupervision, checkpointing });
 }
 
 /** Loss of all outputs, weighted. */
@@ -82,9 +88,7 @@ export function learnFrom(
 ): { readonly loss: Tensor; readonly norm: Tensor } {
   return scope(() => {
     const { value, gradients } = valueAndGradients(() => {
-      const { deepSupervision } = parts.settings;
-      const outputs = parts.network.forward(image, { deepSupervision, checkpointing: parts.checkpointing ?? false });
-      return supervisedLoss(parts, Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor], targets);
+      return supervisedLoss(parts, outputsOf(parts, image), targets);
     }, parameters);
     const norm = optimizer.apply(gradients, { rate, step, clipNorm: parts.settings.clipNorm });
     return { loss: value, norm };
@@ -95,10 +99,7 @@ export function learnFrom(
 export function measure(parts: StepParts, batch: Batch): { readonly loss: Tensor; readonly logits: Tensor } {
   return scope(() => {
     const targets = uploadTargets(parts, batch);
-    const outputs = parts.network.forward(uploadImage(parts, batch), {
-      deepSupervision: parts.settings.deepSupervision,
-    });
-    const logits = Array.isArray(outputs) ? (outputs as Tensor[]) : [outputs as Tensor];
+    const logits = outputsOf({ ...parts, checkpointing: 'none' }, uploadImage(parts, batch));
     return { loss: supervisedLoss(parts, logits, targets), logits: logits[0]! };
   });
 }

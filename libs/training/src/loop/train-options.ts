@@ -9,6 +9,7 @@ import type { TrainingSettings } from '../recipes/training-settings.ts';
 import type { Augmentation } from '../sampling/augmentation.ts';
 import type { Sampler } from '../sampling/sampler.ts';
 import type { Loss } from '../losses/loss.ts';
+import type { Checkpointing } from './checkpointing.ts';
 import type { StepReport } from './reports.ts';
 
 export interface TrainOptions {
@@ -41,10 +42,10 @@ export interface TrainOptions {
   /** Draws the case and the place of a sample, in place of uniform cases and foreground oversampling. */
   readonly sampler?: Sampler;
   /**
-   * Compute the inner results of each stage again on the way back instead of keeping them: less memory, a third more work,
-   * the same bits. Default: only where a step does not fit into the device's memory otherwise, and then a report's `note` says so.
+   * What is computed again on the way back instead of being kept. Default: only as much as it takes for a step to fit into
+   * the device's memory, and then a report's `note` says so.
    */
-  readonly checkpointing?: boolean;
+  readonly checkpointing?: Checkpointing;
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void;
   /**

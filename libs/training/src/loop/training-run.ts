@@ -21,6 +21,7 @@ import { drawBatch, type Batch } from '../sampling/batch.ts';
 import { noAugmentation } from '../sampling/mirroring.ts';
 import { foregroundSampler, type Sampler } from '../sampling/sampler.ts';
 import { learningRate } from '../schedules/learning-rate.ts';
+import { frugality } from './checkpointing.ts';
 import { divergence } from './divergence.ts';
 import { findBreak } from './find-break.ts';
 import { checkpointingNote, stepDoesNotFit } from './memory.ts';
@@ -64,7 +65,7 @@ export class TrainingRun {
       network: this.#network,
       labels,
       settings,
-      checkpointing: options.checkpointing ?? false,
+      checkpointing: options.checkpointing ?? 'none',
       loss: options.loss ?? lossNamed(settings.loss, labels, settings),
     };
     this.#random = new Philox(options.seed).split('training');
@@ -99,24 +100,25 @@ export class TrainingRun {
     return { epoch: Math.floor(step / settings.stepsPerEpoch), step: step + 1, steps, loss: value, learningRate: rate };
   }
 
-  /** Loss and norm of the gradient. Where the first step does not fit into memory, it is done again with checkpointing. */
+  /**
+   * Loss and norm of the gradient. A step's memory is planned before anything is computed: where the first one would not
+   * fit, more and more of it is computed again instead of being kept.
+   */
   async #learn(batch: Batch, rate: number, step: number): Promise<readonly [loss: number, norm: number]> {
-    try {
-      return await this.#learnOnce(batch, rate, step);
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      const { checkpointing } = this.#options;
-      // A step is one program: one that did not get its memory has changed no weight.
-      if (this.#parts.checkpointing || checkpointing !== undefined || this.#stepped)
-        throw stepDoesNotFit(error, batch, this.#parts);
-      this.#parts = { ...this.#parts, checkpointing: true };
-      this.#note = checkpointingNote(error);
+    const { checkpointing } = this.#options;
+    const levels = frugality(batch.samples);
+    for (;;)
       try {
         return await this.#learnOnce(batch, rate, step);
-      } catch (second) {
-        throw second instanceof OutOfMemoryError ? stepDoesNotFit(second, batch, this.#parts) : second;
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError)) throw error;
+        // A step is one program: one that did not get its memory has changed no weight.
+        const next = levels[levels.indexOf(this.#parts.checkpointing ?? 'none') + 1];
+        if (checkpointing !== undefined || this.#stepped || next === undefined)
+          throw stepDoesNotFit(error, batch, this.#parts);
+        this.#parts = { ...this.#parts, checkpointing: next };
+        this.#note = checkpointingNote(error, next);
       }
-    }
   }
 
   async #learnOnce(batch: Batch, rate: number, step: number): Promise<readonly [loss: number, norm: number]> {
