@@ -14,7 +14,7 @@ import {
 } from '@voxelwise/compute';
 import { parametersOf } from '@voxelwise/nets';
 import type { Batch } from '../sampling/batch.ts';
-import { supervisedLoss, uploadImage, uploadTargets, type StepParts } from './network-step.ts';
+import { outputsOf, supervisedLoss, uploadImage, uploadTargets, type StepParts } from './network-step.ts';
 
 export interface Break {
   /** Name of the first operation whose result holds NaN or infinity. */
