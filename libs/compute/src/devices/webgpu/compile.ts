@@ -1,6 +1,5 @@
 /** Turns a recorded graph into a WebGPU program: dispatches listed, temporaries planned, uniforms packed. */
-import { DTypeError, OutOfMemoryError } from '../../errors.ts';
-import type { Lifetime } from '../../graph/arena.ts';
+import { DTypeError } from '../../errors.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
 import convertShader from '../../generated/wgsl/convert.ts';
 import { describe, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
@@ -16,15 +15,19 @@ import {
   type GpuWord,
   type WebGpuKernel,
 } from './kernel.ts';
+import { wholePiece, type Memory, type Stored, type View } from './pieces.ts';
+import { PartLowering } from './parts.ts';
+import { bindingBytes, segmentsOf } from './segments.ts';
 import { planSharedObjects } from './shared-objects.ts';
 
 /** Where a binding's buffer comes from: given, made as a result, a shared object for temporaries, or the program's tables. */
 export interface Place {
   readonly base: 'external' | 'result' | 'object' | 'tables';
+  /** Among the segments of all externals or results, or among the objects. */
   readonly index: number;
   readonly bytes: number;
-  /** In bytes; into the tables only. */
-  readonly offset?: number;
+  /** In bytes. */
+  readonly offset: number;
 }
 
 export interface ProgramStep {
@@ -47,7 +50,8 @@ export interface CompiledGraph {
 }
 
 export interface ResultBuffer {
-  readonly bytes: number;
+  /** One per segment. */
+  readonly bytes: readonly number[];
   readonly half: boolean;
 }
 
@@ -62,16 +66,12 @@ export interface GpuAbilities {
 /** The layout name of a buffer that stores an f32 tensor as f16. */
 export const HALF_LAYOUT = 'half';
 
-interface View extends GpuView {
-  readonly slot: Slot;
-}
-
-interface Step {
+export interface Step {
   readonly label: string;
   readonly dispatch: Dispatch;
 }
 
-/** Throws: OutOfMemoryError where a tensor passes what one binding may hold; DTypeError for f16 without the feature. */
+/** Throws: OutOfMemoryError where an operation cannot be cut to the adapter's limits; DTypeError for f16 without the feature. */
 export function compile(graph: Graph, abilities: GpuAbilities): CompiledGraph {
   return new Compiler(graph, abilities).run();
 }
@@ -80,16 +80,16 @@ class Compiler {
   readonly #graph: Graph;
   readonly #abilities: GpuAbilities;
   /** What each slot is stored as; a second storage of the same numbers is made once and kept. */
-  readonly #views = new Map<number, Map<GpuType, View>>();
+  readonly #stored = new Map<number, Map<GpuType, Stored>>();
   readonly #steps: Step[] = [];
-  readonly #lifetimes = new Map<object, { bytes: number; first: number; last: number }>();
-  #nextId = 0;
+  readonly #parts: PartLowering;
 
   constructor(graph: Graph, abilities: GpuAbilities) {
     this.#graph = graph;
     this.#abilities = abilities;
+    this.#parts = new PartLowering(abilities, this.#steps);
     for (const slot of graph.slots) {
-      assertFits(slot, abilities);
+      assertStorable(slot, abilities);
       if (slot.role === 'external') this.#define(slot, slot.layout === HALF_LAYOUT ? 'f16' : gpuType(slot.dtype));
     }
   }
@@ -101,48 +101,35 @@ class Compiler {
 
   #lower(node: GraphNode): void {
     const kernel = node.op.kernels.webgpu as WebGpuKernel;
-    const inputs: Record<string, View | undefined> = {};
+    const inputs: Record<string, Stored | undefined> = {};
     for (const [name, slot] of Object.entries(node.inputs))
-      inputs[name] = slot && this.#viewIn(slot, kernel, node.op.mutates?.includes(name) ? node.op.name : undefined);
+      inputs[name] = slot && this.#input(slot, kernel, node.op.mutates?.includes(name) ? node.op.name : undefined);
     const outputs = node.outputs.map((slot) =>
       this.#define(
         slot,
         kernel.halves === 'all' && this.#abilities.half && mayBeHalf(slot) ? 'f16' : gpuType(slot.dtype),
       ),
     );
-    const scratches: GpuScratch[] = [];
-    const first = this.#steps.length;
-    const dispatches = kernel.lower({
-      inputs,
-      outputs,
+    this.#parts.lower({
+      name: node.op.name,
+      kernel,
+      mutates: node.op.mutates ?? [],
       options: node.options,
-      features: this.#abilities.features,
-      limits: this.#abilities.limits,
-      tensorCores: this.#abilities.tensorCores,
-      scratch: (bytes) => {
-        const scratch: GpuScratch = { bytes: Math.max(4, Math.ceil(bytes / 4) * 4) };
-        assertBytes(scratch.bytes, `scratch memory of ${node.op.name}`, this.#abilities.limits);
-        scratches.push(scratch);
-        return scratch;
-      },
+      inputs: Object.fromEntries(Object.entries(inputs).map(([name, stored]) => [name, stored && wholePiece(stored)])),
+      outputs: outputs.map(wholePiece),
     });
-    for (const dispatch of dispatches)
-      if (dispatch.workgroups.every((n) => n > 0)) this.#steps.push({ label: node.op.name, dispatch });
-    const last = Math.max(first, this.#steps.length - 1);
-    for (const scratch of scratches) this.#lifetimes.set(scratch, { bytes: scratch.bytes, first, last });
-    for (const view of [...Object.values(inputs), ...outputs]) if (view) this.#touch(view, first, last);
   }
 
-  #define(slot: Slot, storage: GpuType): View {
-    const view: View = { id: this.#nextId++, shape: slot.shape, dtype: slot.dtype, storage, slot };
-    this.#views.set(slot.index, new Map([[storage, view]]));
-    return view;
+  #define(slot: Slot, storage: GpuType): Stored {
+    const stored = this.#parts.store(slot, storage, slot.role === 'temporary' ? undefined : slot);
+    this.#stored.set(slot.index, new Map([[storage, stored]]));
+    return stored;
   }
 
-  /** The slot as a kernel wants it: as stored, or converted to f32 first. */
-  #viewIn(slot: Slot, kernel: WebGpuKernel, mutatedBy: string | undefined): View {
-    const views = this.#views.get(slot.index)!;
-    const stored = views.values().next().value!;
+  /** The slot as a kernel wants it: as stored, or converted to f32 first. In parts it is converted when it is cut. */
+  #input(slot: Slot, kernel: WebGpuKernel, mutatedBy: string | undefined): Stored {
+    const all = this.#stored.get(slot.index)!;
+    const stored = all.values().next().value!;
     const wanted = gpuType(slot.dtype);
     if (stored.storage === wanted || kernel.halves !== undefined) return stored;
     if (mutatedBy !== undefined)
@@ -150,53 +137,37 @@ class Compiler {
         `${mutatedBy}: ${describe(slot)} is written in place but stored as f16 on this device; upload it, or copy it to another rank.`,
         { op: mutatedBy },
       );
-    const there = views.get(wanted);
+    const there = all.get(wanted);
     if (there !== undefined) return there;
-    const view: View = {
-      id: this.#nextId++,
-      shape: slot.shape,
-      dtype: slot.dtype,
-      storage: wanted,
-      slot: { ...slot, role: 'temporary' },
-    };
-    const step = this.#steps.length;
+    if (segmentsOf(slot, bindingBytes(this.#abilities.limits), wanted).length > 1) return stored;
+    const converted = this.#parts.store(slot, wanted, undefined);
     const size = sizeOf(slot.shape);
     this.#steps.push({
       label: 'storage',
       dispatch: {
         shader: convertShader,
         types: { FROM: stored.storage, TO: wanted },
-        bindings: [stored, view],
+        bindings: [stored.segments[0], converted.segments[0]],
         uniforms: [{ u32: size }],
         workgroups: linearGroups(size, 64),
       },
     });
-    this.#touch(stored, step, step);
-    this.#touch(view, step, step);
-    views.set(wanted, view);
-    return view;
-  }
-
-  #touch(view: View, first: number, last: number): void {
-    if (view.slot.role !== 'temporary') return;
-    const life = this.#lifetimes.get(view);
-    if (life === undefined) this.#lifetimes.set(view, { bytes: gpuBytes(view, view.storage), first, last });
-    else life.last = Math.max(life.last, last);
+    all.set(wanted, converted);
+    return converted;
   }
 
   #encode(): CompiledGraph {
-    const owners = [...this.#lifetimes.keys()];
-    const plan = planSharedObjects(owners.map((owner) => this.#lifetimes.get(owner)! satisfies Lifetime));
-    const objectOf = new Map(owners.map((owner, k) => [owner, plan.objects[k]!]));
-    const indexOf = new Map<number, number>();
+    const objects = this.#planObjects();
+    const firstPart = new Map<number, number>();
     const results: ResultBuffer[] = [];
-    let externals = 0;
+    const counts = { external: 0, result: 0 };
     for (const slot of this.#graph.slots) {
-      if (slot.role === 'external') indexOf.set(slot.index, externals++);
-      if (slot.role !== 'result') continue;
-      indexOf.set(slot.index, results.length);
-      const { storage } = this.#views.get(slot.index)!.values().next().value!;
-      results.push({ bytes: gpuBytes(slot, storage), half: storage !== gpuType(slot.dtype) });
+      if (slot.role === 'temporary') continue;
+      const { segments, storage } = this.#stored.get(slot.index)!.values().next().value!;
+      firstPart.set(slot.index, counts[slot.role]);
+      counts[slot.role] += segments.length;
+      if (slot.role === 'result')
+        results.push({ bytes: segments.map(({ memory }) => memory.bytes), half: storage !== gpuType(slot.dtype) });
     }
     const { minUniformBufferOffsetAlignment, minStorageBufferOffsetAlignment } = this.#abilities.limits;
     const tables: number[] = [];
@@ -207,12 +178,12 @@ class Compiler {
         for (const word of binding.table) tables.push(bitsOf(word));
         return { base: 'tables', index: 0, offset, bytes: tables.length * 4 - offset };
       }
-      if (!('slot' in binding))
-        return { base: 'object', index: objectOf.get(binding)!, bytes: (binding as GpuScratch).bytes };
-      const { slot, storage } = binding as View;
-      const bytes = gpuBytes(slot, storage);
-      if (slot.role === 'temporary') return { base: 'object', index: objectOf.get(binding)!, bytes };
-      return { base: slot.role, index: indexOf.get(slot.index)!, bytes };
+      const { slot, part } = memoryOf(binding);
+      const bytes =
+        'memory' in binding ? gpuBytes(binding as View, (binding as View).storage) : (binding as GpuScratch).bytes;
+      const offset = 'memory' in binding ? (binding as View).offset : 0;
+      if (slot === undefined) return { base: 'object', index: objects.indexOf(binding), offset, bytes };
+      return { base: slot.role as 'external' | 'result', index: firstPart.get(slot.index)! + part, offset, bytes };
     };
     const words: number[] = [];
     const steps = this.#steps.map(({ label, dispatch }): ProgramStep => {
@@ -229,8 +200,37 @@ class Compiler {
         uniformBytes: words.length * 4 - uniformOffset,
       };
     });
-    return { steps, results, objects: plan.bytes, uniforms: Uint32Array.from(words), tables: Uint32Array.from(tables) };
+    return {
+      steps,
+      results,
+      objects: objects.bytes,
+      uniforms: Uint32Array.from(words),
+      tables: Uint32Array.from(tables),
+    };
   }
+
+  /** Temporaries live from the first to the last dispatch that is given them. */
+  #planObjects(): { indexOf(binding: GpuView | GpuScratch): number; bytes: readonly number[] } {
+    const lifetimes = new Map<object, { bytes: number; first: number; last: number }>();
+    this.#steps.forEach(({ dispatch }, step) => {
+      for (const binding of dispatch.bindings) {
+        if (binding === undefined || 'table' in binding) continue;
+        const memory = memoryOf(binding);
+        if (memory.slot !== undefined) continue;
+        const life = lifetimes.get(memory);
+        if (life === undefined) lifetimes.set(memory, { bytes: memory.bytes, first: step, last: step });
+        else life.last = step;
+      }
+    });
+    const plan = planSharedObjects([...lifetimes.values()]);
+    const objectOf = new Map([...lifetimes.keys()].map((memory, k) => [memory, plan.objects[k]!]));
+    return { indexOf: (binding) => objectOf.get(memoryOf(binding))!, bytes: plan.bytes };
+  }
+}
+
+/** A view's memory; scratch is a memory by itself. */
+function memoryOf(binding: GpuView | GpuScratch): Memory {
+  return 'memory' in binding ? (binding as View).memory : (binding as unknown as Memory);
 }
 
 /** Activations: what has samples and channels. */
@@ -248,21 +248,11 @@ function bitsOf(word: GpuWord): number {
   return bits[0]!;
 }
 
-function assertFits(spec: Slot, { features, limits }: GpuAbilities): void {
+/** Throws: DTypeError for f16 where shaders cannot read it. */
+export function assertStorable(spec: TensorSpec, { features }: Pick<GpuAbilities, 'features'>): void {
   if (spec.dtype === 'f16' && !features.has('shader-f16'))
     throw new DTypeError(
       `webgpu: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`,
       { dtype: 'f16' },
-    );
-  assertBytes(gpuBytes(spec), describe(spec), limits);
-}
-
-/** Throws: OutOfMemoryError where one binding does not hold so much. */
-export function assertBytes(bytes: number, what: string, limits: GPUSupportedLimits): void {
-  const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-  if (bytes > most)
-    throw new OutOfMemoryError(
-      `webgpu: ${what} takes ${bytes} bytes, one buffer of this adapter holds ${most}; use a smaller patch or batch, or cut it into parts.`,
-      { requestedBytes: bytes, freeBytes: most, largestFreeBytes: most, limitBytes: most },
     );
 }

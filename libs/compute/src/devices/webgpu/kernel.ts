@@ -9,8 +9,11 @@
  * a prelude (enables, type aliases, constants, one-line functions), never edited.
  *
  * A shader may count on 256 invocations per workgroup, 16 KiB of workgroup memory and 8 storage buffers; more where `limits` say so.
+ *
+ * A kernel sees tensors that fit one binding of the adapter. Where one does not, the device computes the operation in parts by
+ * the kernel's `cuts`: it hands the kernel boxes of the tensors as if they were whole, and puts the results in place.
  */
-import type { DType, TensorSpec } from '../../tensor/spec.ts';
+import type { DType, Shape, TensorSpec } from '../../tensor/spec.ts';
 
 /** A tensor as a lowering sees it. */
 export interface GpuView extends TensorSpec {
@@ -68,12 +71,56 @@ export interface GpuLoweringContext<R> {
   scratch(bytes: number): GpuScratch;
 }
 
+/** A box of a tensor. What lies outside of the tensor reads as zeros; an axis may be empty. */
+export interface Box {
+  readonly begin: readonly number[];
+  readonly shape: Shape;
+  /** The tensor is seen in this shape of the same size, in row-major order. Not possible where a box is cut again. */
+  readonly of?: Shape;
+}
+
+/** One call of an operation: its shapes and options. */
+export interface GpuCall<R> {
+  readonly inputs: Readonly<Record<string, TensorSpec | undefined>>;
+  readonly outputs: readonly TensorSpec[];
+  readonly options: R;
+}
+
+/** The same operation on boxes of its tensors; what is no box is not given to the part. */
+export interface GpuPart {
+  readonly inputs: Readonly<Record<string, Box | undefined>>;
+  readonly outputs: readonly Box[];
+  /** Of the kernel's own options. */
+  readonly options: unknown;
+  /** What the outputs are multiplied with before they join; default 1. */
+  readonly share?: number;
+}
+
+/** How the output of a part comes to the whole: to its place, joined with what other parts put there, or not at all. */
+export type Join = 'place' | 'add' | 'max' | 'min' | 'none';
+
+/** One way to compute a call in parts. */
+export interface GpuCut {
+  /** Positions that can be computed apart. */
+  readonly length: number;
+  /** The part for the positions from `begin` to before `end`. */
+  part(begin: number, end: number): GpuPart;
+  /** One per output; default `place`. */
+  readonly joins?: readonly Join[];
+  /** What is left to do when the outputs are joined, over the whole outputs. */
+  finish?(context: GpuFinish): readonly Dispatch[];
+}
+
+export type GpuFinish = Omit<GpuLoweringContext<unknown>, 'inputs' | 'options'>;
+
 export interface WebGpuKernel<R = unknown> {
   /**
    * On a device that keeps activations as halves: whether this kernel takes f32 inputs of rank 4 and 5 stored as f16, and
    * whether its f32 outputs of those ranks may be stored so. It goes by each view's `storage` then. Absent: it sees f32 only.
    */
   readonly halves?: 'inputs' | 'all';
+  /** How to compute a call whose tensors pass the adapter's limits, best first. Absent: such a call is refused. */
+  cuts?(call: GpuCall<R>): readonly GpuCut[];
   lower(context: GpuLoweringContext<R>): readonly Dispatch[];
 }
 

@@ -1,4 +1,6 @@
 /** What a WebGPU device can be told. */
+import type { GpuLimit } from './limits.ts';
+
 export interface WebGpuOptions {
   /** Where adapters come from. Default: the browser's `navigator.gpu`; in Node pass `await createNodeGpu()`. */
   readonly gpu?: GPU;
@@ -17,6 +19,8 @@ export interface WebGpuOptions {
    * The kernels compile but have not been measured on hardware yet. Default false.
    */
   readonly tensorCores?: boolean;
+  /** Use less than the adapter offers: a cap per limit. Tensors beyond a binding lie in several buffers. Default: none. */
+  readonly limits?: Readonly<Partial<Record<GpuLimit, number>>>;
   /** Tensors and temporaries never take more than this together. Default: no limit but the adapter's. */
   readonly maxBytes?: number;
   /** Keeps milliseconds per operation, where the adapter has timestamps. Each dispatch becomes a pass of its own. */

@@ -1,14 +1,16 @@
 /** What the WebGPU device does with a program: one command buffer, with cached pipelines, bind groups and memory. */
-import { DeviceError, DTypeError, OutOfMemoryError } from '../../errors.ts';
+import { DeviceError, OutOfMemoryError } from '../../errors.ts';
 import type { Backend } from '../../graph/recording-device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { AnyOp } from '../../op/op.ts';
-import { describe, type HostArray, type TensorSpec } from '../../tensor/spec.ts';
+import { describe, hostArray, type HostArray, type TensorSpec } from '../../tensor/spec.ts';
 import type { MemoryUse } from '../device.ts';
 import { BufferPool, BufferUsage, MAP_READ, type PooledBuffer } from './buffer-pool.ts';
-import { assertBytes, compile, HALF_LAYOUT, type CompiledGraph } from './compile.ts';
-import { gpuBytes, gpuType } from './kernel.ts';
+import { assertStorable, compile, HALF_LAYOUT, type CompiledGraph } from './compile.ts';
+import { gpuBytes, gpuType, type GpuType } from './kernel.ts';
+import { cappedLimits } from './limits.ts';
 import { PipelineCache, type Pipeline } from './pipelines.ts';
+import { bindingBytes, segmentsOf } from './segments.ts';
 import { StepTimes } from './step-times.ts';
 import { decode, encode } from './storage.ts';
 import { MATRIX_FEATURE, tensorCoresAvailable } from './tensor-cores.ts';
@@ -19,7 +21,9 @@ const IN_FLIGHT = 3;
 /** Bind groups kept per dispatch: results alternate between a few buffers. */
 const GROUPS_KEPT = 8;
 
-interface GpuTensorBuffer extends PooledBuffer {
+interface GpuTensorBuffer {
+  /** One per segment. */
+  readonly segments: readonly PooledBuffer[];
   /** Whether an f32 tensor is stored as f16. */
   readonly half: boolean;
 }
@@ -41,6 +45,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   readonly kind = 'webgpu';
   readonly name: string;
   readonly gpu: GPUDevice;
+  readonly limits: GPUSupportedLimits;
   readonly half: boolean;
   readonly tensorCores: boolean;
   readonly pipelines: PipelineCache;
@@ -56,6 +61,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
 
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions) {
     this.gpu = gpu;
+    this.limits = cappedLimits(gpu.limits, options.limits);
     this.half = options.halfActivations ?? false;
     if (this.half && !gpu.features.has('shader-f16'))
       throw new DeviceError(
@@ -99,15 +105,21 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
 
   upload(data: HostArray, spec: TensorSpec): GpuTensorBuffer {
     this.#assertWell();
-    if (spec.dtype === 'f16' && !this.gpu.features.has('shader-f16'))
-      throw new DTypeError(
-        `${this.name}: ${describe(spec)} needs the adapter's shader-f16 feature, which is missing here; use f32.`,
-        { dtype: 'f16' },
-      );
-    assertBytes(gpuBytes(spec), describe(spec), this.gpu.limits);
-    const buffer = this.#pool.take(gpuBytes(spec), describe(spec));
-    this.gpu.queue.writeBuffer(buffer.buffer, 0, encode(data, spec));
-    return { ...buffer, half: false };
+    assertStorable(spec, { features: this.gpu.features as ReadonlySet<string> });
+    const segments: PooledBuffer[] = [];
+    this.#takeAll(
+      this.#segmentsOf(spec).map(({ bytes }) => bytes),
+      describe(spec),
+      segments,
+    );
+    this.#segmentsOf(spec).forEach(({ first, shape }, k) =>
+      this.gpu.queue.writeBuffer(
+        segments[k]!.buffer,
+        0,
+        encode(data.subarray(first, first + shape[0]!), { shape, dtype: spec.dtype }),
+      ),
+    );
+    return { segments, half: false };
   }
 
   layoutOf(buffer: GpuTensorBuffer): string {
@@ -118,7 +130,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     this.#assertWell();
     const compiled = compile(graph, {
       features: this.gpu.features as ReadonlySet<string>,
-      limits: this.gpu.limits,
+      limits: this.limits,
       half: this.half,
       tensorCores: this.tensorCores,
     });
@@ -145,18 +157,22 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     while (this.#inFlight.length >= IN_FLIGHT) await this.#orLost(this.#inFlight.shift()!);
     this.#assertWell();
     const { graph } = program;
-    const results: GpuTensorBuffer[] = [];
-    try {
-      this.#growObjects(graph.objects);
-      for (const { bytes, half } of graph.results) results.push({ ...this.#pool.take(bytes, 'a result'), half });
-    } catch (error) {
-      for (const result of results) this.free(result);
-      throw error;
-    }
+    this.#growObjects(graph.objects);
+    const made: PooledBuffer[] = [];
+    this.#takeAll(
+      graph.results.flatMap(({ bytes }) => bytes),
+      'a result',
+      made,
+    );
+    let taken = 0;
+    const results = graph.results.map(({ bytes, half }): GpuTensorBuffer => ({
+      segments: made.slice(taken, (taken += bytes.length)),
+      half,
+    }));
     this.gpu.queue.submit([
       this.#encode(program, {
-        external: externals,
-        result: results,
+        external: externals.flatMap(({ segments }) => segments),
+        result: made,
         object: this.#objects,
         tables: program.tables ? [program.tables] : [],
       }),
@@ -173,20 +189,29 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
 
   async read(buffer: GpuTensorBuffer, spec: TensorSpec): Promise<HostArray> {
     this.#assertWell();
-    const staging = this.#staging.take(buffer.bytes, 'a read');
-    const commands = this.gpu.createCommandEncoder();
-    commands.copyBufferToBuffer(buffer.buffer, 0, staging.buffer, 0, buffer.bytes);
-    this.gpu.queue.submit([commands.finish()]);
-    await this.#orLost(staging.buffer.mapAsync(MAP_READ));
-    const numbers = decode(staging.buffer.getMappedRange(), spec, buffer.half ? 'f16' : gpuType(spec.dtype));
-    staging.buffer.unmap();
-    this.#staging.give(staging);
+    const storage = buffer.half ? 'f16' : gpuType(spec.dtype);
+    const numbers = hostArray(spec);
+    // One staging buffer of a segment's size, so that a large tensor is not on the GPU twice.
+    for (const [k, { first, shape }] of this.#segmentsOf(spec, storage).entries())
+      numbers.set(await this.#readSegment(buffer.segments[k]!, { shape, dtype: spec.dtype }, storage), first);
     this.#assertWell();
     return numbers;
   }
 
+  async #readSegment(segment: PooledBuffer, spec: TensorSpec, storage: GpuType): Promise<HostArray> {
+    const staging = this.#staging.take(segment.bytes, 'a read');
+    const commands = this.gpu.createCommandEncoder();
+    commands.copyBufferToBuffer(segment.buffer, 0, staging.buffer, 0, segment.bytes);
+    this.gpu.queue.submit([commands.finish()]);
+    await this.#orLost(staging.buffer.mapAsync(MAP_READ));
+    const numbers = decode(staging.buffer.getMappedRange(), spec, storage);
+    staging.buffer.unmap();
+    this.#staging.give(staging);
+    return numbers;
+  }
+
   free(buffer: GpuTensorBuffer): void {
-    this.#pool.give(buffer);
+    for (const segment of buffer.segments) this.#pool.give(segment);
   }
 
   dropProgram(program: LoadedProgram): void {
@@ -203,6 +228,26 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.gpu.destroy();
+  }
+
+  /** Where each segment of a tensor begins, and what it holds. */
+  #segmentsOf(spec: TensorSpec, storage = gpuType(spec.dtype)): { first: number; shape: [number]; bytes: number }[] {
+    let first = 0;
+    return segmentsOf(spec, bindingBytes(this.limits), storage).map((count) => {
+      const segment = { first, shape: [count] as [number], bytes: gpuBytes({ ...spec, shape: [count] }, storage) };
+      first += count;
+      return segment;
+    });
+  }
+
+  /** All of them or none. */
+  #takeAll(bytes: readonly number[], what: string, into: PooledBuffer[]): void {
+    try {
+      for (const wanted of bytes) into.push(this.#pool.take(wanted, what));
+    } catch (error) {
+      for (const taken of into.splice(0)) this.#pool.give(taken);
+      throw error;
+    }
   }
 
   /** A buffer with these words; undefined if there are none. */
@@ -234,7 +279,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
               binding,
               resource: {
                 buffer: buffer.buffer,
-                offset: step.places[binding]!.offset ?? 0,
+                offset: step.places[binding]!.offset,
                 size: step.places[binding]!.bytes,
               },
             });

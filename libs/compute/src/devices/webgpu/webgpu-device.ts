@@ -3,6 +3,7 @@ import { DeviceError } from '../../errors.ts';
 import { RecordingDevice } from '../../graph/recording-device.ts';
 import type { Device } from '../device.ts';
 import { WebGpuBackend } from './webgpu-backend.ts';
+import { WANTED_LIMITS } from './limits.ts';
 import { MATRIX_FEATURE, tensorCoresAvailable } from './tensor-cores.ts';
 import type { WebGpuOptions } from './options.ts';
 
@@ -23,17 +24,6 @@ export interface WebGpuDevice extends Device {
 
 /** What kernels can make use of, asked for where the adapter has it. */
 const WANTED_FEATURES = ['shader-f16', 'subgroups', MATRIX_FEATURE, 'timestamp-query'];
-
-/** Limits raised to the adapter's. */
-const WANTED_LIMITS = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'maxComputeWorkgroupSizeY',
-  'maxStorageBuffersPerShaderStage',
-] as const;
 
 /**
  * Makes a WebGPU device with whatever of f16, subgroups and subgroup matrices the adapter has, and its full limits.
@@ -63,7 +53,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<W
     Object.assign(device, {
       adapterInfo: adapter.info,
       features: gpu.features as ReadonlySet<string>,
-      limits: gpu.limits,
+      limits: backend.limits,
       lost: backend.lost,
       profile: backend.times?.milliseconds ?? new Map<string, number>(),
     }),

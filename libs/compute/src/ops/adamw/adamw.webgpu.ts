@@ -1,3 +1,4 @@
+import { cutPointwise } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/adamw.ts';
 import { sizeOf } from '../../tensor/spec.ts';
@@ -8,6 +9,7 @@ export const adamwKernel: WebGpuKernel<{
   readonly epsilon: number;
   readonly weightDecay: number;
 }> = {
+  cuts: (call) => cutPointwise(call, call.inputs['weight']!.shape),
   lower: ({ inputs, options: { beta1, beta2, epsilon, weightDecay } }) => {
     const { weight, first, second, gradient, rate, step, scale } = inputs;
     const count = sizeOf(weight!.shape);

@@ -1,9 +1,11 @@
+import { cutPointwise } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/cast.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
 export const castKernel: WebGpuKernel = {
   halves: 'all',
+  cuts: (call) => cutPointwise(call),
   lower: ({ inputs, outputs: [y] }) => {
     const x = inputs['x']!;
     const [low, high] = y!.dtype === 'u8' ? [0, 255] : [-(2 ** 31), 2 ** 31];

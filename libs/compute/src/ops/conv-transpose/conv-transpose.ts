@@ -15,6 +15,7 @@ import {
   type ConvOptions,
 } from '../conv/geometry.ts';
 import { lowerGpuProduct } from '../conv/conv.webgpu.ts';
+import { convTransposeCuts } from '../conv/cuts.ts';
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows added to one side of the output, where the stride leaves its size open: below the stride. */
@@ -86,6 +87,7 @@ export const convTranspose = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor
     },
     webgpu: {
       halves: 'all',
+      cuts: convTransposeCuts,
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
         return lowerGpuProduct(context, {

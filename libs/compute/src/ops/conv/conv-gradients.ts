@@ -1,4 +1,5 @@
 /** The two halves of a convolution's derivative, as operations of their own. */
+import { cutAlong, otherAxes } from '../../devices/webgpu/cuts.ts';
 import { ShapeError } from '../../errors.ts';
 import { defineOp, type OpCase } from '../../op/op.ts';
 import { describe, type Shape, type TensorSpec } from '../../tensor/spec.ts';
@@ -7,6 +8,7 @@ import { convCases } from './conv.cases.ts';
 import { referenceInputGradient, referenceWeightGradient } from './conv.reference.ts';
 import { algorithmVariants, imageLayout, lowerProduct, lowerWeightGradient } from './conv.wasm.ts';
 import { lowerGpuProduct } from './conv.webgpu.ts';
+import { convInputGradientCuts, convWeightGradientCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvGeometry, type ConvOptions } from './geometry.ts';
 import { lowerBiasGradient } from './weight-gradient.wasm.ts';
 import { lowerGpuChannelSum, lowerGpuWeightGradient } from './weight-gradient.webgpu.ts';
@@ -73,6 +75,7 @@ export const convInputGradient = defineOp<{ dy: Tensor; weight: Tensor }, ConvIn
     },
     webgpu: {
       halves: 'all',
+      cuts: convInputGradientCuts,
       lower: (context) => {
         const { dy, weight } = context.inputs;
         return lowerGpuProduct(context, {
@@ -129,6 +132,7 @@ export const convWeightGradient = defineOp<{ x: Tensor; dy: Tensor }, ConvWeight
     },
     webgpu: {
       halves: 'inputs',
+      cuts: convWeightGradientCuts,
       lower: (context) => {
         const { x, dy } = context.inputs;
         return lowerGpuWeightGradient(
@@ -174,6 +178,10 @@ export const convBiasGradient = defineOp<{ dy: Tensor }>({
     },
     webgpu: {
       halves: 'inputs',
+      cuts: (call) => [
+        cutAlong(call, { inputs: { dy: 1 }, outputs: [0] }),
+        ...otherAxes(call.inputs['dy']!.shape, 1).map((axis) => cutAlong(call, { inputs: { dy: axis } }, ['add'])),
+      ],
       lower: (context) => lowerGpuChannelSum(context, context.inputs['dy']!, context.outputs[0]!),
     },
   },

@@ -7,6 +7,7 @@ import { convCases } from './conv.cases.ts';
 import { referenceConv } from './conv.reference.ts';
 import { algorithmVariants, imageLayout, lowerProduct } from './conv.wasm.ts';
 import { lowerGpuProduct } from './conv.webgpu.ts';
+import { convCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } from './geometry.ts';
 
 /** Throws: ShapeError unless `bias` is [channels] or absent. */
@@ -59,6 +60,7 @@ export const conv = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor | undefi
     },
     webgpu: {
       halves: 'all',
+      cuts: convCuts,
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
         return lowerGpuProduct(context, {

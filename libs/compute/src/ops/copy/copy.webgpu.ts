@@ -5,9 +5,11 @@ import {
   linearGroups,
   u32,
   type Dispatch,
+  type GpuCut,
   type GpuView,
   type WebGpuKernel,
 } from '../../devices/webgpu/kernel.ts';
+import { boxAlong, cutAlong, cutPointwise, cutTogether, otherAxes } from '../../devices/webgpu/cuts.ts';
 import { ShapeError } from '../../errors.ts';
 import copyShader from '../../generated/wgsl/copy.ts';
 import fillShader from '../../generated/wgsl/fill.ts';
@@ -55,6 +57,15 @@ const whole = (view: GpuView): StridedView => ({ view, strides: stridesOf(view.s
 
 export const sliceKernel: WebGpuKernel<{ readonly start: readonly number[] }> = {
   halves: 'all',
+  cuts: ({ outputs: [y], options }) =>
+    y!.shape.map((length, axis) => ({
+      length,
+      part: (begin, end) => {
+        const box = boxAlong(y!, axis, begin, end);
+        const from = { ...box, begin: box.begin.map((n, k) => n + options.start[k]!) };
+        return { inputs: { x: from }, outputs: [box], options: { ...options, start: options.start.map(() => 0) } };
+      },
+    })),
   lower: ({ inputs, outputs: [y], options: { start } }) => {
     const strides = stridesOf(inputs['x']!.shape);
     return [gpuCopy(y!.shape, { view: inputs['x']!, strides, start: offset(strides, start) }, whole(y!))];
@@ -63,6 +74,19 @@ export const sliceKernel: WebGpuKernel<{ readonly start: readonly number[] }> = 
 
 export const padKernel: WebGpuKernel<{ readonly before: readonly number[]; readonly value: number }> = {
   halves: 'all',
+  cuts: ({ inputs: { x }, outputs: [y], options }) =>
+    y!.shape.map((length, axis) => ({
+      length,
+      part: (begin, end) => {
+        const ahead = options.before[axis]!;
+        const inside = (n: number): number => Math.min(x!.shape[axis]!, Math.max(0, n - ahead));
+        return {
+          inputs: { x: boxAlong(x!, axis, inside(begin), inside(end)) },
+          outputs: [boxAlong(y!, axis, begin, end)],
+          options: { ...options, before: options.before.map((n, k) => (k === axis ? Math.max(0, n - begin) : n)) },
+        };
+      },
+    })),
   lower: ({ inputs, outputs: [y], options: { before, value } }) => {
     const strides = stridesOf(y!.shape);
     return [
@@ -80,6 +104,19 @@ export const padKernel: WebGpuKernel<{ readonly before: readonly number[]; reado
 
 export const flipKernel: WebGpuKernel<{ readonly axes: readonly number[] }> = {
   halves: 'all',
+  cuts: ({ inputs: { x }, outputs: [y], options }) =>
+    y!.shape.map((length, axis) => ({
+      length,
+      part: (begin, end) => ({
+        inputs: {
+          x: options.axes.includes(axis)
+            ? boxAlong(x!, axis, length - end, length - begin)
+            : boxAlong(x!, axis, begin, end),
+        },
+        outputs: [boxAlong(y!, axis, begin, end)],
+        options,
+      }),
+    })),
   lower: ({ inputs, outputs: [y], options: { axes } }) => {
     const strides = stridesOf(y!.shape);
     const start = axes.reduce((sum, axis) => sum + (y!.shape[axis]! - 1) * strides[axis]!, 0);
@@ -95,6 +132,7 @@ export const flipKernel: WebGpuKernel<{ readonly axes: readonly number[] }> = {
 
 export const permuteKernel: WebGpuKernel<{ readonly order: readonly number[] }> = {
   halves: 'all',
+  cuts: (call) => call.options.order.map((from, axis) => cutAlong(call, { inputs: { x: from }, outputs: [axis] })),
   lower: ({ inputs, outputs: [y], options: { order } }) => {
     const strides = stridesOf(inputs['x']!.shape);
     return [gpuCopy(y!.shape, { view: inputs['x']!, strides: order.map((axis) => strides[axis]!) }, whole(y!))];
@@ -103,6 +141,7 @@ export const permuteKernel: WebGpuKernel<{ readonly order: readonly number[] }> 
 
 export const expandKernel: WebGpuKernel = {
   halves: 'all',
+  cuts: (call) => cutPointwise(call),
   lower: ({ inputs, outputs: [y] }) => [
     gpuCopy(y!.shape, { view: inputs['x']!, strides: broadcastStrides(inputs['x']!.shape, y!.shape) }, whole(y!)),
   ],
@@ -110,6 +149,18 @@ export const expandKernel: WebGpuKernel = {
 
 export const reshapeKernel: WebGpuKernel = {
   halves: 'all',
+  cuts: ({ outputs: [y], options }) => {
+    const of = [sizeOf(y!.shape)];
+    return [
+      {
+        length: of[0]!,
+        part: (begin, end) => {
+          const line = { begin: [begin], shape: [end - begin], of };
+          return { inputs: { x: line }, outputs: [line], options };
+        },
+      },
+    ];
+  },
   lower: ({ inputs, outputs: [y] }) => {
     const line = { strides: [1] };
     return [gpuCopy([sizeOf(y!.shape)], { view: inputs['x']!, ...line }, { view: y!, ...line })];
@@ -118,6 +169,24 @@ export const reshapeKernel: WebGpuKernel = {
 
 export const concatKernel: WebGpuKernel<{ readonly axis: number }> = {
   halves: 'all',
+  cuts: (call) => {
+    const { inputs, outputs, options } = call;
+    const y = outputs[0]!;
+    const along: GpuCut = {
+      length: y.shape[options.axis]!,
+      part: (begin, end) => {
+        let at = 0;
+        const boxes = Object.entries(inputs).map(([name, input]) => {
+          const first = at;
+          const inside = (n: number): number => Math.min(input!.shape[options.axis]!, Math.max(0, n - first));
+          at += input!.shape[options.axis]!;
+          return [name, boxAlong(input!, options.axis, inside(begin), inside(end))] as const;
+        });
+        return { inputs: Object.fromEntries(boxes), outputs: [boxAlong(y, options.axis, begin, end)], options };
+      },
+    };
+    return [...cutTogether(call, otherAxes(y.shape, options.axis), Object.keys(inputs)), along];
+  },
   lower: ({ inputs, outputs: [y], options: { axis } }) => {
     const strides = stridesOf(y!.shape);
     let at = 0;

@@ -1,6 +1,16 @@
-import { f32, linearGroups, u32, type GpuView, type GpuWord, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import { cutTogether, spaceAxes } from '../../devices/webgpu/cuts.ts';
+import {
+  f32,
+  linearGroups,
+  u32,
+  type Dispatch,
+  type GpuFinish,
+  type GpuView,
+  type GpuWord,
+  type WebGpuKernel,
+} from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/dice-binary-cross-entropy.ts';
-import { sizeOf } from '../../tensor/spec.ts';
+import { sizeOf, type TensorSpec } from '../../tensor/spec.ts';
 import type { DiceBinaryCrossEntropyOptions } from './dice-binary-cross-entropy.ts';
 
 /** Voxels per block of sums, fixed in the shader. */
@@ -13,10 +23,16 @@ interface Prepared {
   readonly uniforms: readonly GpuWord[];
 }
 
-function prepare(logits: GpuView, target: GpuView, options: DiceBinaryCrossEntropyOptions): Prepared {
+const blocksOf = ({ shape }: TensorSpec): number => Math.ceil(sizeOf(shape.slice(2)) / BLOCK);
+
+function prepare(
+  logits: TensorSpec,
+  target: TensorSpec,
+  options: DiceBinaryCrossEntropyOptions,
+  blocks = blocksOf(logits),
+): Prepared {
   const [samples, regions, ...space] = logits.shape as [number, number, ...number[]];
   const voxels = sizeOf(space);
-  const blocks = Math.ceil(voxels / BLOCK);
   const sizes = [
     samples,
     regions,
@@ -38,6 +54,24 @@ const none = undefined;
 
 export const diceBinaryCrossEntropyKernel: WebGpuKernel<DiceBinaryCrossEntropyOptions> = {
   halves: 'inputs',
+  // Sums over slabs of voxels add up; the loss is made of them at the end.
+  cuts: (call) => {
+    const { logits, target } = call.inputs as { logits: TensorSpec; target: TensorSpec };
+    const finish = ({ outputs: [loss, sums], scratch }: GpuFinish): Dispatch[] => [
+      {
+        shader,
+        entryPoint: 'finish',
+        types: { X: 'f32', T: 'f32', Y: 'f32' },
+        bindings: [none, none, scratch(4), sums!, loss!, none, none, none],
+        uniforms: prepare(logits, target, call.options, 0).uniforms,
+        workgroups: [1, 1, 1],
+      },
+    ];
+    return cutTogether(call, spaceAxes(logits), ['logits', 'target'], ['none', 'add']).map((cut) => ({
+      ...cut,
+      finish,
+    }));
+  },
   lower: ({ inputs, outputs: [loss, sums], options, scratch }) => {
     const { logits, target } = inputs as { logits: GpuView; target: GpuView };
     const { rows, blocks, uniforms } = prepare(logits, target, options);
@@ -62,6 +96,7 @@ export const diceBinaryCrossEntropyKernel: WebGpuKernel<DiceBinaryCrossEntropyOp
 
 export const diceBinaryCrossEntropyGradientKernel: WebGpuKernel<DiceBinaryCrossEntropyOptions> = {
   halves: 'all',
+  cuts: (call) => cutTogether(call, spaceAxes(call.inputs['logits']!), ['logits', 'target']),
   lower: ({ inputs, outputs: [dx], options }) => {
     const { logits, target, sums, dy } = inputs as { logits: GpuView; target: GpuView; sums: GpuView; dy: GpuView };
     const { rows, voxels, uniforms } = prepare(logits, target, options);

@@ -1,6 +1,7 @@
 // Sums of Dice plus cross-entropy. `entropies`: an invocation walks a voxel's classes and keeps the logarithm of the sum of
 // exponentials; a workgroup adds up one block of voxels. `classes_`: a workgroup adds up one class over one block, reading
-// one plane of logits in line. `finish`: one workgroup joins the blocks in a fixed order and makes the loss.
+// one plane of logits in line. `finish`: one workgroup joins the blocks in a fixed order and makes the loss; without
+// blocks it makes it of the sums that are there.
 struct Sizes {
   samples: u32,
   classes: u32,
@@ -107,7 +108,7 @@ fn columnTotal(k: u32, sample: u32) -> f32 {
 @compute @workgroup_size(64)
 fn finish(@builtin(local_invocation_index) local: u32) {
   let columns = 3u * sizes.classes + 2u;
-  for (var k = local; k < sizes.samples * columns; k += 64u) {
+  for (var k = local; k < select(sizes.samples * columns, 0u, sizes.blocks == 0u); k += 64u) {
     let sample = k / columns;
     let column = k - sample * columns;
     var sum = 0.0;

@@ -1,4 +1,5 @@
 /** Instance normalization and its gradient on the WebGPU device. */
+import { cutAlong } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import gradientShader from '../../generated/wgsl/instance-norm-gradient.ts';
 import sumsShader from '../../generated/wgsl/instance-norm-sums.ts';
@@ -28,6 +29,10 @@ function rowsOf(x: GpuView): Rows {
 
 export const instanceNormKernel: WebGpuKernel<Settings> = {
   halves: 'all',
+  cuts: (call) => [
+    cutAlong(call, { inputs: { x: 0 }, outputs: [0, 0] }),
+    cutAlong(call, { inputs: { x: 1, scale: 0, shift: 0 }, outputs: [1, 1] }),
+  ],
   lower: ({ inputs, outputs: [y, moments], options: { epsilon, slope }, scratch }) => {
     const x = inputs['x']!;
     const { rows, channels, voxels, chunks } = rowsOf(x);
@@ -68,6 +73,10 @@ export const instanceNormKernel: WebGpuKernel<Settings> = {
 
 export const instanceNormGradientKernel: WebGpuKernel<Settings> = {
   halves: 'all',
+  cuts: (call) => [
+    cutAlong(call, { inputs: { x: 0, dy: 0, moments: 0, dmoments: 0 }, outputs: [0] }, ['place', 'add', 'add']),
+    cutAlong(call, { inputs: { x: 1, dy: 1, moments: 1, dmoments: 1, scale: 0, shift: 0 }, outputs: [1, 0, 0] }),
+  ],
   lower: ({ inputs, outputs: [dx, dscale, dshift], options: { slope }, scratch }) => {
     const x = inputs['x']!;
     const dy = inputs['dy']!;

@@ -1,4 +1,5 @@
 /** Max pooling on the WebGPU device; average pooling is a resampling. */
+import { cutTogether } from '../../devices/webgpu/cuts.ts';
 import { linearGroups, u32, type GpuView, type GpuWord, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/max-pool.ts';
 import { sizeOf } from '../../tensor/spec.ts';
@@ -31,6 +32,7 @@ function sizes(x: GpuView, output: readonly number[], { kernel, stride, padding 
 
 export const maxPoolKernel: WebGpuKernel<Windows> = {
   halves: 'all',
+  cuts: (call) => cutTogether(call, [0, 1], ['x']),
   lower: ({ inputs, outputs: [y], options }) => {
     const x = inputs['x']!;
     return [
@@ -47,6 +49,7 @@ export const maxPoolKernel: WebGpuKernel<Windows> = {
 
 export const maxPoolGradientKernel: WebGpuKernel<Windows> = {
   halves: 'all',
+  cuts: (call) => cutTogether(call, [0, 1], ['x', 'dy']),
   lower: ({ inputs, outputs: [dx], options }) => {
     const { x, dy } = inputs as { x: GpuView; dy: GpuView };
     return [

@@ -1,3 +1,4 @@
+import { cutPointwise } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/sgd.ts';
 import { sizeOf } from '../../tensor/spec.ts';
@@ -7,6 +8,7 @@ export const sgdKernel: WebGpuKernel<{
   readonly nesterov: boolean;
   readonly weightDecay: number;
 }> = {
+  cuts: (call) => cutPointwise(call, call.inputs['weight']!.shape),
   lower: ({ inputs, options }) => {
     const { weight, velocity, gradient, rate, scale } = inputs;
     const count = sizeOf(weight!.shape);

@@ -1,3 +1,4 @@
+import { cutTogether, otherAxes } from '../../devices/webgpu/cuts.ts';
 import {
   f32,
   i32,
@@ -33,6 +34,7 @@ function sizes(logits: GpuView, { ignoreLabel, labelSmoothing }: Settings): GpuW
 
 export const voxelCrossEntropyKernel: WebGpuKernel<Settings> = {
   halves: 'inputs',
+  cuts: (call) => cutTogether(call, otherAxes(call.outputs[0]!.shape, 1), ['logits', 'target']),
   lower: ({ inputs, outputs: [y], options }) => {
     const { logits, target } = inputs as { logits: GpuView; target: GpuView };
     return [
@@ -49,6 +51,7 @@ export const voxelCrossEntropyKernel: WebGpuKernel<Settings> = {
 
 export const voxelCrossEntropyGradientKernel: WebGpuKernel<Settings> = {
   halves: 'all',
+  cuts: (call) => cutTogether(call, otherAxes(call.outputs[0]!.shape, 1), ['logits', 'target', 'dy']),
   lower: ({ inputs, outputs: [dx], options }) => {
     const { logits, target, dy } = inputs as { logits: GpuView; target: GpuView; dy: GpuView };
     return [
