@@ -152,6 +152,11 @@ describe('mutants', { timeout: 240_000 }, () => {
       [await encodeVolume(volume(2), '.nrrd', { compress: false }), await encodeVolume(volume(1), '.seg.nrrd')],
       (b) => size(b, 'x.nrrd'),
     ));
+  it('NRRD in bzip2 and hexadecimal', async () => {
+    const seed = (name: string): Uint8Array =>
+      new Uint8Array(readFileSync(new URL(`../../fixtures/nrrd/${name}.nrrd`, import.meta.url)));
+    await survives([seed('bzip2'), seed('hex')], (b) => size(b, 'x.nrrd'), 2000);
+  });
   it('MetaImage', async () =>
     survives([await encodeVolume(volume(1), '.mha', { compress: false }), await encodeVolume(volume(2), '.mha')], (b) =>
       size(b, 'x.mha'),

@@ -1,30 +1,42 @@
 /** Voxels behind a text header, raw or packed as a whole: the part that NRRD and MetaImage share. */
 import { inflate, LARGEST_DEFLATE_RATIO } from '../bytes/deflate.ts';
 import type { Deflate } from '../bytes/deflate.ts';
+import { bunzip2, bzip2Capacity } from '../bytes/bzip2.ts';
 import { ByteStream } from '../bytes/byte-stream.ts';
+import { unhex } from '../bytes/hex.ts';
 import type { UnpackedSource } from '../bytes/unpacked-source.ts';
 import { FormatError } from '../errors.ts';
 
 /** Bytes behind the last voxel of a packed block that are read to reach its checksum. */
 const MOST_TRAILING_BYTES = 1 << 20;
 
+/** How a block of voxels is packed: compressed, or two hexadecimal digits to a byte. */
+export type Packing = Deflate | 'bzip2' | 'hex';
+
 export interface BlockPlace {
   readonly source: UnpackedSource;
   readonly offset: number;
   /** Undefined: the numbers lie there as they are. */
-  readonly packing: Deflate | undefined;
+  readonly packing: Packing | undefined;
 }
 
 /** Bytes that the block can hold at most. */
 export function blockCapacity({ source, offset, packing }: BlockPlace): number {
   const left = Math.max(0, source.available - offset);
-  return packing ? left * LARGEST_DEFLATE_RATIO + 1024 : left;
+  if (packing === undefined) return left;
+  if (packing === 'hex') return Math.floor(left / 2);
+  return packing === 'bzip2' ? bzip2Capacity(left) : left * LARGEST_DEFLATE_RATIO + 1024;
 }
 
 /** A stream that stands at the block's first number. */
 export async function openBlock({ source, offset, packing }: BlockPlace): Promise<ByteStream> {
   const stream = await source.streamAt(offset, 'voxels');
-  return packing ? new ByteStream(inflate(stream.rest(), packing, source.name), source.name) : stream;
+  return packing ? new ByteStream(unpacked(stream, packing, source.name), source.name) : stream;
+}
+
+function unpacked(stream: ByteStream, packing: Packing, name: string | undefined): AsyncIterable<Uint8Array> {
+  if (packing === 'bzip2') return bunzip2(stream.rest(), name);
+  return packing === 'hex' ? unhex(stream.rest(), name) : inflate(stream.rest(), packing, name);
 }
 
 /** Ends a full read: checks the packed stream to its end. Throws: FormatError if much more follows than declared. */

@@ -5,7 +5,7 @@ import type { StoredType } from '../../voxels/stored-type.ts';
 export interface NrrdHeader {
   readonly type: StoredType;
   readonly sizes: readonly number[];
-  readonly encoding: 'raw' | 'gzip' | 'ascii';
+  readonly encoding: 'raw' | 'gzip' | 'bzip2' | 'hex' | 'ascii';
   readonly littleEndian: boolean;
   /** Per axis, fastest first: its step in space, or undefined for axes that are not in space. */
   readonly directions: readonly (readonly number[] | undefined)[];
@@ -73,6 +73,17 @@ const SPACES: Readonly<Record<string, readonly number[]>> = {
   'right-anterior-superior-time': [-1, -1, 1],
   'left-anterior-superior-time': [1, -1, 1],
 };
+const ENCODINGS: Readonly<Record<string, NrrdHeader['encoding']>> = {
+  raw: 'raw',
+  gz: 'gzip',
+  gzip: 'gzip',
+  bz2: 'bzip2',
+  bzip2: 'bzip2',
+  hex: 'hex',
+  txt: 'ascii',
+  text: 'ascii',
+  ascii: 'ascii',
+};
 /** Headers are a few kilobytes. */
 export const MOST_NRRD_HEADER_BYTES = 1 << 20;
 const MOST_AXES = 16;
@@ -125,8 +136,8 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
     fail('sizes', `sizes is "${fields.get('sizes')}"; ${dimension} positive whole numbers were expected.`);
   const encodingName = (fields.get('encoding') ?? 'raw').toLowerCase();
   const encoding =
-    ({ raw: 'raw', gz: 'gzip', gzip: 'gzip', txt: 'ascii', text: 'ascii', ascii: 'ascii' } as const)[encodingName] ??
-    fail('encoding', `the encoding "${encodingName}" is not read; raw, gzip and ascii are.`);
+    ENCODINGS[encodingName] ??
+    fail('encoding', `the encoding "${encodingName}" is not read; raw, gzip, bzip2, hex and ascii are.`);
   const endian = fields.get('endian')?.toLowerCase();
   if (endian === undefined && encoding !== 'ascii' && !/int8|uint8/.test(type))
     fail('endian', 'has no field "endian", which numbers of several bytes need.');

@@ -37,7 +37,7 @@ export const nrrd: VolumeFormat = {
     const place: BlockPlace = {
       source: data,
       offset: Math.max(0, offset),
-      packing: header.encoding === 'gzip' ? 'gzip' : undefined,
+      packing: header.encoding === 'raw' || header.encoding === 'ascii' ? undefined : header.encoding,
     };
     // a number in text takes two bytes at least
     const capacity =

@@ -1,0 +1,102 @@
+import { expect, it } from 'vitest';
+import * as dicom from './dicom.ts';
+import * as api from './index.ts';
+import * as node from './node.ts';
+
+const names = (entry: object): string => Object.keys(entry).sort().join('\n');
+
+it('exports what it promises: growing this list is a decision', () => {
+  expect(names(api)).toMatchInlineSnapshot(`
+    "ARRAY_BYTES
+    DatasetError
+    FORMATS
+    FormatError
+    NumpyArray
+    OpaqueObject
+    OrderedDict
+    PickleGlobal
+    PyFloat
+    ServerError
+    TorchTensor
+    Tuple
+    Zip
+    allowedValues
+    asFloat32
+    blobSource
+    bytesSource
+    caseById
+    castVoxels
+    datasetJson
+    decodeNpy
+    decodeNpz
+    decodeSafetensors
+    decodeTorch
+    decodeVolume
+    elementCount
+    encodeFiles
+    encodeNpy
+    encodeNpz
+    encodeSafetensors
+    encodeTorch
+    encodeVolume
+    encodeZip
+    endingOf
+    examineDataset
+    faultOf
+    isZip
+    labelSet
+    labelSetFromNumbers
+    loadCase
+    memoryTree
+    openSource
+    readDataset
+    readFolderDataset
+    readFromTree
+    torchArrays
+    unpickle"
+  `);
+});
+
+it('exports what it promises for Node', () => {
+  expect(names(node)).toMatchInlineSnapshot(`
+    "dicomFile
+    dicomFolder
+    folderTree
+    openDataset
+    openFile
+    openVolume
+    readVolume
+    resolveDataset
+    writeVolume"
+  `);
+});
+
+it('exports what it promises for DICOM', () => {
+  expect(names(dicom)).toMatchInlineSnapshot(`
+    "DataSet
+    TAG
+    dicomWeb
+    encodeDataSet
+    encodeFile
+    gridOf
+    isSegmentation
+    labelVolume
+    memorySource
+    openFrames
+    openSegmentation
+    parseDicom
+    pixelFormat
+    readDicomFile
+    readDicomVolume
+    readSegmentation
+    readStack
+    readStructureSet
+    readStructures
+    scanDicom
+    tagName
+    targetOf
+    targetOfGrid
+    writeSegmentation
+    writeStructures"
+  `);
+});
