@@ -63,7 +63,12 @@ export interface OpDefinition<I extends Inputs, R> {
   readonly kernels: Kernels<I, R>;
   readonly cases: readonly OpCase<I, R>[];
   /** Greatest difference to the reference, relative to max(1, greatest absolute value); say why if above 1e-5. */
-  readonly tolerance: { readonly f32: number; readonly f16?: number };
+  readonly tolerance: {
+    readonly f32: number;
+    readonly f16?: number;
+    /** On WebGPU, where a shader's division and elementary functions are promised to a few ulp only. Default: f32. */
+    readonly webgpu?: number;
+  };
   /** Work of one call in multiply-adds, for estimates. Absent: one per output element. */
   multiplyAdds?(inputs: SpecsOf<I>, options: R): number;
 }

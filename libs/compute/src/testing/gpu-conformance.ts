@@ -80,10 +80,11 @@ export function testGpuOp(op: TestedOp, { fewCases, open, half }: GpuTestSetting
     fewCases === undefined
       ? distinct
       : [...small].sort((a, b) => Number(b.gradient ?? false) - Number(a.gradient ?? false)).slice(0, fewCases);
+  const { f32, f16, webgpu } = definition.tolerance;
   const fewer = Object.defineProperties((...call: Parameters<TestedOp>) => op(...call) as unknown, {
     ...Object.getOwnPropertyDescriptors(op),
     cases: { value: cases },
-    ...(half ? { tolerance: { value: { f32: definition.tolerance.f16 ?? HALF_TOLERANCE } } } : {}),
+    tolerance: { value: { f32: half ? (f16 ?? HALF_TOLERANCE) : (webgpu ?? f32) } },
   }) as unknown as TestedOp;
   const gradient = rules.find((rule) => rule.op === definition);
   // What a loss returns beside the loss is for its gradient alone.

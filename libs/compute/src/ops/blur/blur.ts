@@ -10,20 +10,14 @@ import { float, int, pointer, scratchPointer, type WasmKernel } from '../../devi
 import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
-import { axisTable } from '../reindex/axis-table.ts';
-import type { Boundary } from '../reindex/reindex.ts';
 import { expectVolume } from '../voxel-shape.ts';
+import { sources } from './sources.ts';
+import { webgpu } from './blur.webgpu.ts';
 
 export interface BlurOptions {
   /** Per channel: taps along z, y and x; null: leave the channel. */
   readonly channels: readonly (readonly (readonly number[])[] | null)[];
   readonly boundary: 'reflect' | 'symmetric' | 'edge' | 'zeros';
-}
-
-/** Input index for output index -reach … n-1+reach, -1 for zeros. */
-function sources(n: number, reach: number, boundary: BlurOptions['boundary']): Int32Array {
-  const rule: Boundary = boundary === 'zeros' ? 'constant' : boundary === 'reflect' && n === 1 ? 'edge' : boundary;
-  return axisTable({ axis: 0, size: n + 2 * reach, rule: 'move', start: -reach, step: 1 }, n, rule);
 }
 
 const isIdentity = (taps: readonly number[]): boolean => taps.length === 1 && taps[0] === 1;
@@ -114,7 +108,7 @@ export const blur = defineOp<{ x: Tensor }, BlurOptions>({
       );
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     ...(['reflect', 'symmetric', 'edge', 'zeros'] as const).map((boundary) => ({
       name: boundary,

@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectVolume } from '../voxel-shape.ts';
 import { reference } from './components.reference.ts';
+import { webgpu } from './components.webgpu.ts';
 
 export interface ComponentsOptions {
   readonly connectivity: 6 | 18 | 26;
@@ -39,7 +40,7 @@ export const components = defineOp<{ x: Tensor }, ComponentsOptions>({
       throw new ShapeError(`components: connectivity is 6, 18 or 26, came ${connectivity}.`, { connectivity });
     return { shape: x.shape, dtype: 'i32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: ([6, 18, 26] as const).flatMap((connectivity) => [
     {
       name: `${connectivity}, sparse`,

@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { statisticsCalls } from '../statistics/statistics.ts';
 import { expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './contrast.webgpu.ts';
 
 export interface ContrastOptions {
   readonly factors: readonly (number | null)[];
@@ -69,7 +70,7 @@ export const contrast = defineOp<{ x: Tensor }, ContrastOptions>({
       );
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'one channel of two',

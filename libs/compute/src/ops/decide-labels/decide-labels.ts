@@ -10,6 +10,7 @@ import { int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './decide-labels.webgpu.ts';
 
 export interface DecideLabelsOptions {
   readonly regions: readonly number[] | null;
@@ -60,7 +61,7 @@ export const decideLabels = defineOp<{ logits: Tensor }, DecideLabelsOptions>({
       );
     return { shape: [1, ...space], dtype: 'i32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     { name: 'labels', inputs: { logits: { shape: [4, 3, 5, 7] } }, gradient: false },
     { name: 'ties', inputs: { logits: { shape: [2, 1, 1, 2], fill: [1, 2, 1, 2] } }, gradient: false },

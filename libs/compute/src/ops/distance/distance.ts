@@ -11,6 +11,7 @@ import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './distance.webgpu.ts';
 
 export interface DistanceOptions {
   readonly spacing: readonly number[];
@@ -72,7 +73,7 @@ export const distance = defineOp<{ mask: Tensor }, DistanceOptions>({
       throw new ShapeError(`distance: spacing is three positive numbers, came [${spacing.join(', ')}].`, { spacing });
     return { shape: mask.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'isotropic',

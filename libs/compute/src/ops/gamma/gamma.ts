@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { statisticsCalls } from '../statistics/statistics.ts';
 import { expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './gamma.webgpu.ts';
 
 export interface GammaOptions {
   readonly exponents: readonly (number | null)[];
@@ -91,7 +92,7 @@ export const gamma = defineOp<{ x: Tensor }, GammaOptions>({
       );
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     { name: 'plain', inputs: { x: { shape: [1, 5, 6, 7] } }, options: { exponents: [0.7] }, gradient: false },
     {

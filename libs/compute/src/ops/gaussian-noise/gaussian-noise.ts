@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectVolume } from '../voxel-shape.ts';
 import { reference } from './gaussian-noise.reference.ts';
+import { webgpu } from './gaussian-noise.webgpu.ts';
 
 export interface GaussianNoiseOptions {
   readonly key: readonly [number, number];
@@ -50,7 +51,7 @@ export const gaussianNoise = defineOp<{ x: Tensor }, GaussianNoiseOptions>({
       );
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'two channels',

@@ -14,6 +14,7 @@ import { reindexCall } from '../reindex/reindex.wasm.ts';
 import type { AxisMap } from '../reindex/reindex.ts';
 import { axisWeights } from '../resize-labels/resize-labels.reference.ts';
 import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
+import { webgpu } from './low-resolution.webgpu.ts';
 
 export interface LowResolutionOptions {
   /** The coarse shape per channel; null: leave the channel. */
@@ -109,7 +110,7 @@ export const lowResolution = defineOp<{ x: Tensor }, LowResolutionOptions>({
     for (const shape of shapes) if (shape) expectSpace('lowResolution', 'shape', shape);
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'one of two',

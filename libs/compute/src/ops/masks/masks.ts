@@ -10,6 +10,13 @@ import {
   nonzeroMaskReference,
   rangeMaskReference,
 } from './masks.reference.ts';
+import {
+  boundingBoxWebgpu,
+  fillHolesWebgpu,
+  labelOutsideWebgpu,
+  nonzeroMaskWebgpu,
+  rangeMaskWebgpu,
+} from './masks.webgpu.ts';
 
 /** 1 where any channel of x is not 0. x f32 or i32 [C, z, y, x] -> u8 [1, z, y, x]. */
 export const nonzeroMask = defineOp<{ x: Tensor }>({
@@ -32,6 +39,7 @@ export const nonzeroMask = defineOp<{ x: Tensor }>({
         },
       ],
     },
+    webgpu: nonzeroMaskWebgpu,
   },
   cases: [
     {
@@ -72,6 +80,7 @@ export const fillHoles = defineOp<{ mask: Tensor }, { readonly connectivity: 6 |
         },
       ],
     },
+    webgpu: fillHolesWebgpu,
   },
   cases: [
     {
@@ -110,6 +119,7 @@ export const boundingBox = defineOp<{ mask: Tensor }>({
         { kernel: 'bounding_box', args: [pointer(mask!), pointer(y!), ...mask!.shape.slice(1).map(int)] },
       ],
     },
+    webgpu: boundingBoxWebgpu,
   },
   cases: [
     {
@@ -148,6 +158,7 @@ export const rangeMask = defineOp<{ x: Tensor }, { readonly low: number | null; 
         },
       ],
     },
+    webgpu: rangeMaskWebgpu,
   },
   cases: [
     { name: 'floats', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { low: 0.5, high: null }, gradient: false },
@@ -186,6 +197,7 @@ export const labelOutside = defineOp<{ labels: Tensor; mask: Tensor }, { readonl
         },
       ],
     },
+    webgpu: labelOutsideWebgpu,
   },
   cases: [
     {

@@ -10,6 +10,7 @@ import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './percentiles.webgpu.ts';
 
 export interface PercentilesOptions {
   /** 0 … 100. */
@@ -64,7 +65,7 @@ export const percentiles = defineOp<Input, PercentilesOptions>({
       });
     return { shape: [x.shape[0]!, wanted.length], dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'two channels',

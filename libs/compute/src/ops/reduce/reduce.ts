@@ -9,7 +9,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
 import { lowerReduction, type Reduction } from './reduce.wasm.ts';
-import { lowerGpuReduction } from './reduce.webgpu.ts';
+import { gpuReduction } from './reduce.webgpu.ts';
 
 export interface ReduceOptions {
   readonly axes: readonly number[] | null;
@@ -80,10 +80,9 @@ function reduction(
       },
       webgpu: {
         halves: 'inputs',
-        lower: (context) => {
-          const shape = context.inputs['x']!.shape;
-          const axes = allAxes(shape, context.options.axes);
-          return lowerGpuReduction(context, kind, axes, average ? sizeOf(axes.map((axis) => shape[axis])) : 1);
+        lower: ({ inputs: { x }, outputs: [y], options, scratch }) => {
+          const axes = allAxes(x!.shape, options.axes);
+          return gpuReduction(x!, y!, scratch, kind, axes, average ? sizeOf(axes.map((axis) => x!.shape[axis])) : 1);
         },
       },
     },

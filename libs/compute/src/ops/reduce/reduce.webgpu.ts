@@ -4,7 +4,6 @@ import {
   linearGroups,
   u32,
   type Dispatch,
-  type GpuLoweringContext,
   type GpuScratch,
   type GpuView,
 } from '../../devices/webgpu/kernel.ts';
@@ -21,14 +20,15 @@ const CHUNK = 8192;
 /** Reductions up to this length run in one invocation if there are many of them. */
 const SHORT = 64;
 
-/** `divisor`: 1 for a sum, the count for a mean. */
-export function lowerGpuReduction(
-  { inputs, outputs: [y], scratch }: GpuLoweringContext<unknown>,
+/** Reduces `axes` of x; `divisor`: 1 for a sum, the count for a mean. */
+export function gpuReduction(
+  x: GpuView,
+  y: GpuView | GpuScratch,
+  scratch: (bytes: number) => GpuScratch,
   kind: Reduction,
   axes: readonly number[],
-  divisor: number,
+  divisor = 1,
 ): Dispatch[] {
-  const x = inputs['x']!;
   const strides = stridesOf(x.shape);
   const pick = (wanted: boolean): { size: number; stride: number }[] => {
     const chosen = [...x.shape.keys()].filter((axis) => axes.includes(axis) === wanted);
@@ -41,19 +41,19 @@ export function lowerGpuReduction(
     throw new ShapeError(`webgpu: a reduction of [${x.shape.join(', ')}] walks more than ${MOST_AXES} runs of axes.`, {
       shape: x.shape,
     });
-  const results = sizeOf(y!.shape);
-  const length = sizeOf(x.shape) / results;
+  const length = sizeOf(axes.map((axis) => x.shape[axis]!));
+  const results = sizeOf(x.shape) / length;
   const inner = (reduced.at(-1)?.stride ?? 1) > 1;
   if (length === 1 || (results >= 64 && (length <= SHORT || (inner && results >= 4096))))
-    return [pass('each', kind, x, y!, { results, length, chunks: 1, kept, reduced, scale: 1 / divisor })];
+    return [pass('each', kind, x, y, { results, length, chunks: 1, kept, reduced, scale: 1 / divisor })];
   const chunks = Math.ceil(length / CHUNK);
   if (chunks === 1)
-    return [pass('groups_', kind, x, y!, { results, length, chunks, kept, reduced, scale: 1 / divisor })];
+    return [pass('groups_', kind, x, y, { results, length, chunks, kept, reduced, scale: 1 / divisor })];
   const partial = scratch(results * chunks * 4);
   const rows = { kept: results > 1 ? [{ size: results, stride: chunks }] : [], reduced: [{ size: chunks, stride: 1 }] };
   return [
     pass('groups_', kind, x, partial, { results, length, chunks, kept, reduced, scale: 1 }),
-    pass('groups_', kind, partial, y!, { results, length: chunks, chunks: 1, ...rows, scale: 1 / divisor }),
+    pass('groups_', kind, partial, y, { results, length: chunks, chunks: 1, ...rows, scale: 1 / divisor }),
   ];
 }
 

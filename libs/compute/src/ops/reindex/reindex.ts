@@ -11,6 +11,7 @@ import { expectVolume } from '../voxel-shape.ts';
 import { axisTable } from './axis-table.ts';
 import { reference } from './reindex.reference.ts';
 import { wasm } from './reindex.wasm.ts';
+import { webgpu } from './reindex.webgpu.ts';
 
 /** What an index outside the input means, named as in NumPy's pad: `symmetric` repeats the edge voxel, `reflect` does not. */
 export type Boundary = 'constant' | 'edge' | 'reflect' | 'symmetric' | 'wrap';
@@ -55,7 +56,7 @@ export const reindex = defineOp<{ x: Tensor }, ReindexOptions>({
     }
     return { shape: [x.shape[0]!, ...axes.map((map) => map.size)], dtype: x.dtype };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'permute and flip',

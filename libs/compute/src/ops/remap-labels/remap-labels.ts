@@ -5,6 +5,7 @@ import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './remap-labels.webgpu.ts';
 
 export interface RemapLabelsOptions {
   readonly from: readonly number[];
@@ -48,7 +49,7 @@ export const remapLabels = defineOp<{ labels: Tensor }, RemapLabelsOptions>({
       });
     return { shape: labels.shape, dtype: 'i32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'swap',

@@ -1,4 +1,4 @@
-// Sparse weighted sums along the middle of [outer, from, inner]: resizing, average pooling and their gradients.
+// Sparse weighted sums along the middle of [outer, from, inner]: resizing, average pooling and their gradients, splines and blurs.
 // One invocation owns one element of the result, neighbors side by side; table: rows (to + 1), columns, weights.
 struct Sizes {
   outer: u32,
@@ -6,9 +6,9 @@ struct Sizes {
   to: u32,
   inner: u32,
   entries: u32,
-  unused0: u32,
-  unused1: u32,
-  unused2: u32,
+  fromStart: u32, // where the two begin in their buffers, in elements
+  toStart: u32,
+  unused: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<X>;
@@ -23,11 +23,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let row = k / sizes.inner;
   let outer = row / sizes.to;
   let position = row - outer * sizes.to;
-  let start = outer * sizes.from_ * sizes.inner + (k - row * sizes.inner);
+  let start = sizes.fromStart + outer * sizes.from_ * sizes.inner + (k - row * sizes.inner);
   var sum = 0.0;
   for (var entry = table[position]; entry < table[position + 1u]; entry++) {
     let column = table[sizes.to + 1u + entry];
     sum += bitcast<f32>(table[sizes.to + 1u + sizes.entries + entry]) * f32(x[start + column * sizes.inner]);
   }
-  y[k] = Y(sum);
+  y[sizes.toStart + k] = Y(sum);
 }

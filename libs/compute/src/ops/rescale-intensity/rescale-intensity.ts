@@ -10,6 +10,7 @@ import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './rescale-intensity.webgpu.ts';
 
 export interface Rescaling {
   /** null: no bound. */
@@ -82,7 +83,7 @@ export const rescaleIntensity = defineOp<Input, RescaleIntensityOptions>({
       );
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'two channels',
@@ -102,5 +103,5 @@ export const rescaleIntensity = defineOp<Input, RescaleIntensityOptions>({
       gradient: false,
     },
   ],
-  tolerance: { f32: 0 },
+  tolerance: { f32: 0, webgpu: 5e-7 },
 });

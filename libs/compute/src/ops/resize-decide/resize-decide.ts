@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { decideLabels, type DecideLabelsOptions } from '../decide-labels/decide-labels.ts';
 import { resizeSpline, type ResizeSplineOptions } from '../resize-spline/resize-spline.ts';
 import { resizeCalls, resizeScratch } from '../resize-spline/resize-spline.wasm.ts';
+import { webgpu } from './resize-decide.webgpu.ts';
 
 export type ResizeDecideOptions = ResizeSplineOptions & DecideLabelsOptions;
 
@@ -56,6 +57,7 @@ export const resizeDecide = defineOp<{ logits: Tensor }, ResizeDecideOptions>({
       decideLabels.kernels.reference({ logits: resized }, options, outputs);
     },
     wasm,
+    webgpu,
   },
   cases: [
     {

@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
 import { axisWeights, reference } from './resize-labels.reference.ts';
 import { doubles, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
+import { webgpu } from './resize-labels.webgpu.ts';
 
 export interface ResizeLabelsOptions {
   readonly shape: Space;
@@ -43,7 +44,7 @@ export const resizeLabels = defineOp<{ x: Tensor }, ResizeLabelsOptions>({
     expectVolume('resizeLabels', 'x', x, 'i32');
     return { shape: [x.shape[0]!, ...expectSpace('resizeLabels', 'shape', shape)], dtype: 'i32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'up',

@@ -4,7 +4,7 @@
  * With `separateAxis` every slice across that axis is resized in its plane (and clipped to that slice's own range), then
  * the slices are taken along the axis by nearest position, ties to the higher.
  *
- * Shape: [C, z, y, x] -> [C, ...shape]. Computed in float64.
+ * Shape: [C, z, y, x] -> [C, ...shape]. Computed in float64 (WebGPU: weights in float64, sums in float32).
  * Source: scikit-image `resize` (edge mode, no anti-aliasing) as nnU-Net v2 uses it; B-splines after Unser 1993.
  */
 import { defineOp } from '../../op/op.ts';
@@ -13,6 +13,7 @@ import { ShapeError } from '../../errors.ts';
 import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
 import { reference } from './resize-spline.reference.ts';
 import { wasm } from './resize-spline.wasm.ts';
+import { webgpu } from './resize-spline.webgpu.ts';
 
 export interface ResizeSplineOptions {
   readonly shape: Space;
@@ -33,7 +34,7 @@ export const resizeSpline = defineOp<{ x: Tensor }, ResizeSplineOptions>({
       );
     return { shape: [x.shape[0]!, ...expectSpace('resizeSpline', 'shape', shape)], dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     {
       name: 'up, cubic',

@@ -8,7 +8,7 @@
  * gives `fill`. `cubic` takes spline coefficients (`splineCoefficients`), with 4 taps per axis; where these were made of an image
  * with voxels put around it, `margin` says how many, and positions count from the image's own first voxel. `border` clamps the
  * position; `reflect` folds it about -0.5 and n - 0.5, `mirror` about 0 and n - 1; `halfVoxel` clamps up to half a voxel beyond the
- * centers and gives `fill` further out (ITK's rule). `nearest` rounds ties up.
+ * centers and gives `fill` further out (ITK's rule); with `cubic` neither `reflect` nor `halfVoxel` clamps. `nearest` rounds ties up.
  * Source: the conventions of PyTorch's grid_sample without aligned corners (`mirror`: with).
  */
 import { defineOp } from '../../op/op.ts';
@@ -16,23 +16,22 @@ import { doubles, float, int, pointer, type WasmKernel } from '../../devices/was
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ShapeError } from '../../errors.ts';
 import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
+import { INTERPOLATIONS, PADDINGS } from './choices.ts';
 import { reference } from './sample-affine.reference.ts';
+import { webgpu } from './sample-affine.webgpu.ts';
 
 export interface SampleAffineOptions {
   readonly shape: Space;
   /** Twelve numbers, row-major 3x4. */
   readonly matrix: readonly number[];
-  readonly interpolation: 'nearest' | 'linear' | 'cubic';
-  readonly padding: 'zeros' | 'border' | 'reflect' | 'halfVoxel' | 'mirror';
+  readonly interpolation: (typeof INTERPOLATIONS)[number];
+  readonly padding: (typeof PADDINGS)[number];
   readonly fill: number;
   /** With `cubic`: voxels around the image, before and behind, along z, y, x. */
   readonly margin: readonly number[];
   /** Labels with linear weights and zeros: positions [low z, y, x, high z, y, x] that count as inside; null: the outermost centers. */
   readonly bounds: readonly number[] | null;
 }
-
-const INTERPOLATIONS = ['nearest', 'linear', 'cubic'] as const;
-const PADDINGS = ['zeros', 'border', 'reflect', 'halfVoxel', 'mirror'] as const;
 
 const wasm: WasmKernel<SampleAffineOptions> = {
   lower: ({
@@ -59,7 +58,8 @@ const wasm: WasmKernel<SampleAffineOptions> = {
   ],
 };
 
-const turned = [0.9, 0.3, -0.1, 0.2, -0.2, 1.1, 0.4, -0.7, 0.1, -0.3, 0.8, 1.3];
+// No position is a tie or on an edge: there the rounding of the device's arithmetic decides.
+const turned = [0.9, 0.3, -0.1, 0.213, -0.2, 1.1, 0.4, -0.687, 0.1, -0.3, 0.8, 1.307];
 const options = (more: Partial<SampleAffineOptions>): Partial<SampleAffineOptions> => ({
   shape: [6, 7, 9],
   matrix: turned,
@@ -113,7 +113,7 @@ export const sampleAffine = defineOp<{ x: Tensor; displacement?: Tensor | undefi
     }
     return { shape: [x.shape[0]!, ...space], dtype: x.dtype };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     ...PADDINGS.flatMap((padding) => [
       {

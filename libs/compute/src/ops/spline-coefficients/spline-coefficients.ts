@@ -7,6 +7,7 @@ import { int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectVolume } from '../voxel-shape.ts';
+import { webgpu } from './spline-coefficients.webgpu.ts';
 
 const POLE = Math.sqrt(3) - 2;
 
@@ -59,7 +60,7 @@ export const splineCoefficients = defineOp<{ x: Tensor }>({
     expectVolume('splineCoefficients', 'x', x, 'f32');
     return { shape: x.shape, dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     { name: 'volume', inputs: { x: { shape: [2, 9, 8, 13] } }, gradient: false },
     { name: 'slice', inputs: { x: { shape: [1, 1, 8, 5] } }, gradient: false },

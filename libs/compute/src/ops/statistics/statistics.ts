@@ -17,6 +17,7 @@ import {
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectMask, expectVolume } from '../voxel-shape.ts';
 import { reference } from './statistics.reference.ts';
+import { webgpu } from './statistics.webgpu.ts';
 
 /** Columns of the result. */
 export const STATISTICS = ['count', 'minimum', 'maximum', 'mean', 'deviation', 'sampleDeviation'] as const;
@@ -61,7 +62,7 @@ export const statistics = defineOp<{ x: Tensor; mask?: Tensor | undefined }>({
     if (mask) expectMask('statistics', mask, space);
     return { shape: [x.shape[0]!, STATISTICS.length], dtype: 'f32' };
   },
-  kernels: { reference, wasm },
+  kernels: { reference, wasm, webgpu },
   cases: [
     { name: 'two channels', inputs: { x: { shape: [2, 5, 6, 7] } }, gradient: false },
     {
