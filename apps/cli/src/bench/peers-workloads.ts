@@ -4,7 +4,8 @@
  * A: PlainConvUNet 3D, 1 → [32, 64, 128, 256], two convolutions per stage, 3 classes, deep supervision, patch 40×56×40,
  * batch 2: forward, and a whole training step (forward, Dice + cross-entropy, backward, clipping, SGD with momentum).
  * B: single 3×3×3 convolutions: forward, gradient of the input, gradient of the weight.
- * C: PlainConvUNet 2D, 512², batch 12.
+ * C: PlainConvUNet 2D, 1 → [32, 64, 128, 256, 512, 512, 512, 512], 512², batch 12. Its training step needs more than 4 GiB where all is
+ * kept, so WASM holds one sample at a time and computes each twice.
  */
 import {
   conv,
@@ -24,6 +25,7 @@ import {
   type Tensor,
 } from '@voxelwise/compute';
 import { buildNetwork, initialize, parametersOf, type NetworkConfig } from '@voxelwise/nets';
+import { logitsOf, type Checkpointing } from '@voxelwise/training';
 
 export interface Timing {
   readonly min: number;
@@ -63,6 +65,7 @@ export async function timeWorkloads(device: Device, options: WorkloadOptions): P
         [40, 56, 40].map((n) => n / shrink),
         2,
         options.seconds,
+        'none',
       )
     : undefined;
   const c = only.includes('C')
@@ -72,6 +75,7 @@ export async function timeWorkloads(device: Device, options: WorkloadOptions): P
         [512, 512].map((n) => n / shrink),
         12,
         options.seconds,
+        device.kind === 'wasm' ? 'samples' : 'none',
       )
     : undefined;
   return { ...(a && { A: a }), ...(only.includes('B') && { B }), ...(c && { C: c }) };
@@ -101,6 +105,7 @@ async function timeNetwork(
   patch: readonly number[],
   batch: number,
   seconds: number,
+  checkpointing: Checkpointing,
 ): Promise<{ fwd: Timing; step: Timing }> {
   const network = buildNetwork(config);
   initialize(network, device, { seed: 1 });
@@ -121,7 +126,7 @@ async function timeNetwork(
   const step = await best(seconds, async () => {
     const loss = scope(() => {
       const { value, gradients } = valueAndGradients(() => {
-        const logits = network.forward(x, { deepSupervision: true }) as readonly Tensor[];
+        const logits = logitsOf(network, x, { deepSupervision: true, checkpointing });
         const terms = weights.map((w, k) =>
           mul({ a: diceCrossEntropy({ logits: logits[k]!, target: targets[k]! }), b: tensor(device, [w / total], []) }),
         );
