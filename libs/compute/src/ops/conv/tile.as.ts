@@ -49,6 +49,49 @@ export function conv_tile(
 }
 
 /**
+ * The product of Winograd's transforms at one position: for every four tiles, sum over depth taps, blocks of input channels and
+ * their 8 channels of x[tap][block][tile][8] * w[tap][block][8][8 out]. `to`: four tiles of 8 outputs, `toStep` bytes after the last four.
+ */
+export function conv_panel(x: usize, taps: i32, tapBytes: usize, blocks: i32, blockBytes: usize, w: usize, to: usize, toStep: usize, tiles: i32): void {
+  const zero = f32x4.splat(0);
+  for (let tile = 0; tile < tiles; tile += 4) {
+    let a00 = zero, a01 = zero, a10 = zero, a11 = zero, a20 = zero, a21 = zero, a30 = zero, a31 = zero;
+    let at = w;
+    for (let tap = 0; tap < taps; tap++) {
+      let block = x + <usize>tap * tapBytes;
+      for (let b = 0; b < blocks; b++) {
+        let p = block;
+        const end = p + 32;
+        do {
+          const w0 = v128.load(at);
+          const w1 = v128.load(at, 16);
+          const b0 = v128.load_splat<f32>(p);
+          a00 = madd(b0, w0, a00);
+          a01 = madd(b0, w1, a01);
+          const b1 = v128.load_splat<f32>(p, 32);
+          a10 = madd(b1, w0, a10);
+          a11 = madd(b1, w1, a11);
+          const b2 = v128.load_splat<f32>(p, 64);
+          a20 = madd(b2, w0, a20);
+          a21 = madd(b2, w1, a21);
+          const b3 = v128.load_splat<f32>(p, 96);
+          a30 = madd(b3, w0, a30);
+          a31 = madd(b3, w1, a31);
+          p += 4; at += 32;
+        } while (p < end);
+        block += blockBytes;
+      }
+    }
+    v128.store(to, a00); v128.store(to, a01, 16);
+    v128.store(to, a10, 32); v128.store(to, a11, 48);
+    v128.store(to, a20, 64); v128.store(to, a21, 80);
+    v128.store(to, a30, 96); v128.store(to, a31, 112);
+    x += 128;
+    to += toStep;
+  }
+}
+
+/**
  * The outer-product tile of weight gradients: sum[c][8] (+)= sum over t: x[t][c] * y[t][8] for 4 input channels.
  * The sum of one call starts at zero and is added to memory at the end (`add`), so that long sums are sums of block sums.
  */

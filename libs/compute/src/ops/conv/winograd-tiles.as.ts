@@ -6,8 +6,14 @@
 
 import { madd } from '../../devices/wasm/simd.as';
 
+/**
+ * A thread's scratch: 36 vectors and 36 voxels for one tile, two slices of 36 vectors for a joined product, then (here) a voxel
+ * of zeros that the caller keeps zero, and 64 bytes on a strip of voxels one tile high.
+ */
+export const WINOGRAD_ZEROS: usize = 576 + 1152 + 1152;
+
 /** Bᵀ d B: a tile of (m + 2)² input voxels, 32 bytes apart in x and `pitch` in y. Only rows [first, end) of the positions are made. */
-export function winograd_input(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
+function input(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
   if (m == 4) input4(from, pitch, first, end, scratch, to, stride);
   else input2(from, pitch, first, end, scratch, to, stride);
 }
@@ -130,7 +136,7 @@ function output2(from: usize, stride: usize, scratch: usize, to: usize, pitch: u
 }
 
 /** A y Aᵀ, the adjoint of the output's transform: a tile of m² voxels of the output's gradient. Only rows [first, end) of the positions. */
-export function winograd_output_adjoint(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
+function outputAdjoint(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
   if (m == 4) adjoint4(from, pitch, first, end, scratch, to, stride);
   else adjoint2(from, pitch, first, end, scratch, to, stride);
 }
@@ -191,7 +197,7 @@ function adjoint2(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch
  * positions rows [first, end) are made.
  * `scratch`: 36 vectors for the transform, then 36 voxels for tiles that cross the edge.
  */
-export function winograd_tile_row(
+function tileRow(
   m: i32, adjoint: bool, plane: usize, height: i32, width: i32, y0: i32, x0: i32, count: i32, side: i32, step: i32,
   first: i32, end: i32, scratch: usize, to: usize, tileStride: usize, stride: usize,
 ): void {
@@ -210,9 +216,73 @@ export function winograd_tile_row(
       fromPitch = <usize>side << 5;
     }
     for (let half: usize = 0; half < 32; half += 16) {
-      if (adjoint) winograd_output_adjoint(m, from + half, fromPitch, first, end, scratch, to + half, stride);
-      else winograd_input(m, from + half, fromPitch, first, end, scratch, to + half, stride);
+      if (adjoint) outputAdjoint(m, from + half, fromPitch, first, end, scratch, to + half, stride);
+      else input(m, from + half, fromPitch, first, end, scratch, to + half, stride);
     }
     to += tileStride;
+  }
+}
+
+/**
+ * Transforms `layers` × `rows` × `count` tiles of one block of channels, 32 bytes apart at `to`, keeping rows [first, end) of their
+ * positions. z < 0: a layer is a slice; else it is two slices (of x: four that overlap by two), joined to z-position `z` of F(2, 3).
+ */
+export function winograd_tiles(
+  adjoint: bool, m: i32, z: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
+  layers: i32, rows: i32, count: i32, first: i32, end: i32, scratch: usize, to: usize, stride: usize,
+): void {
+  const plane = <usize>(height * width) << 5;
+  const side = adjoint ? m : m + 2;
+  const zeros = scratch + WINOGRAD_ZEROS;
+  const strip = zeros + 64;
+  const columns = count * m + side - m;
+  // Bᵀ of F(2, 3): d0 - d2, d1 + d2, d2 - d1, d1 - d3; its Aᵀ backwards: y0, y0 + y1, y0 - y1, -y1.
+  const a = adjoint ? (z == 3 ? -1 : 0) : z == 0 ? 0 : z == 2 ? 2 : 1;
+  const b = adjoint ? (z == 0 ? -1 : 1) : z == 2 ? 1 : z == 3 ? 3 : 2;
+  for (let layer = 0; layer < layers; layer++)
+    for (let row = 0; row < rows; row++) {
+      const y = y0 + row * m;
+      if (z < 0) {
+        const inside = z0 + layer >= 0 && z0 + layer < depth;
+        tileRow(m, adjoint, volume + <usize>(z0 + layer) * plane, inside ? height : 0, width, y, x0, count, side, m, first, end, scratch, to, 32, stride);
+        to += <usize>count << 5;
+        continue;
+      }
+      const za = z0 + 2 * layer + a, zb = z0 + 2 * layer + b;
+      joinRows(
+        a >= 0 && za >= 0 && za < depth ? volume + <usize>za * plane : 0, b >= 0 && zb >= 0 && zb < depth ? volume + <usize>zb * plane : 0,
+        z != 1, height, width, y, x0, side, columns, zeros, strip,
+      );
+      for (let tile = 0; tile < count; tile++) {
+        const from = strip + (<usize>(tile * m) << 5);
+        for (let half: usize = 0; half < 32; half += 16) {
+          if (adjoint) outputAdjoint(m, from + half, <usize>columns << 5, first, end, scratch, to + half, stride);
+          else input(m, from + half, <usize>columns << 5, first, end, scratch, to + half, stride);
+        }
+        to += 32;
+      }
+    }
+}
+
+/** Rows y0… of plane a plus or minus plane b, columns x0…, zeros outside; a plane at address 0 is zero. */
+function joinRows(a: usize, b: usize, minus: bool, height: i32, width: i32, y0: i32, x0: i32, rows: i32, columns: i32, zeros: usize, to: usize): void {
+  const left = min(columns, max(0, -x0)), right = max(left, min(columns, width - x0));
+  for (let y = y0; y < y0 + rows; y++) {
+    const inside = y >= 0 && y < height;
+    const begin = <usize>(y * width + x0 + left) << 5;
+    const hasA = inside && a != 0, hasB = inside && b != 0;
+    let pa = hasA ? a + begin : zeros, pb = hasB ? b + begin : zeros;
+    const stepA: usize = hasA ? 32 : 0, stepB: usize = hasB ? 32 : 0;
+    memory.fill(to, 0, <usize>left << 5);
+    memory.fill(to + (<usize>right << 5), 0, <usize>(columns - right) << 5);
+    const last = to + (<usize>right << 5);
+    for (let at = to + (<usize>left << 5); at < last; at += 32) {
+      const a0 = v128.load(pa), a1 = v128.load(pa, 16), b0 = v128.load(pb), b1 = v128.load(pb, 16);
+      v128.store(at, minus ? f32x4.sub(a0, b0) : f32x4.add(a0, b0));
+      v128.store(at, minus ? f32x4.sub(a1, b1) : f32x4.add(a1, b1), 16);
+      pa += stepA;
+      pb += stepB;
+    }
+    to += <usize>columns << 5;
   }
 }

@@ -6,10 +6,7 @@
 
 import { address, draw, word } from '../../devices/wasm/simd.as';
 import { conv_outer_tile } from './tile.as';
-import { winograd_input, winograd_output_adjoint, winograd_tile_row } from './winograd-tiles.as';
-
-/** Bytes of a thread's scratch in front of a voxel of zeros, and 64 bytes on of the strip: 36 vectors and 36 voxels of the plane's transforms. */
-const ZEROS: usize = 576 + 1152;
+import { WINOGRAD_ZEROS, winograd_tiles } from './winograd-tiles.as';
 
 /**
  * sums[lane][position][output block][depth tap][input channel][8], position = 36 · (z-position) + plane position.
@@ -27,7 +24,7 @@ export function winograd_weight_sums(args: usize, part: i32, parts: i32): void {
   const perSample = strips * ((word(args, 13) + word(args, 22) - 1) / word(args, 22));
   const chunks = word(args, 7) * perSample;
   const scratch = address(args, 4) + <usize>part * <usize>word(args, 5);
-  memory.fill(scratch + ZEROS, 0, 64);
+  memory.fill(scratch + WINOGRAD_ZEROS, 0, 64);
   const units = lanes * zParts * rowParts;
   for (let unit = draw(address(args, 3)); unit < units; unit = draw(address(args, 3))) {
     const lane = unit / (zParts * rowParts);
@@ -63,13 +60,13 @@ function chunkSums(args: usize, scratch: usize, sums: usize, sample: i32, z0: i3
   for (let block = 0; block < inputBlocks; block++) {
     const volume = address(args, 0) + <usize>(sample * inputBlocks + block) * <usize>word(args, 10) * plane;
     const to = v + (<usize>(block * inputTiles) << 5);
-    tilesOf(false, m, inDepth ? z : -1, volume, word(args, 10), word(args, 11), word(args, 12), z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, perSlice / rows, first, end, scratch, to, strideV);
+    winograd_tiles(false, m, inDepth ? z : -1, volume, word(args, 10), word(args, 11), word(args, 12), z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, perSlice / rows, first, end, scratch, to, strideV);
   }
   const outPlane = <usize>(word(args, 14) * word(args, 15)) << 5;
   for (let block = 0; block < outputBlocks; block++) {
     const volume = address(args, 1) + <usize>(sample * outputBlocks + block) * <usize>word(args, 13) * outPlane;
     const to = zAt + (<usize>(block * tiles) << 5);
-    tilesOf(true, m, inDepth ? z : -1, volume, word(args, 13), word(args, 14), word(args, 15), z0, row0 * m, 0, layers, rows, perSlice / rows, first, end, scratch, to, strideZ);
+    winograd_tiles(true, m, inDepth ? z : -1, volume, word(args, 13), word(args, 14), word(args, 15), z0, row0 * m, 0, layers, rows, perSlice / rows, first, end, scratch, to, strideZ);
   }
 
   const positions = (end - first) * side;
@@ -87,70 +84,6 @@ function chunkSums(args: usize, scratch: usize, sums: usize, sample: i32, z0: i3
         }
       }
     }
-  }
-}
-
-/**
- * Transforms `layers` × `rows` × `count` tiles of one block of channels, 32 bytes apart at `to`, keeping rows [first, end) of their
- * positions. z < 0: a layer is a slice; else it is two slices (of x: four that overlap by two), joined to z-position `z` of F(2, 3).
- */
-function tilesOf(
-  adjoint: bool, m: i32, z: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
-  layers: i32, rows: i32, count: i32, first: i32, end: i32, scratch: usize, to: usize, stride: usize,
-): void {
-  const plane = <usize>(height * width) << 5;
-  const side = adjoint ? m : m + 2;
-  const zeros = scratch + ZEROS;
-  const strip = zeros + 64;
-  const columns = count * m + side - m;
-  // Bᵀ of F(2, 3): d0 - d2, d1 + d2, d2 - d1, d1 - d3; its Aᵀ backwards: y0, y0 + y1, y0 - y1, -y1.
-  const a = adjoint ? (z == 3 ? -1 : 0) : z == 0 ? 0 : z == 2 ? 2 : 1;
-  const b = adjoint ? (z == 0 ? -1 : 1) : z == 2 ? 1 : z == 3 ? 3 : 2;
-  for (let layer = 0; layer < layers; layer++)
-    for (let row = 0; row < rows; row++) {
-      const y = y0 + row * m;
-      if (z < 0) {
-        const inside = z0 + layer >= 0 && z0 + layer < depth;
-        winograd_tile_row(m, adjoint, volume + <usize>(z0 + layer) * plane, inside ? height : 0, width, y, x0, count, side, m, first, end, scratch, to, 32, stride);
-        to += <usize>count << 5;
-        continue;
-      }
-      const za = z0 + 2 * layer + a, zb = z0 + 2 * layer + b;
-      joinRows(
-        a >= 0 && za >= 0 && za < depth ? volume + <usize>za * plane : 0, b >= 0 && zb >= 0 && zb < depth ? volume + <usize>zb * plane : 0,
-        z != 1, height, width, y, x0, side, columns, zeros, strip,
-      );
-      for (let tile = 0; tile < count; tile++) {
-        const from = strip + (<usize>(tile * m) << 5);
-        for (let half: usize = 0; half < 32; half += 16) {
-          if (adjoint) winograd_output_adjoint(m, from + half, <usize>columns << 5, first, end, scratch, to + half, stride);
-          else winograd_input(m, from + half, <usize>columns << 5, first, end, scratch, to + half, stride);
-        }
-        to += 32;
-      }
-    }
-}
-
-/** Rows y0… of plane a plus or minus plane b, columns x0…, zeros outside; a plane at address 0 is zero. */
-function joinRows(a: usize, b: usize, minus: bool, height: i32, width: i32, y0: i32, x0: i32, rows: i32, columns: i32, zeros: usize, to: usize): void {
-  const left = min(columns, max(0, -x0)), right = max(left, min(columns, width - x0));
-  for (let y = y0; y < y0 + rows; y++) {
-    const inside = y >= 0 && y < height;
-    const begin = <usize>(y * width + x0 + left) << 5;
-    const hasA = inside && a != 0, hasB = inside && b != 0;
-    let pa = hasA ? a + begin : zeros, pb = hasB ? b + begin : zeros;
-    const stepA: usize = hasA ? 32 : 0, stepB: usize = hasB ? 32 : 0;
-    memory.fill(to, 0, <usize>left << 5);
-    memory.fill(to + (<usize>right << 5), 0, <usize>(columns - right) << 5);
-    const last = to + (<usize>right << 5);
-    for (let at = to + (<usize>left << 5); at < last; at += 32) {
-      const a0 = v128.load(pa), a1 = v128.load(pa, 16), b0 = v128.load(pb), b1 = v128.load(pb, 16);
-      v128.store(at, minus ? f32x4.sub(a0, b0) : f32x4.add(a0, b0));
-      v128.store(at, minus ? f32x4.sub(a1, b1) : f32x4.add(a1, b1), 16);
-      pa += stepA;
-      pb += stepB;
-    }
-    to += <usize>columns << 5;
   }
 }
 

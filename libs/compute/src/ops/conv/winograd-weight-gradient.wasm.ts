@@ -7,10 +7,10 @@ import {
   type LoweringContext,
   type WasmView,
 } from '../../devices/wasm/kernel.ts';
-import { beginConv, blocksOf, roundUp } from './direct.wasm.ts';
+import { beginConv, blocksOf } from './direct.wasm.ts';
 import type { ConvGeometry } from './geometry.ts';
 import type { TileSize } from './choose.ts';
-import { boxWithin, oddLines } from './winograd.wasm.ts';
+import { boxWithin, oddLines, transformBytes } from './winograd.wasm.ts';
 
 /** Bytes of transformed input and gradient that a thread holds at once: they stay in a core's second-level cache. */
 const CHUNK_BYTES = 768 * 1024;
@@ -19,8 +19,6 @@ const LEAST_TILES = 48;
 /** Lanes there are at most, and bytes of all lanes' sums; constants, so that sums do not depend on the threads. */
 const MOST_LANES = 8;
 const LANE_BYTES = 8 * 1024 * 1024;
-/** As in the kernel: what the transforms use, and a voxel of zeros, in front of the strip. */
-const STRIP = 576 + 1152 + 64;
 
 /** In how many parts threads share the positions of a tile; it changes no sum. */
 function partsOfPositions(lanes: number, threads: number, depth: 1 | 2, side: number): { z: number; rows: number } {
@@ -66,7 +64,7 @@ export function lowerWinogradWeightGradient(
   const perSlice = rows * tiles[1];
   const strideV = oddLines(perSlice * (slices + taps - 1) * inputBlocks * 32);
   const strideZ = oddLines(perSlice * slices * outputBlocks * 32);
-  const offsetV = roundUp(STRIP + side * (tiles[1] * m + 2) * 32, 64);
+  const offsetV = transformBytes(tiles[1], m);
   const offsetZ = offsetV + positions * strideV;
   const perThread = offsetZ + positions * strideZ;
   const scratch = scratchPointer(context.scratch(perThread * context.threads));

@@ -1,23 +1,22 @@
-// Winograd convolution in the plane (y, x) with direct taps in depth, stride 1.
+// Winograd convolution, stride 1: F(4×4, 3×3) or F(2×2, 3×3) in the plane (y, x), with direct taps in depth or joined to F(2, 3) there.
 //
 // Tiles of a piece are numbered slice by slice; a depth tap is then a constant offset in that number, and the product per
-// position of a transformed tile is one matrix product with K = depth taps x channels.
+// position of a transformed tile is one matrix product with K = depth taps x channels. Where depth is transformed too a tile
+// has 4 z-positions of 36 plane positions, position = 36 · (z-position) + plane position, and no taps are left.
 
 import { address, draw, word } from '../../devices/wasm/simd.as';
-import { conv_tile } from './tile.as';
-import { winograd_output, winograd_tile_row } from './winograd-tiles.as';
-
-/** Bytes of a thread's scratch that the transforms use: 36 vectors, 36 voxels, bias of zero, the depth taps' offsets. */
-const TILE_SCRATCH: usize = 576 + 1152;
+import { conv_panel } from './tile.as';
+import { WINOGRAD_ZEROS, winograd_output, winograd_tiles } from './winograd-tiles.as';
 
 /**
  * A piece: some slices of a strip of tile rows of one sample, some output blocks. It transforms its input once (V, sized
  * to the second-level cache), multiplies position by position (M), and transforms back with bias.
  *
  * args: 0 x, 1 transformed weights, 2 padded bias, 3 y, 4 scratch, 5 scratch bytes per thread, 6 counter, 7 samples,
- * 8 input blocks, 9 output blocks, 10 11 12 input size, 13 14 15 output size, 16 17 18 padding, 19 depth taps, 20 m,
- * 21 tile rows per piece, 22 slices per piece, 23 output blocks per piece, 24 output blocks per round (M),
- * 25 byte offset of V, 26 byte offset of M, 27 28 29 bytes from position to position of V, M and weights, 30 output channels.
+ * 8 input blocks, 9 output blocks, 10 11 12 input size, 13 14 15 output size, 16 17 18 padding, 19 depth taps (1 where depth
+ * is transformed), 20 m, 21 tile rows per piece, 22 slices per piece (even where depth is transformed), 23 output blocks per
+ * piece, 24 output blocks per round (M), 25 z-positions (4 where depth is transformed, else 1), 26 byte offset of V,
+ * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels.
  */
 export function conv_winograd(args: usize, part: i32, parts: i32): void {
   const m = word(args, 20);
@@ -26,6 +25,7 @@ export function conv_winograd(args: usize, part: i32, parts: i32): void {
   const groups = (word(args, 9) + word(args, 23) - 1) / word(args, 23);
   const pieces = word(args, 7) * chunks * strips * groups;
   const scratch = address(args, 4) + <usize>part * <usize>word(args, 5);
+  memory.fill(scratch + WINOGRAD_ZEROS, 0, 64);
   for (let piece = draw(address(args, 6)); piece < pieces; piece = draw(address(args, 6))) {
     const group = piece % groups;
     let rest = piece / groups;
@@ -36,84 +36,90 @@ export function conv_winograd(args: usize, part: i32, parts: i32): void {
 }
 
 function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, strip: i32, group: i32): void {
-  const inputBlocks = word(args, 8), outputBlocks = word(args, 9);
+  const inputBlocks = word(args, 8);
+  const depth = word(args, 10), height = word(args, 11), width = word(args, 12);
   const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
-  const depthTaps = word(args, 19), m = word(args, 20);
-  const tilesX = (outWidth + m - 1) / m;
+  const depthTaps = word(args, 19), m = word(args, 20), zs = word(args, 25);
+  const count = (outWidth + m - 1) / m;
   const row0 = strip * word(args, 21);
   const rows = min(word(args, 21), (outHeight + m - 1) / m - row0);
   const z0 = chunk * word(args, 22);
   const slices = min(word(args, 22), outDepth - z0);
-  const perSlice = rows * tilesX;
-  const tiles = perSlice * slices;
-  const voxelBytes = <usize>inputBlocks << 5;
-  const v = scratch + <usize>word(args, 25), product = scratch + <usize>word(args, 26);
-  const strideV = <usize>word(args, 27), strideM = <usize>word(args, 28), strideU = <usize>word(args, 29);
-  const zeros = scratch + TILE_SCRATCH;
-  const offsets = zeros + 32;
-  memory.fill(zeros, 0, 32);
-  for (let kd = 0; kd < depthTaps; kd++) store<u32>(offsets + (<usize>kd << 2), <u32>(<usize>(kd * perSlice) * voxelBytes));
+  const layers = zs > 1 ? (slices + 1) >> 1 : slices;
+  const perLayer = rows * count;
+  const tiles = perLayer * layers;
+  const inputTiles = perLayer * (layers + depthTaps - 1);
+  const side = m + 2;
+  const v = scratch + <usize>word(args, 26), product = scratch + <usize>word(args, 27);
+  const strideV = <usize>word(args, 28), strideU = <usize>word(args, 29);
 
-  transformSlices(args, scratch, sample, z0, slices + depthTaps - 1, row0, rows, v, voxelBytes, 32);
+  const volumeBytes = <usize>depth * <usize>(height * width) << 5;
+  for (let z = 0; z < zs; z++)
+    for (let block = 0; block < inputBlocks; block++)
+      winograd_tiles(
+        false, m, zs > 1 ? z : -1, address(args, 0) + <usize>(sample * inputBlocks + block) * volumeBytes, depth, height, width,
+        z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, count, 0, side,
+        scratch, v + <usize>(z * side * side) * strideV + (<usize>(block * inputTiles) << 5), strideV,
+      );
 
-  const positions = (m + 2) * (m + 2);
-  const firstBlock = group * word(args, 23);
-  const endBlock = min(outputBlocks, firstBlock + word(args, 23));
-  const padded = (tiles + 3) & ~3;
-  const blockM = <usize>padded << 5;
-  const blockU = <usize>depthTaps * voxelBytes << 3;
-  for (let block0 = firstBlock; block0 < endBlock; block0 += word(args, 24)) {
+  // M[output block][four tiles][position][tile][8]: what the transform back reads of a tile lies close together.
+  const positions = zs * side * side;
+  const fourBytes = <usize>positions << 7;
+  const blockM = <usize>((tiles + 3) >> 2) * fourBytes;
+  const blockU = <usize>(depthTaps * inputBlocks) << 8;
+  const endBlock = min(word(args, 9), (group + 1) * word(args, 23));
+  for (let block0 = group * word(args, 23); block0 < endBlock; block0 += word(args, 24)) {
     const block1 = min(endBlock, block0 + word(args, 24));
-    for (let position = 0; position < positions; position++) {
-      const at = v + <usize>position * strideV;
-      for (let block = block0; block < block1; block++) {
-        const weights = address(args, 1) + <usize>position * strideU + <usize>block * blockU;
-        let to = product + <usize>position * strideM + <usize>(block - block0) * blockM;
-        let x = at;
-        for (let t = 0; t < tiles; t += 4) {
-          conv_tile(x, x + voxelBytes, x + 2 * voxelBytes, x + 3 * voxelBytes, offsets, depthTaps, voxelBytes, weights, zeros, to, to + 32, to + 64, to + 96);
-          x += voxelBytes << 2;
-          to += 128;
-        }
-      }
-    }
-    for (let block = block0; block < block1; block++) {
-      const unused = max(0, ((block + 1) << 3) - word(args, 30));
-      for (let half: usize = 0; half < 32; half += 16) {
-        const bias = address(args, 2) + (<usize>block << 5) + half;
-        const channels = 8 - unused - <i32>(half >> 2);
-        let from = product + <usize>(block - block0) * blockM + half;
-        for (let s = 0; s < slices; s++) {
-          const plane = address(args, 3) + (<usize>((sample * outputBlocks + block) * outDepth + z0 + s) * <usize>(outHeight * outWidth) << 5) + half;
-          for (let row = row0; row < row0 + rows; row++)
-            for (let tile = 0; tile < tilesX; tile++) {
-              const to = plane + (<usize>(row * m * outWidth + tile * m) << 5);
-              winograd_output(m, from, strideM, scratch, to, <usize>outWidth << 5, min(m, outHeight - row * m), min(m, outWidth - tile * m), bias, channels);
-              from += 32;
-            }
-        }
-      }
-    }
+    for (let position = 0; position < positions; position++)
+      for (let block = block0; block < block1; block++)
+        conv_panel(
+          v + <usize>position * strideV, depthTaps, <usize>perLayer << 5, inputBlocks, <usize>inputTiles << 5,
+          address(args, 1) + <usize>position * strideU + <usize>block * blockU,
+          product + <usize>(block - block0) * blockM + (<usize>position << 7), fourBytes, tiles,
+        );
+    for (let block = block0; block < block1; block++)
+      outputTiles(args, scratch, sample, block, z0, slices, row0, rows, count, product + <usize>(block - block0) * blockM, fourBytes);
   }
 }
 
-/** Transforms `slices` input slices of a strip; channel block b of tile t goes to `to + t * tileStride + b * blockStride`. */
-function transformSlices(args: usize, scratch: usize, sample: i32, z0: i32, slices: i32, row0: i32, rows: i32, to: usize, tileStride: usize, blockStride: usize): void {
-  const inputBlocks = word(args, 8);
-  const depth = word(args, 10), height = word(args, 11), width = word(args, 12);
+/** Transforms the products of one output block back and adds the bias. */
+function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i32, slices: i32, row0: i32, rows: i32, count: i32, product: usize, fourBytes: usize): void {
+  const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
   const m = word(args, 20);
-  const tilesX = (word(args, 15) + m - 1) / m;
-  const perSlice = rows * tilesX;
-  for (let s = 0; s < slices; s++) {
-    const iz = z0 + s - word(args, 16);
-    for (let block = 0; block < inputBlocks; block++) {
-      const plane = address(args, 0) + (<usize>((sample * inputBlocks + block) * depth + iz) * <usize>(height * width) << 5);
-      for (let row = 0; row < rows; row++) {
-        const at = to + <usize>(s * perSlice + row * tilesX) * tileStride + <usize>block * blockStride;
-        // A slice outside is a slice without height.
-        const inside = iz >= 0 && iz < depth;
-        winograd_tile_row(m, false, plane, inside ? height : 0, width, (row0 + row) * m - word(args, 17), -word(args, 18), tilesX, m + 2, m, 0, m + 2, scratch, at, tileStride, <usize>word(args, 27));
+  const inDepth = word(args, 25) > 1;
+  const plane = <usize>(outHeight * outWidth) << 5;
+  const pitch = <usize>outWidth << 5;
+  const volume = address(args, 3) + <usize>((sample * word(args, 9) + block) * outDepth + z0) * plane;
+  const bias = address(args, 2) + (<usize>block << 5);
+  const channels = word(args, 30) - (block << 3);
+  const joined = scratch + 1728;
+  let number = 0;
+  for (let z = 0; z < slices; z += inDepth ? 2 : 1)
+    for (let row = row0; row < row0 + rows; row++)
+      for (let tile = 0; tile < count; tile++) {
+        const from = product + <usize>(number >> 2) * fourBytes + (<usize>(number & 3) << 5);
+        const to = volume + <usize>z * plane + (<usize>(row * m * outWidth + tile * m) << 5);
+        const presentRows = min(m, outHeight - row * m), presentColumns = min(m, outWidth - tile * m);
+        for (let half: usize = 0; half < 32; half += 16) {
+          const present = channels - <i32>(half >> 2);
+          if (inDepth) {
+            joinOutput(from + half, joined);
+            winograd_output(m, joined, 16, scratch, to + half, pitch, presentRows, presentColumns, bias + half, present);
+            if (z + 1 < slices) winograd_output(m, joined + 576, 16, scratch, to + plane + half, pitch, presentRows, presentColumns, bias + half, present);
+          } else winograd_output(m, from + half, 128, scratch, to + half, pitch, presentRows, presentColumns, bias + half, present);
+        }
+        number++;
       }
-    }
+}
+
+/** Aᵀ of F(2, 3): joins the z-positions of a product, 128 bytes from position to position, to two slices of 36 vectors each. */
+function joinOutput(from: usize, to: usize): void {
+  const end = to + 576;
+  while (to < end) {
+    const m0 = v128.load(from), m1 = v128.load(from, 36 * 128), m2 = v128.load(from, 72 * 128), m3 = v128.load(from, 108 * 128);
+    v128.store(to, f32x4.add(f32x4.add(m0, m1), m2));
+    v128.store(to, f32x4.sub(f32x4.sub(m1, m2), m3), 576);
+    from += 128;
+    to += 16;
   }
 }

@@ -11,12 +11,10 @@ const M_BYTES = 256 * 1024;
 const LEAST_TILES = 24;
 /** Pieces of work there should be, for threads to share; a constant, so that results do not depend on the threads. */
 const LEAST_PIECES = 8;
-/** As in the kernels: 36 vectors and 36 voxels; then the bias of zero and the offsets of the depth taps. */
-const TILE_SCRATCH = 576 + 1152;
 
-/** What a thread's transforms need: see the kernels. In three axes also a ring of four slices of one row of tiles. */
-function scratchBytes(tilesX: number, taps: number, q: 1 | 2): number {
-  return q === 2 ? TILE_SCRATCH + 64 + 4 * 36 * tilesX * 32 : roundUp(TILE_SCRATCH + 32 + taps * 4, 64);
+/** What a thread's transforms need: see WINOGRAD_ZEROS in the kernels, then a voxel of zeros and a strip of voxels one tile high. */
+export function transformBytes(tilesX: number, m: number): number {
+  return roundUp(576 + 1152 + 1152 + 64 + (m + 2) * (tilesX * m + 2) * 32, 64);
 }
 
 /** An odd number of cache lines: positions of a tile do not fall on the same cache set. */
@@ -69,16 +67,16 @@ export function lowerWinograd(
   const input = transposed ? g.output : g.input;
   const output = transposed ? g.input : g.output;
   const padding = transposed ? (g.padding.map((p, axis) => g.kernel[axis]! - 1 - p) as unknown as Triple) : g.padding;
-  const taps = g.kernel[0];
   const inputBlocks = blocksOf(channels);
   const outputBlocks = blocksOf(outputs);
   const padded = inputBlocks * 8;
-  const positions = (m + 2) ** 2 * (q === 2 ? 4 : 1);
+  const zPositions = q === 2 ? 4 : 1;
+  const positions = (m + 2) ** 2 * zPositions;
   const tiles = [Math.ceil(output[1] / m), Math.ceil(output[2] / m)] as const;
   const depth = Math.ceil(output[0] / q);
-  const kept = q === 2 ? 0 : taps - 1;
-  // Summed depth taps read slices on both sides; transformed, each position is a product of its own.
-  const weightRuns = q === 2 ? 1 : taps;
+  // Transformed depth has no taps left. Taps read slices on both sides; joined slices are read again at the sides of a box.
+  const taps = q === 2 ? 1 : g.kernel[0];
+  const again = q === 2 ? 1 : taps - 1;
 
   const bytesPerTile = positions * padded * 4;
   let { rows, slices } = boxWithin(
@@ -86,8 +84,8 @@ export function lowerWinograd(
     bytesPerTile,
     tiles,
     depth,
-    kept,
-    q === 2 ? 1 : kept,
+    taps - 1,
+    again,
   );
   let group = outputBlocks;
   const pieces = (): number =>
@@ -97,15 +95,14 @@ export function lowerWinograd(
   while (pieces() < LEAST_PIECES && group > 4) group = Math.ceil(group / 2);
 
   const perSlice = rows * tiles[1];
-  const paddedTiles = roundUp(perSlice * slices, 4);
-  const round = Math.max(1, Math.min(group, Math.floor(M_BYTES / (positions * paddedTiles * 32))));
-  const strideV = oddLines(perSlice * (slices + kept) * padded * 4);
-  const strideM = oddLines(paddedTiles * 32 * round);
-  const strideU = oddLines(outputBlocks * weightRuns * padded * 32);
-  const offsetV = scratchBytes(tiles[1], taps, q);
-  // The last tile of four may read three tiles too far.
-  const offsetM = offsetV + positions * strideV + roundUp(4 * padded * 4, 64);
-  const perThread = offsetM + positions * strideM;
+  const productBytes = positions * roundUp(perSlice * slices, 4) * 32;
+  const round = Math.max(1, Math.min(group, Math.floor(M_BYTES / productBytes)));
+  const strideV = oddLines(perSlice * (slices + taps - 1) * padded * 4);
+  const strideU = oddLines(outputBlocks * taps * padded * 32);
+  const offsetV = transformBytes(tiles[1], m);
+  // The last four tiles may be read three tiles too far.
+  const offsetM = offsetV + positions * strideV + 128;
+  const perThread = offsetM + round * productBytes;
   const scratch = context.scratch(perThread * context.threads);
   const transformed = context.scratch(positions * strideU);
   const begin = beginConv(context, 1, bias, outputs);
@@ -124,10 +121,10 @@ export function lowerWinograd(
     slices * q,
     group,
     round,
+    zPositions,
     offsetV,
     offsetM,
     strideV,
-    strideM,
     strideU,
     outputs,
   ];
@@ -138,11 +135,13 @@ export function lowerWinograd(
       args: [
         pointer(weight),
         scratchPointer(transformed),
-        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, taps, m, strideU, q === 2 ? 1 : 0].map(int),
+        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, g.kernel[0], m, strideU, q === 2 ? 1 : 0].map(
+          int,
+        ),
       ],
     },
     {
-      kernel: q === 2 ? 'conv_winograd_depth' : 'conv_winograd',
+      kernel: 'conv_winograd',
       args: [
         pointer(from),
         scratchPointer(transformed),
