@@ -1,8 +1,8 @@
 /**
  * Times our workloads beside PyTorch, onnxruntime-web and onnxruntime-node in interleaved rounds, and writes the table of
- * ratios into docs/benchmarks.md (between its markers).
+ * ratios into docs/benchmarks.md (between its markers). C takes minutes a round; onnxruntime is timed at A and B only.
  *
- *   npm run bench:peers -- [--rounds 5] [--seconds 2] [--print]
+ *   npm run bench:peers -- [--rounds 5] [--seconds 2] [--only A,B] [--print]
  *
  * Needs Debian's python3-torch; the onnxruntimes are installed into a temporary folder, kept in .tmp/peers.
  */
@@ -19,6 +19,7 @@ const flag = (name, fallback) => {
 };
 const rounds = Number(flag('rounds', 5));
 const seconds = flag('seconds', '2');
+const only = flag('only', 'A,B');
 const place = join(root, '.tmp/peers');
 const models = join(place, 'models');
 const python = process.env.PYTHON ?? '/usr/bin/python3';
@@ -37,28 +38,46 @@ if (!existsSync(join(models, 'A.onnx')))
 
 const cli = join(root, 'apps/cli/bin/voxelwise.js');
 const peers = {
-  'PyTorch, 2 threads': [python, [join(root, 'tools/peers/torch_workloads.py'), '--seconds', seconds]],
-  'onnxruntime-web, wasm, 2 threads': [
-    process.execPath,
-    [join(root, 'tools/peers/onnx-workloads.mjs'), 'web', models, place, '2', seconds],
-  ],
-  'onnxruntime-node, 2 threads': [
-    process.execPath,
-    [join(root, 'tools/peers/onnx-workloads.mjs'), 'node', models, place, '2', seconds],
-  ],
+  'PyTorch, 2 threads': [python, [join(root, 'tools/peers/torch_workloads.py'), '--seconds', seconds, '--only', only]],
+  ...(only === 'C' ? {} : onnxruntimes()),
   'Voxelwise, 2 threads': [
     process.execPath,
-    [cli, 'bench', 'peers-workloads', '--json', '--threads', '2', '--seconds', seconds],
+    [cli, 'bench', 'peers-workloads', '--json', '--only', only, '--threads', '2', '--seconds', seconds],
   ],
   'Voxelwise, 1 thread': [
     process.execPath,
-    [cli, 'bench', 'peers-workloads', '--json', '--threads', '1', '--seconds', seconds],
+    [cli, 'bench', 'peers-workloads', '--json', '--only', only, '--threads', '1', '--seconds', seconds],
   ],
   'Voxelwise, no relaxed SIMD, 2 threads': [
     process.execPath,
-    [cli, 'bench', 'peers-workloads', '--json', '--threads', '2', '--deterministic', '--seconds', seconds],
+    [
+      cli,
+      'bench',
+      'peers-workloads',
+      '--json',
+      '--only',
+      only,
+      '--threads',
+      '2',
+      '--deterministic',
+      '--seconds',
+      seconds,
+    ],
   ],
 };
+
+function onnxruntimes() {
+  return {
+    'onnxruntime-web, wasm, 2 threads': [
+      process.execPath,
+      [join(root, 'tools/peers/onnx-workloads.mjs'), 'web', models, place, '2', seconds],
+    ],
+    'onnxruntime-node, 2 threads': [
+      process.execPath,
+      [join(root, 'tools/peers/onnx-workloads.mjs'), 'node', models, place, '2', seconds],
+    ],
+  };
+}
 
 const times = Object.fromEntries(Object.keys(peers).map((name) => [name, []]));
 for (let round = 0; round < rounds; round++) {
@@ -77,12 +96,12 @@ for (let round = 0; round < rounds; round++) {
 }
 
 const sizes = ['c32_s64', 'c64_s32', 'c128_s16'];
-const rows = [
-  ['A.fwd'],
-  ['A.step'],
-  ...sizes.flatMap((size) => ['fwd', 'gradin', 'gradw'].map((pass) => [`B.${size}.${pass}`])),
-  ['peakMemoryBytes'],
-].map(([path]) => path);
+const figures = {
+  A: ['A.fwd', 'A.step'],
+  B: sizes.flatMap((size) => ['fwd', 'gradin', 'gradw'].map((pass) => `B.${size}.${pass}`)),
+  C: ['C.fwd', 'C.step'],
+};
+const rows = [...only.split(',').flatMap((name) => figures[name]), 'peakMemoryBytes'];
 const pick = (result, path) => {
   const value = path.split('.').reduce((at, key) => at?.[key], result);
   return typeof value === 'number' ? value : value?.min;
@@ -98,7 +117,7 @@ const lines = [
 for (const path of rows) {
   const best = (name) => Math.min(...times[name].map((r) => pick(r, path) ?? Infinity));
   const ratio = (peer, us = ours) => {
-    const list = times[peer].map((r, k) => pick(r, path) / pick(times[us][k], path)).filter(Number.isFinite);
+    const list = (times[peer] ?? []).map((r, k) => pick(r, path) / pick(times[us][k], path)).filter(Number.isFinite);
     return list.length ? median(list).toFixed(2) : '–';
   };
   const show = (value) =>
@@ -115,7 +134,7 @@ for (const path of rows) {
       )} | ${ratio('PyTorch, 2 threads')} | ${ratio('onnxruntime-web, wasm, 2 threads')} | ${ratio('onnxruntime-node, 2 threads')} | ${ratio('Voxelwise, 1 thread')} | ${ratio('PyTorch, 2 threads', 'Voxelwise, no relaxed SIMD, 2 threads')} |`,
   );
 }
-const table = `Command: \`npm run bench:peers -- --rounds ${rounds} --seconds ${seconds}\`. Machine: ${cpus()[0].model.trim()}, ${cpus().length} cores, Node ${process.version}; PyTorch ${times['PyTorch, 2 threads'].find(Boolean)?.version ?? '–'}. Times: best of all rounds; ratios: median over rounds of peer / ours, above 1 means ours is faster.\n\n${lines.join('\n')}\n`;
+const table = `Command: \`npm run bench:peers -- --rounds ${rounds} --seconds ${seconds}${only === 'A,B' ? '' : ` --only ${only}`}\`. Machine: ${cpus()[0].model.trim()}, ${cpus().length} cores, Node ${process.version}; PyTorch ${times['PyTorch, 2 threads'].find(Boolean)?.version ?? '–'}. Times: best of all rounds; ratios: median over rounds of peer / ours, above 1 means ours is faster.\n\n${lines.join('\n')}\n`;
 console.log(table);
 if (!process.argv.includes('--print')) {
   const page = join(root, 'docs/benchmarks.md');
@@ -123,7 +142,9 @@ if (!process.argv.includes('--print')) {
   writeFileSync(
     page,
     text.replace(
-      /(<!-- peers:begin -->\n)[\s\S]*(<!-- peers:end -->)/,
+      only === 'C'
+        ? /(<!-- peers-C:begin -->\n)[\s\S]*(<!-- peers-C:end -->)/
+        : /(<!-- peers:begin -->\n)[\s\S]*(<!-- peers:end -->)/,
       (_, begin, end) => `${begin}\n${table}\n${end}`,
     ),
   );

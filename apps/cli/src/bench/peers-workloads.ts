@@ -26,22 +26,25 @@ import {
 } from '@voxelwise/compute';
 import { buildNetwork, initialize, parametersOf, type NetworkConfig } from '@voxelwise/nets';
 import { logitsOf, type Checkpointing } from '@voxelwise/training';
+import { best, type Timing } from './timing.ts';
 
-export interface Timing {
-  readonly min: number;
-  readonly n: number;
+export interface NetworkTimes {
+  readonly fwd?: Timing;
+  readonly step?: Timing;
 }
 
 export interface WorkloadTimes {
-  readonly A?: { readonly fwd: Timing; readonly step: Timing };
+  readonly A?: NetworkTimes;
   readonly B?: Readonly<Record<string, { readonly fwd: Timing; readonly gradin: Timing; readonly gradw: Timing }>>;
-  readonly C?: { readonly fwd: Timing; readonly step: Timing };
+  readonly C?: NetworkTimes;
 }
 
 export interface WorkloadOptions {
   /** Seconds to spend on each figure. */
   readonly seconds: number;
   readonly only: readonly string[];
+  /** Of the networks. Default both. */
+  readonly passes?: readonly ('fwd' | 'step')[];
   /** Divides every spatial size: for a quick look. */
   readonly shrink?: number;
 }
@@ -53,32 +56,37 @@ const B_SIZES = [
 ] as const;
 
 export async function timeWorkloads(device: Device, options: WorkloadOptions): Promise<WorkloadTimes> {
-  const { only, shrink = 1 } = options;
+  const { only, seconds, shrink = 1 } = options;
+  // Whole at every resolution of a U-Net of so many stages.
+  const shrunk = (patch: readonly number[], stages: number): readonly number[] => {
+    const unit = 2 ** (stages - 1);
+    return patch.map((n) => Math.max(1, Math.round(n / shrink / unit)) * unit);
+  };
+  const networks: Record<'A' | 'C', NetworkWorkload> = {
+    A: { config: unet([32, 64, 128, 256], 3), patch: shrunk([40, 56, 40], 4), batch: 2, checkpointing: 'none' },
+    C: {
+      config: unet([32, 64, 128, 256, 512, 512, 512, 512], 2),
+      patch: shrunk([512, 512], 8),
+      batch: 12,
+      checkpointing: device.kind === 'wasm' ? 'samples' : 'none',
+    },
+  };
   const B: Record<string, { fwd: Timing; gradin: Timing; gradw: Timing }> = {};
   if (only.includes('B'))
     for (const [channels, size] of B_SIZES)
-      B[`c${channels}_s${size}`] = await timeConvolution(device, channels, size / shrink, options.seconds / 2);
-  const a = only.includes('A')
-    ? await timeNetwork(
-        device,
-        unet([32, 64, 128, 256], 3),
-        [40, 56, 40].map((n) => n / shrink),
-        2,
-        options.seconds,
-        'none',
-      )
-    : undefined;
-  const c = only.includes('C')
-    ? await timeNetwork(
-        device,
-        unet([32, 64, 128, 256, 512, 512, 512, 512], 2),
-        [512, 512].map((n) => n / shrink),
-        12,
-        options.seconds,
-        device.kind === 'wasm' ? 'samples' : 'none',
-      )
-    : undefined;
-  return { ...(a && { A: a }), ...(only.includes('B') && { B }), ...(c && { C: c }) };
+      B[`c${channels}_s${size}`] = await timeConvolution(device, channels, size / shrink, seconds / 2);
+  return {
+    ...(only.includes('A') && { A: await timeNetwork(device, networks.A, options) }),
+    ...(only.includes('B') && { B }),
+    ...(only.includes('C') && { C: await timeNetwork(device, networks.C, options) }),
+  };
+}
+
+interface NetworkWorkload {
+  readonly config: NetworkConfig;
+  readonly patch: readonly number[];
+  readonly batch: number;
+  readonly checkpointing: Checkpointing;
 }
 
 /** Two convolutions per stage, stride 2 between stages. */
@@ -101,12 +109,9 @@ export function unet(features: readonly number[], dimensions: 2 | 3): NetworkCon
 
 async function timeNetwork(
   device: Device,
-  config: NetworkConfig,
-  patch: readonly number[],
-  batch: number,
-  seconds: number,
-  checkpointing: Checkpointing,
-): Promise<{ fwd: Timing; step: Timing }> {
+  { config, patch, batch, checkpointing }: NetworkWorkload,
+  { seconds, passes = ['fwd', 'step'] }: Pick<WorkloadOptions, 'seconds' | 'passes'>,
+): Promise<NetworkTimes> {
   const network = buildNetwork(config);
   initialize(network, device, { seed: 1 });
   const parameters = [...parametersOf(network).values()].map((parameter) => parameter.value);
@@ -118,12 +123,12 @@ async function timeNetwork(
   const targets = weights.map((_, k) => labels(device, [batch, 1, ...patch.map((n) => n >> k)]));
   const rate = tensor(device, [0.01], []);
 
-  const fwd = await best(seconds, async () => {
+  const forward = async (): Promise<void> => {
     const y = scope(() => network.forward(x) as Tensor);
     await device.flush();
     y.dispose();
-  });
-  const step = await best(seconds, async () => {
+  };
+  const step = async (): Promise<void> => {
     const loss = scope(() => {
       const { value, gradients } = valueAndGradients(() => {
         const logits = logitsOf(network, x, { deepSupervision: true, checkpointing });
@@ -145,9 +150,13 @@ async function timeNetwork(
     });
     await loss.read();
     loss.dispose();
-  });
+  };
+  const times = {
+    ...(passes.includes('fwd') && { fwd: await best(seconds, forward) }),
+    ...(passes.includes('step') && { step: await best(seconds, step) }),
+  };
   for (const held of [x, ...targets, rate, ...velocities, ...parameters]) held.dispose();
-  return { fwd, step };
+  return times;
 }
 
 async function timeConvolution(
@@ -180,20 +189,7 @@ async function timeConvolution(
   return times;
 }
 
-/** Once to warm up, then for `seconds`, three times at least; the fastest counts. */
-async function best(seconds: number, work: () => Promise<void>): Promise<Timing> {
-  await work();
-  const times: number[] = [];
-  const end = performance.now() + seconds * 1000;
-  while (times.length < 3 || performance.now() < end) {
-    const begun = performance.now();
-    await work();
-    times.push((performance.now() - begun) / 1000);
-  }
-  return { min: Math.min(...times), n: times.length };
-}
-
-function pattern(device: Device, shape: readonly number[]): Tensor {
+export function pattern(device: Device, shape: readonly number[]): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
   return tensor(
     device,

@@ -43,10 +43,10 @@ export class Output {
     return this.quiet ? silentProgress : startProgress({ stream: process.stderr, label, total, unit });
   }
 
-  /** The one JSON document, with --json. */
-  document(value: unknown): void {
+  /** The one JSON document, with --json; indented by so many spaces, on one line with 0. */
+  document(value: unknown, indent = 2): void {
     if (this.#onDocument) this.#onDocument(value);
-    else if (this.json) process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    else if (this.json) process.stdout.write(`${JSON.stringify(value, undefined, indent)}\n`);
   }
 }
 
