@@ -1,14 +1,14 @@
 /** Composition: chance that stays put, fusion that equals the steps, histories that replay and invert, 48 orientations. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReferenceDevice, createWasmDevice, Philox, tensor, type Device, type Tensor } from '@voxelwise/compute';
-import { alignedGrid, type PerAxis, type Volume } from '@voxelwise/volume';
+import { createReferenceDevice, createWasmDevice, Philox, tensor, type Device } from '@voxelwise/compute';
+import { alignedGrid, type PerAxis } from '@voxelwise/volume';
 import { excess, inputVolume, sceneFile } from '../../fixtures/scenes.ts';
 import { distance } from '../../fixtures/golden.ts';
 import type { Scene } from '../contract/transform.ts';
 import { replay } from '../catalogue.ts';
 import { gammaCurve, noise, smooth } from '../intensity/curves.ts';
 import { intensityRange, shift } from '../intensity/range.ts';
-import { affine, monaiAffine, monaiAffineMatrix, rotate, torchioAffine } from '../spatial/affine.ts';
+import { affine, monaiAffine, monaiAffineMatrix, rotate } from '../spatial/affine.ts';
 import { cropForeground, padOrCrop } from '../spatial/crop-pad.ts';
 import { elastic } from '../spatial/elastic.ts';
 import { flip, rotate90, transpose } from '../spatial/index-moves.ts';
@@ -170,57 +170,5 @@ describe('sequences', () => {
     expect(() => oneOf([])).toThrow(/at least one/);
     expect(() => someOf([flip([0])], [1, 2])).toThrow(/least/);
     expect(() => withProbability(1.5, flip([0]))).toThrow(/between 0 and 1/);
-  });
-});
-
-describe('48 orientations', () => {
-  const letters = ['R', 'L', 'A', 'P', 'S', 'I'];
-  const all = letters
-    .flatMap((a) => letters.flatMap((b) => letters.map((c) => a + b + c)))
-    .filter(
-      (codes) =>
-        new Set(
-          [...codes].map(
-            (letter) => 'RALPSI'.indexOf(letter) >= 0 && ('RL'.includes(letter) ? 0 : 'AP'.includes(letter) ? 1 : 2),
-          ),
-        ).size === 3,
-    );
-
-  it('are 48', () => expect(all.length).toBe(48));
-
-  it('commute with physical pipelines, whatever the spacing', async () => {
-    const scene = smoothScene(wasm, [14, 18, 20], [1.6, 1.1, 0.9]);
-    // A pipeline told in the patient's axes: an isotropic voxel size, smoothing in millimetres, intensities.
-    const pipeline = sequence(
-      spacing({ spacingMm: [1.25, 1.25, 1.25] }),
-      smooth({ sigmaMm: 1.5 }),
-      intensityRange({ from: [-10, 110] }),
-    );
-    const canonical = async (volume: Volume<Tensor>): Promise<Scene> =>
-      run(orientation('SAR'), { id: 's', images: volume }, new Philox(1));
-    const expected = await canonical((await run(pipeline, scene, new Philox(1))).images);
-    for (const codes of all) {
-      const turned = await run(sequence(orientation(codes), pipeline), scene, new Philox(1));
-      const found = await canonical(turned.images);
-      expect(found.images.grid.shape).toEqual(expected.images.grid.shape);
-      expect(distance(found.images.grid.affine, expected.images.grid.affine)).toBeLessThan(1e-9);
-      expect(distance(await found.images.voxels.read(), await expected.images.voxels.read())).toBeLessThan(2e-5);
-    }
-  });
-
-  it('commute with turns about the axes of the patient', async () => {
-    const scene = smoothScene(wasm, [14, 18, 20], [1.6, 1.1, 0.9]);
-    const turn = torchioAffine({ scales: [1.05, 0.95, 1.1], degrees: [9, -14, 21], translationMm: [1.2, -0.8, 0.5] });
-    const canonical = async (volume: Volume<Tensor>): Promise<Scene> =>
-      run(orientation('SAR'), { id: 's', images: volume }, new Philox(1));
-    const expected = await canonical((await run(turn, scene, new Philox(1))).images);
-    expect(distance(await expected.images.voxels.read(), await scene.images.voxels.read())).toBeGreaterThan(1);
-    for (const codes of all) {
-      // The orientation is carried out by itself, so that the turn really happens on another grid.
-      const turned = await run(turn, await run(orientation(codes), scene, new Philox(1)), new Philox(1));
-      const found = await canonical(turned.images);
-      expect(distance(found.images.grid.affine, expected.images.grid.affine)).toBeLessThan(1e-9);
-      expect(distance(await found.images.voxels.read(), await expected.images.voxels.read())).toBeLessThan(2e-3);
-    }
   });
 });

@@ -1,11 +1,18 @@
 /** Rotations, zooms and general affine changes, in millimetres or (for MONAI's values) in voxels. */
-import { spacing as spacingOf, type Grid, type PerAxis } from '@voxelwise/volume';
+import {
+  linearPart,
+  orientation as orientationOf,
+  spacing as spacingOf,
+  type Grid,
+  type PerAxis,
+} from '@voxelwise/volume';
 import { draw, type Placement, type Range, type Sampling, type Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import {
   applyTo,
   compose,
   diagonal,
+  IDENTITY,
   invert,
   linear,
   product,
@@ -18,26 +25,24 @@ import { placedApplication, placedTransform, type Placed } from './placed.ts';
 import { cornerAligned } from './spacing.ts';
 
 export interface AffineSettings {
-  /**
-   * Row-major 3x4 about the centers, from the result to the image: in millimetres along the array axes, or in voxels with
-   * `voxelSpace` (which turns anisotropic images into a shear: MONAI's semantics).
-   */
+  /** Row-major 3x4 about the centers, from the result to the image. */
   readonly matrix: readonly number[];
-  readonly voxelSpace: boolean;
+  /**
+   * What the matrix is told in: millimetres along the patient's axes R, A, S; millimetres along the array axes; or voxels (which turns
+   * anisotropic images into a shear: MONAI's semantics).
+   */
+  readonly space: 'patient' | 'array' | 'voxels';
   /** Size of the result; absent: as before. `fit`: large enough for all of the turned image. */
   readonly shape?: readonly number[] | 'fit';
   readonly alignCorners?: boolean;
 }
 
 /** The placement of a map about the centers: the grid says honestly where the voxels now are. */
-export function affinePlacement(
-  grid: Grid,
-  { matrix, voxelSpace, shape, alignCorners = false }: AffineSettings,
-): Placement {
-  const mm = spacingOf(grid);
+export function affinePlacement(grid: Grid, { matrix, space, shape, alignCorners = false }: AffineSettings): Placement {
   // Three singular numbers in a row are easier to explain here than as NaN in an image.
   invert(matrix);
-  const inVoxels = voxelSpace ? matrix : compose(diagonal(mm.map((s) => 1 / s)), compose(matrix, diagonal(mm)));
+  const mm = voxelToMm(grid, space);
+  const inVoxels = mm ? compose(invert(mm), compose(matrix, mm)) : matrix;
   const after = shape === 'fit' ? fitted(grid.shape, inVoxels) : ((shape ?? grid.shape) as PerAxis);
   const centers = compose(
     translation(grid.shape.map((n) => (n - 1) / 2)),
@@ -47,6 +52,12 @@ export function affinePlacement(
     grid: regrid(grid, centers, after),
     matrix: alignCorners ? cornerAligned(centers, grid.shape, after) : centers,
   };
+}
+
+/** From voxels about the center to millimetres about the center. */
+function voxelToMm(grid: Grid, space: AffineSettings['space']): Matrix34 | undefined {
+  if (space === 'voxels') return undefined;
+  return space === 'array' ? diagonal(spacingOf(grid)) : linear(linearPart(grid.affine));
 }
 
 /** Size of the box around the turned image: extent of the corners, half up. */
@@ -67,14 +78,19 @@ function fitted(shape: PerAxis, matrix: Matrix34): PerAxis {
 export const affineApplication = placedApplication('affine', affinePlacement);
 
 export interface AffineRanges {
-  /** Degrees about the array axes z, y, x. */
+  /** About the axes, in degrees. */
   readonly degrees?: readonly [Range, Range, Range];
   /** Above 1 enlarges what is seen. */
   readonly scale?: Range | readonly [Range, Range, Range];
   /** Off-diagonal numbers, row by row. */
   readonly shear?: readonly Range[];
-  /** Millimetres by which the content moves along z, y, x. */
+  /** Millimetres by which the content moves along the axes. */
   readonly translateMm?: readonly [Range, Range, Range];
+  /**
+   * The axes that all of these are told in: R, A, S of the patient (default), so that results do not depend on how a file stores
+   * its axes, or z, y, x of the array. A single slice only turns about its normal, and nothing moves across it.
+   */
+  readonly axes?: 'patient' | 'array';
   readonly sampling?: Partial<Sampling>;
 }
 
@@ -84,46 +100,68 @@ export function affine({
   scale = 1,
   shear = [0, 0, 0, 0, 0, 0],
   translateMm = [0, 0, 0],
+  axes = 'patient',
   sampling,
 }: AffineRanges): Transform<Placed<AffineSettings>> {
   return placedTransform(
     affineApplication,
-    (rng, { images }) => {
-      const flat = images.grid.shape[0] === 1;
-      const angles = degrees.map((range, axis) => (flat && axis > 0 ? 0 : (draw(range, rng) / 180) * Math.PI));
+    (rng, { images: { grid } }) => {
+      const slice = grid.shape.indexOf(1);
+      const frame = axes === 'array' ? IDENTITY : nearestAxes(grid);
+      const angles = degrees.map((range, axis) => {
+        const angle = (draw(range, rng) / 180) * Math.PI;
+        return slice >= 0 && frame[axis * 4 + slice] === 0 ? 0 : angle;
+      });
       const perAxis = Array.isArray(scale) && scale.length === 3;
       const single = perAxis ? 1 : draw(scale as Range, rng);
-      const factors = [0, 1, 2].map((axis) =>
-        flat && axis === 0 ? 1 : perAxis ? draw((scale as readonly Range[])[axis]!, rng) : single,
-      );
+      const factors = [0, 1, 2].map((axis) => (perAxis ? draw((scale as readonly Range[])[axis]!, rng) : single));
       if (factors.some((factor) => !(factor > 0)))
         throw new TransformError(`affine: scales are positive, came [${factors.join(', ')}].`, { scale: factors });
       const sheared = shear.map((range) => draw(range, rng));
       const move = translateMm.map((range) => draw(range, rng));
-      const forward = compose(
-        translation(move),
-        compose(linear(eulerMatrix(angles)), compose(shearMatrix(sheared), diagonal(factors))),
+      const matrix = invert(
+        compose(
+          translation(move),
+          compose(linear(eulerMatrix(angles)), compose(shearMatrix(sheared), diagonal(factors))),
+        ),
       );
-      return { matrix: invert(forward), voxelSpace: false };
+      if (slice < 0) return { matrix, space: axes };
+      return { matrix: withinSlice(compose(invert(frame), compose(matrix, frame)), slice), space: 'array' };
     },
     sampling,
   );
 }
 
-/** Turns what is seen about its center by degrees about z, y, x, in millimetres. */
+/** The array axes as the nearest of R, A, S: ones and minus ones, a column per array axis. */
+function nearestAxes(grid: Grid): number[] {
+  const frame = new Array<number>(12).fill(0);
+  [...orientationOf(grid)].forEach((letter, axis) => {
+    const patient = ['RL', 'AP', 'SI'].findIndex((pair) => pair.includes(letter));
+    frame[patient * 4 + axis] = 'RAS'.includes(letter) ? 1 : -1;
+  });
+  return frame;
+}
+
+/** The map without what leads across a single slice. */
+const withinSlice = (matrix: readonly number[], axis: number): number[] =>
+  matrix.map((value, k) => {
+    const [row, column] = [Math.floor(k / 4), k % 4];
+    return row === axis || column === axis ? Number(row === column) : value;
+  });
+
+/** Turns what is seen about its center by degrees about the patient's axes R, A, S (or the array's z, y, x), in millimetres. */
 export const rotate = ({
   degrees,
-  sampling,
+  ...settings
 }: {
   readonly degrees: Range | readonly [Range, Range, Range];
-  readonly sampling?: Partial<Sampling>;
-}): Transform<Placed<AffineSettings>> =>
+} & Pick<AffineRanges, 'axes' | 'sampling'>): Transform<Placed<AffineSettings>> =>
   affine({
     degrees:
       typeof degrees === 'number' || degrees.length === 2
         ? [degrees as Range, degrees as Range, degrees as Range]
         : degrees,
-    ...(sampling ? { sampling } : {}),
+    ...settings,
   });
 
 /** Rotation about axis 0, then 1, then 2: R0 · R1 · R2. Angles in radians. */
@@ -172,7 +210,7 @@ export const monaiAffine = ({
 }): Transform<Placed<AffineSettings>> =>
   placedTransform(
     affineApplication,
-    () => ({ matrix, voxelSpace: true, ...(shape ? { shape } : {}), ...(alignCorners ? { alignCorners } : {}) }),
+    () => ({ matrix, space: 'voxels', ...(shape ? { shape } : {}), ...(alignCorners ? { alignCorners } : {}) }),
     sampling,
   );
 

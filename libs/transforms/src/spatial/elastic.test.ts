@@ -6,7 +6,8 @@ import { excess, inputVolume, sceneFile } from '../../fixtures/scenes.ts';
 import type { Sampling, Scene } from '../contract/transform.ts';
 import { erfTaps } from '../intensity/gaussian-taps.ts';
 import { monaiAffineMatrix } from './affine.ts';
-import { displaced, elastic, controlGrid, gridDistortion } from './elastic.ts';
+import { elastic, controlGrid, gridDistortion } from './elastic.ts';
+import { displaced } from './field.ts';
 import { compose, translation } from './matrix.ts';
 import { LINEAR } from './move.ts';
 

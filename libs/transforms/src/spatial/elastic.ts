@@ -1,20 +1,11 @@
-/** Dense deformations: random smooth fields, control grids, grid distortion. Fields are in output voxels, [3, z, y, x]. */
+/** Random smooth deformations, control grids, grid distortion. */
 import { blur, gaussianNoise, rescaleIntensity, tensor, zeros, type Device, type Tensor } from '@voxelwise/compute';
-import { spacing as spacingOf, type PerAxis, type Volume } from '@voxelwise/volume';
-import {
-  draw,
-  mapVolumes,
-  type Application,
-  type Range,
-  type Sampling,
-  type Scene,
-  type Transform,
-} from '../contract/transform.ts';
+import { spacing as spacingOf, type PerAxis } from '@voxelwise/volume';
+import { draw, type Application, type Range, type Sampling, type Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { sampledTaps } from '../intensity/gaussian-taps.ts';
-import { IDENTITY } from './matrix.ts';
-import { movePointsByField } from './move-points.ts';
-import { LINEAR, moveVolume } from './move.ts';
+import { deform, patientGrid } from './field.ts';
+import { LINEAR } from './move.ts';
 
 export interface ElasticParameters {
   readonly key: readonly [number, number];
@@ -25,15 +16,17 @@ export interface ElasticParameters {
   readonly sampling: Sampling;
 }
 
-/** A smooth random field with the given deviation, the same on every grid of the same size and spacing. */
+/** A smooth random field with the given deviation. */
 function randomField(
   device: Device,
   shape: PerAxis,
   mm: PerAxis,
   { key, displacementMm, smoothnessMm }: ElasticParameters,
 ): Tensor {
-  const flat = shape[0] === 1;
-  const noise = gaussianNoise({ x: zeros(device, [3, ...shape]) }, { key, deviations: [flat ? 0 : 1, 1, 1] });
+  const noise = gaussianNoise(
+    { x: zeros(device, [3, ...shape]) },
+    { key, deviations: shape.map((n) => (n === 1 ? 0 : 1)) },
+  );
   const taps = mm.map((s, axis) => (shape[axis] === 1 ? [1] : sampledTaps(smoothnessMm / s, 3)));
   const smooth = blur({ x: noise }, { boundary: 'symmetric', channels: [taps, taps, taps] });
   // Smoothing white noise shrinks it by the root of the sum of the squared taps, axis by axis.
@@ -59,41 +52,12 @@ function randomField(
 export const elasticApplication: Application<ElasticParameters> = {
   name: 'elastic',
   moves: 'positions',
-  apply: (scene, parameters) =>
-    deform(scene, parameters.sampling, ({ voxels, grid }) =>
-      randomField(voxels.device, grid.shape, spacingOf(grid), parameters),
-    ),
+  apply: (scene, parameters) => {
+    const grid = patientGrid(scene.images.grid);
+    const field = randomField(scene.images.voxels.device, grid.shape, spacingOf(grid), parameters);
+    return deform(scene, parameters.sampling, grid, field);
+  },
 };
-
-/** Every volume read at o + field(o), by a field of its own grid; points go along with the images. A promise where there are points. */
-export function deform(
-  scene: Scene,
-  sampling: Sampling,
-  fieldOf: (volume: Volume<Tensor>) => Tensor,
-): Scene | Promise<Scene> {
-  const moved = mapVolumes(scene, (volume) => {
-    const field = fieldOf(volume);
-    const result = displaced(volume, field, sampling);
-    field.dispose();
-    return result;
-  });
-  if (!scene.points) return moved;
-  const field = fieldOf(scene.images);
-  return field.read().then((values) => {
-    field.dispose();
-    return movePointsByField(moved, scene.images.grid, values);
-  });
-}
-
-/** The volume read at o + field(o). */
-export function displaced(
-  volume: Volume<Tensor>,
-  field: Tensor,
-  sampling: Sampling,
-  matrix: readonly number[] = IDENTITY,
-): Volume<Tensor> {
-  return moveVolume(volume, { grid: volume.grid, matrix }, sampling, field);
-}
 
 /** Physical elastic deformation: a smooth random field in millimetres, whatever the voxel size. */
 export function elastic({
@@ -125,6 +89,8 @@ export interface ControlGridParameters {
   /** [z, y, x, 3] displacements in LPS+ millimetres at control points, C order; ends lie one cell outside the image. */
   readonly controlPoints: readonly number[];
   readonly controlShape: readonly number[];
+  /** The mesh lies along the array axes (TorchIO), or along those nearest to S, A, R. */
+  readonly axes: 'array' | 'patient';
   readonly sampling: Sampling;
 }
 
@@ -135,10 +101,11 @@ export interface ControlGridParameters {
 export const controlGridApplication: Application<ControlGridParameters> = {
   name: 'controlGrid',
   moves: 'positions',
-  apply: (scene, { controlPoints, controlShape, sampling }) =>
-    deform(scene, sampling, ({ voxels, grid: { shape, affine } }) =>
-      tensor(voxels.device, toVoxels(bsplineField(controlPoints, controlShape, shape), affine, shape), [3, ...shape]),
-    ),
+  apply: (scene, { controlPoints, controlShape, axes, sampling }) => {
+    const grid = axes === 'array' ? scene.images.grid : patientGrid(scene.images.grid);
+    const field = toVoxels(bsplineField(controlPoints, controlShape, grid.shape), grid.affine, grid.shape);
+    return deform(scene, sampling, grid, tensor(scene.images.voxels.device, field, [3, ...grid.shape]));
+  },
 };
 
 /** Dense [3][voxels] values of the spline. */
@@ -239,7 +206,12 @@ export function controlGrid({
             const edge = Math.min(z, y, x, nz - 1 - z, ny - 1 - y, nx - 1 - x);
             for (let k = 0; k < 3; k++) values.push(edge < lockedBorders ? 0 : rng.uniform(-maxMm, maxMm));
           }
-      return { controlPoints: values, controlShape: [...points], sampling: { ...LINEAR, ...sampling } };
+      return {
+        controlPoints: values,
+        controlShape: [...points],
+        axes: 'patient',
+        sampling: { ...LINEAR, ...sampling },
+      };
     },
   };
 }
@@ -249,36 +221,36 @@ export interface GridDistortionParameters {
   readonly steps: readonly (readonly number[])[];
   readonly cells: readonly number[];
   readonly sampling: Sampling;
-  /** What lies behind the last whole cell and one more is read at the first voxel, as MONAI does. */
-  readonly monaiRemainder?: boolean;
+  /** MONAI's: along the array axes, and what lies behind the last whole cell and one more is read at the first voxel. */
+  readonly asMonai: boolean;
 }
 
-/** Cells of a regular grid stretch and shrink, axis by axis. */
+/** Cells of a regular grid stretch and shrink, axis by axis: along those nearest to S, A, R. */
 export const gridDistortionApplication: Application<GridDistortionParameters> = {
   name: 'gridDistortion',
   moves: 'positions',
-  apply: (scene, { steps, cells, sampling, monaiRemainder = false }) =>
-    deform(scene, sampling, (volume) => {
-      const { shape } = volume.grid;
-      const lines = shape.map((n, axis) => distortedLine(n, cells[axis]!, steps[axis]!, monaiRemainder));
-      const voxels = shape[0] * shape[1] * shape[2];
-      const field = new Float32Array(3 * voxels);
-      let v = 0;
-      for (let z = 0; z < shape[0]; z++)
-        for (let y = 0; y < shape[1]; y++)
-          for (let x = 0; x < shape[2]; x++, v++)
-            [z, y, x].forEach((o, axis) => (field[axis * voxels + v] = lines[axis]![o]! - o));
-      return tensor(volume.voxels.device, field, [3, ...shape]);
-    }),
+  apply: (scene, { steps, cells, sampling, asMonai }) => {
+    const grid = asMonai ? scene.images.grid : patientGrid(scene.images.grid);
+    const { shape } = grid;
+    const lines = shape.map((n, axis) => distortedLine(n, cells[axis]!, steps[axis]!, asMonai));
+    const voxels = shape[0] * shape[1] * shape[2];
+    const field = new Float32Array(3 * voxels);
+    let v = 0;
+    for (let z = 0; z < shape[0]; z++)
+      for (let y = 0; y < shape[1]; y++)
+        for (let x = 0; x < shape[2]; x++, v++)
+          [z, y, x].forEach((o, axis) => (field[axis * voxels + v] = lines[axis]![o]! - o));
+    return deform(scene, sampling, grid, tensor(scene.images.voxels.device, field, [3, ...shape]));
+  },
 };
 
 /** Where each voxel of a line is read: cells of floor(n / cells) voxels, each stretched, then all scaled to the line. */
-function distortedLine(n: number, cells: number, steps: readonly number[], monaiRemainder: boolean): Float64Array {
+function distortedLine(n: number, cells: number, steps: readonly number[], asMonai: boolean): Float64Array {
   const cell = Math.max(1, Math.floor(n / cells));
   const line = new Float64Array(n);
   let from = 0;
   let index = 0;
-  for (let start = 0; start < n && !(monaiRemainder && index > cells); start += cell, index++) {
+  for (let start = 0; start < n && !(asMonai && index > cells); start += cell, index++) {
     const end = Math.min(start + cell, n);
     const full = start + cell <= n;
     const to = full ? from + cell * (steps[index] ?? 1) : n;
@@ -291,10 +263,12 @@ function distortedLine(n: number, cells: number, steps: readonly number[], monai
 export function gridDistortion({
   cells = 5,
   distort = 0.3,
+  asMonai = false,
   sampling,
 }: {
   readonly cells?: number;
   readonly distort?: number;
+  readonly asMonai?: boolean;
   readonly sampling?: Partial<Sampling>;
 } = {}): Transform<GridDistortionParameters> {
   return {
@@ -303,6 +277,7 @@ export function gridDistortion({
     sample: (_scene, rng) => ({
       cells: [cells, cells, cells],
       steps: [0, 1, 2].map(() => Array.from({ length: cells + 1 }, () => 1 + rng.uniform(-distort, distort))),
+      asMonai,
       sampling: { ...LINEAR, ...sampling },
     }),
   };

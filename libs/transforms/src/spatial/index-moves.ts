@@ -1,25 +1,36 @@
 /** Exact moves of voxels: flips, quarter turns, transpositions, crops and pads. */
 import { reindex, type AxisMap, type Boundary, type Tensor } from '@voxelwise/compute';
-import type { Grid, PerAxis, Volume } from '@voxelwise/volume';
+import { orientation as orientationOf, type Grid, type PerAxis, type Volume } from '@voxelwise/volume';
 import { mapVolumes, type Application, type Placement, type Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { regrid, translation } from './matrix.ts';
 import { placedApplication, placedTransform, type Placed } from './placed.ts';
 
+/** An array axis (0, 1, 2), or the one nearest to the patient's: R (left and right), A (front and back), S (up and down). */
+export type FlipAxis = number | 'R' | 'A' | 'S';
+
 export interface FlipSettings {
-  readonly axes: readonly number[];
+  readonly axes: readonly FlipAxis[];
 }
 const flipPlacement = (grid: Grid, { axes }: FlipSettings): Placement => {
+  const letters = [...orientationOf(grid)];
+  const flipped = axes.map((axis) => {
+    const pair = { R: 'RL', A: 'AP', S: 'SI' }[axis as string];
+    const found = pair ? letters.findIndex((letter) => pair.includes(letter)) : axis;
+    if (found !== 0 && found !== 1 && found !== 2)
+      throw new TransformError(`flip: axes are 0, 1, 2 or 'R', 'A', 'S', came '${axis}'.`, { axes });
+    return found;
+  });
   const matrix = [0, 1, 2].flatMap((row) =>
     [0, 1, 2]
-      .map((k): number => (k === row ? (axes.includes(row) ? -1 : 1) : 0))
-      .concat(axes.includes(row) ? grid.shape[row]! - 1 : 0),
+      .map((k): number => (k === row ? (flipped.includes(row) ? -1 : 1) : 0))
+      .concat(flipped.includes(row) ? grid.shape[row]! - 1 : 0),
   );
   return { grid: regrid(grid, matrix, grid.shape), matrix };
 };
 export const flipApplication = placedApplication('flip', flipPlacement);
-/** Mirrors array axes. */
-export const flip = (axes: readonly number[]): Transform<Placed<FlipSettings>> =>
+/** Mirrors axes of the array or of the patient. */
+export const flip = (axes: readonly FlipAxis[]): Transform<Placed<FlipSettings>> =>
   placedTransform(flipApplication, () => ({ axes }));
 
 export interface TransposeSettings {
@@ -90,7 +101,16 @@ export interface BoxApplication extends Application<BoxParameters> {
 /** Crops and pads: any box, on every volume of the scene. */
 export const boxApplication: BoxApplication = {
   name: 'box',
-  apply: (scene, parameters) => mapVolumes(scene, (volume) => cut(volume, parameters)),
+  apply: (scene, parameters) =>
+    mapVolumes(scene, (volume) => {
+      const { shape } = volume.grid;
+      if (shape.some((n, axis) => n !== parameters.before[axis]))
+        throw new TransformError(
+          `box: a box of voxels was measured on an image of [${parameters.before.join(', ')}], but case ${scene.id} has ${volume.kind === 'labels' ? 'labels' : 'a volume'} of [${shape.join(', ')}]; resample onto one grid first.`,
+          { case: scene.id, shape, before: parameters.before },
+        );
+      return cut(volume, parameters);
+    }),
   invert: (volume, { start, before }) =>
     cut(volume, { start: start.map((s) => 0 - s), shape: before, boundary: 'constant', fill: 0, labelFill: 0, before }),
 };

@@ -13,7 +13,7 @@ import {
 } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { monaiAffineMatrix } from './affine.ts';
-import { displaced } from './elastic.ts';
+import { displaced } from './field.ts';
 import { invert } from './matrix.ts';
 import { movePointsByField } from './move-points.ts';
 import { LINEAR } from './move.ts';

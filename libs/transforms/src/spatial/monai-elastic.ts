@@ -15,7 +15,7 @@ import {
 import { TransformError } from '../errors.ts';
 import { erfTaps } from '../intensity/gaussian-taps.ts';
 import { monaiAffineMatrix } from './affine.ts';
-import { displaced } from './elastic.ts';
+import { displaced } from './field.ts';
 import { compose, invert, translation } from './matrix.ts';
 import { movePoints, movePointsByField } from './move-points.ts';
 import { LINEAR } from './move.ts';

@@ -155,7 +155,7 @@ const transforms: Record<string, (p: Any, scene: Scene) => Transform<Any>> = {
     sample: () => ({
       cells: [p.num_cells, p.num_cells, p.num_cells],
       steps: p.distort_steps,
-      monaiRemainder: true,
+      asMonai: true,
       sampling: { ...LINEAR, ...sampling(p) },
     }),
   }),
@@ -269,7 +269,7 @@ describe('a grid of another image', () => {
     };
     expect(() =>
       affineApplication.place(grid, {
-        settings: { matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], voxelSpace: true },
+        settings: { matrix: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], space: 'voxels' },
         sampling: LINEAR,
         before: { shape: [2, 2, 2], affine: [] },
       }),

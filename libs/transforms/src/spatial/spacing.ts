@@ -1,5 +1,14 @@
 /** New voxel sizes, orientations, and the grid of another image. */
-import { orientation as orientationOf, spacing as spacingOf, type Grid, type PerAxis } from '@voxelwise/volume';
+import {
+  determinant3,
+  linearPart,
+  nearestOrthogonal,
+  orientation as orientationOf,
+  spacing as spacingOf,
+  type Grid,
+  type Matrix3,
+  type PerAxis,
+} from '@voxelwise/volume';
 import type { Placement, Sampling, Transform } from '../contract/transform.ts';
 import { TransformError } from '../errors.ts';
 import { roundHalfEven } from '../nnunet/resampling.ts';
@@ -68,7 +77,8 @@ export function spacingPlacement(
     const high = Math.max(maxMm?.[axis] ?? wanted, wanted);
     return mm >= low - NEAR && mm <= high + NEAR && (minMm || maxMm) ? mm : wanted;
   });
-  const turned = straight ? linear(diagonalBlock(target)) : linear(product(rotationOf(grid), diagonalBlock(target)));
+  const turn = extent === 'center' ? orthogonalOf(grid) : rotationOf(grid);
+  const turned = linear(straight ? diagonalBlock(target) : product(turn, diagonalBlock(target)));
   const inverse = invert(turned);
   const edge = extent === 'corners' ? 0 : 0.5;
   const corners = Array.from({ length: 8 }, (_, k) =>
@@ -152,7 +162,14 @@ function cornerOrigin(
   return center.map((c, axis) => c - half[axis]!) as unknown as PerAxis;
 }
 
-/** The pure rotation (or reflection) of a grid's axes, without shear: R · chol(RᵀR)⁻ᵀ. */
+/** The rotation (or reflection) nearest to a grid's axes: of sheared axes none is preferred, in whatever order they are. */
+function orthogonalOf(grid: Grid): number[] {
+  const units = linearPart(grid.affine).map((value, k) => value / spacingOf(grid)[k % 3]!) as unknown as Matrix3;
+  if (!(Math.abs(determinant3(units)) > 1e-6)) throw singular(grid);
+  return [...nearestOrthogonal(units)];
+}
+
+/** MONAI's rotation of a grid's axes, which leaves the first where it is: R · chol(RᵀR)⁻ᵀ. */
 function rotationOf(grid: Grid): number[] {
   const a = grid.affine;
   const columns = [0, 1, 2].map((k) => [a[k]!, a[4 + k]!, a[8 + k]!]);
@@ -164,14 +181,16 @@ function rotationOf(grid: Grid): number[] {
       rest.forEach((_, i) => (rest[i]! -= shared * other[i]!));
     }
     const length = Math.hypot(...rest);
-    if (!(length > 1e-12))
-      throw new TransformError('spacing: the affine is singular: two axes of the image run along one direction.', {
-        affine: [...a],
-      });
+    if (!(length > 1e-12)) throw singular(grid);
     done.push(rest.map((value) => value / length));
   }
   return [0, 1, 2].flatMap((i) => done.map((column) => column[i]!));
 }
+
+const singular = ({ affine }: Grid): TransformError =>
+  new TransformError('spacing: the affine is singular: two axes of the image run along one direction.', {
+    affine: [...affine],
+  });
 
 const diagonalBlock = (d: readonly number[]): number[] => [d[0]!, 0, 0, 0, d[1]!, 0, 0, 0, d[2]!];
 

@@ -61,6 +61,7 @@ const transforms: Record<string, (p: Any, scene: Scene, row: GoldenCase) => Tran
         sample: () => ({
           controlPoints: [...points.data],
           controlShape: p.control_points_shape,
+          axes: 'array',
           sampling: { ...LINEAR, padding: 'halfVoxel' },
         }),
       };
