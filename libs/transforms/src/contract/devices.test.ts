@@ -63,7 +63,14 @@ const transforms: Readonly<Record<string, Transform<unknown>>> = {
   'spacing, cubic': spacing({ spacingMm: [1.3, 1.1, 0.9], sampling: cubic }),
   resize: resize({ shape: [7, 16, 20] }),
   zoom: zoom({ factor: [1.3, 0.8, 1.1] }),
-  rotate: rotate({ degrees: [[10, 20], [-15, 15], [5, 9]], sampling: { padding: 'reflect' } }),
+  rotate: rotate({
+    degrees: [
+      [10, 20],
+      [-15, 15],
+      [5, 9],
+    ],
+    sampling: { padding: 'reflect' },
+  }),
   affine: affine({ scale: [0.9, 1.1], shear: [0.1, 0, 0, 0, -0.1, 0] }),
   'flip and turn': sequence(flip([0, 2]), rotate90({ turns: 1, axes: [1, 2] })),
   'pad or crop': padOrCrop([12, 12, 20]),
@@ -103,7 +110,13 @@ const transforms: Readonly<Record<string, Transform<unknown>>> = {
     cropForeground(),
     balancedCrop({ size: [8, 8, 8], positive: 1, negative: 1 }),
     flip([0]),
-    rotate({ degrees: [[-10, 10], [-10, 10], [-10, 10]] }),
+    rotate({
+      degrees: [
+        [-10, 10],
+        [-10, 10],
+        [-10, 10],
+      ],
+    }),
     smooth({ sigmaMm: 0.8 }),
   ),
 };

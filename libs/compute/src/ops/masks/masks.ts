@@ -163,6 +163,18 @@ export const rangeMask = defineOp<{ x: Tensor }, { readonly low: number | null; 
   cases: [
     { name: 'floats', inputs: { x: { shape: [2, 3, 4, 5] } }, options: { low: 0.5, high: null }, gradient: false },
     {
+      name: 'from the least positive number',
+      inputs: { x: { shape: [1, 1, 2, 3], fill: [0, -0, 2 ** -149, -(2 ** -149), NaN, Infinity] } },
+      options: { low: 2 ** -149, high: null },
+      gradient: false,
+    },
+    {
+      name: 'bounds between floats',
+      inputs: { x: { shape: [1, 1, 1, 4], fill: [0.1, 0.3, -0.1, -0] } },
+      options: { low: -1e-300, high: 0.3 },
+      gradient: false,
+    },
+    {
       name: 'labels',
       inputs: { x: { shape: [1, 3, 4, 5], dtype: 'i32', fill: { integersBelow: 5 } } },
       options: { low: 2, high: 3 },

@@ -1,14 +1,5 @@
 /** Operations on masks on the WebGPU device. */
-import {
-  f32,
-  i32,
-  linearGroups,
-  u32,
-  type Dispatch,
-  type GpuView,
-  type GpuWord,
-  type WebGpuKernel,
-} from '../../devices/webgpu/kernel.ts';
+import { i32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import boundingBoxShader from '../../generated/wgsl/bounding-box.ts';
 import fillHolesShader from '../../generated/wgsl/fill-holes.ts';
 import labelOutsideShader from '../../generated/wgsl/label-outside.ts';
@@ -17,47 +8,42 @@ import { sizeOf } from '../../tensor/spec.ts';
 import { componentForest } from '../components/components.webgpu.ts';
 
 export const nonzeroMaskWebgpu: WebGpuKernel = {
-  lower: ({ inputs: { x }, outputs: [y] }) => [byValue('nonzero', x!, y!, [u32(0), u32(0)])],
+  lower: ({ inputs: { x }, outputs: [y] }) => [byValue('nonzero', x!, y!, [0, 0])],
 };
 
 export const rangeMaskWebgpu: WebGpuKernel<{ readonly low: number | null; readonly high: number | null }> = {
-  lower: ({ inputs: { x }, outputs: [y], options }) => {
-    const [low, high] = bounds(x!.dtype, options.low ?? -Infinity, options.high ?? Infinity);
-    return [byValue('range', x!, y!, [low, high].map(x!.dtype === 'f32' ? f32 : i32))];
-  },
+  lower: ({ inputs: { x }, outputs: [y], options }) => [
+    byValue('range', x!, y!, boundKeys(x!.dtype === 'f32', options.low ?? -Infinity, options.high ?? Infinity)),
+  ],
 };
 
-/** The least and the greatest number of the dtype within float64 bounds. */
-function bounds(dtype: string, low: number, high: number): readonly [number, number] {
-  if (dtype !== 'f32')
-    return low > 2147483647 || high < -2147483648 || Number.isNaN(low + high)
-      ? [1, 0]
-      : [Math.max(-2147483648, Math.ceil(low)), Math.min(2147483647, Math.floor(high))];
-  return [
-    Math.fround(low) < low ? nextAbove(low) : Math.fround(low),
-    Math.fround(high) > high ? -nextAbove(-high) : Math.fround(high),
-  ];
+/** Keys (as in the shader) of the least and the greatest number of the dtype within float64 bounds; none there: [1, 0]. */
+function boundKeys(isFloat: boolean, low: number, high: number): readonly [number, number] {
+  if (!(low <= high)) return [1, 0];
+  if (isFloat) {
+    const [least, most] = [floatKey(low), floatKey(high)];
+    return [Math.fround(low) < low ? least + 1 : least, Math.fround(high) > high ? most - 1 : most];
+  }
+  if (low > 2147483647 || high < -2147483648) return [1, 0];
+  return [Math.max(-2147483648, Math.ceil(low)), Math.min(2147483647, Math.floor(high))];
 }
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
 
-/** The least float32 above a number that rounds down. */
-function nextAbove(value: number): number {
+function floatKey(value: number): number {
   float[0] = value;
-  if (float[0] === 0) return 2 ** -149;
-  bits[0]! += float[0] > 0 ? 1 : -1;
-  return float[0];
+  if (float[0] === 0) return 0;
+  return bits[0]! < 0 ? bits[0]! ^ 0x7fffffff : bits[0]!;
 }
 
-function byValue(entryPoint: string, x: GpuView, y: GpuView, range: readonly GpuWord[]): Dispatch {
+function byValue(entryPoint: string, x: GpuView, y: GpuView, keys: readonly [number, number]): Dispatch {
   return {
     shader: masksShader,
     entryPoint,
-    types: { X: x.storage },
-    constants: { BITS: x.dtype === 'f32' ? 0x7fffffff : 0xffffffff },
+    constants: { FLOAT: x.dtype === 'f32' },
     bindings: [x, y],
-    uniforms: [u32(sizeOf(y.shape)), u32(x.shape[0]!), ...range],
+    uniforms: [u32(sizeOf(y.shape)), u32(x.shape[0]!), ...keys.map(i32)],
     workgroups: linearGroups(sizeOf(y.shape), 64),
   };
 }

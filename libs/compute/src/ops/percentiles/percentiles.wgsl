@@ -22,7 +22,7 @@ struct Query {
   all: u32,      // how many numbers there are
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<u32>; // the bits: as floats, a GPU may flush subnormal ones
 @group(0) @binding(1) var<storage, read> mask: array<u32>; // any buffer where nothing is masked
 @group(0) @binding(2) var<storage, read> shares: array<vec4<u32>>; // per percentile: whole, fraction in 2^-32, in 2^-64, -
 @group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>; // [C] of pass 0, [C][queries] of 1, of 2; 2048 each
@@ -36,8 +36,7 @@ const CHUNK = 65536u;
 var<workgroup> own: array<atomic<u32>, 2048>;
 var<workgroup> sums: array<u32, 256>;
 
-fn orderOf(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
+fn orderOf(bits: u32) -> u32 {
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
 

@@ -1,5 +1,13 @@
 // Statistics per channel (AssemblyScript): fixed blocks are summed in float64 about the channel's first value, then joined.
 
+/** The channel's first value; 0 where it is not finite: a mask may leave it out. */
+// @ts-ignore: decorator
+@inline
+function shiftOf(channel: usize): f64 {
+  const first = load<f32>(channel);
+  return isFinite(first) ? <f64>first : 0;
+}
+
 /** args: x, mask or 0, sums f64 [C][blocks][5] (count, sum, sum of squares, min, max), channels, voxels, block. */
 export function statistics_blocks(args: usize, part: i32, parts: i32): void {
   const x = <usize>load<u32>(args);
@@ -14,7 +22,7 @@ export function statistics_blocks(args: usize, part: i32, parts: i32): void {
     const channel = x + (<usize>(k / blocks) * <usize>voxels << 2);
     const first = (k % blocks) * block;
     const end = min(voxels, first + block);
-    const shift = <f64>load<f32>(channel);
+    const shift = shiftOf(channel);
     let count: f64 = 0;
     let sum: f64 = 0;
     let squares: f64 = 0;
@@ -108,7 +116,7 @@ export function statistics_total(args: usize, part: i32, parts: i32): void {
     store<f32>(to, <f32>count);
     store<f32>(to, <f32>low, 4);
     store<f32>(to, <f32>high, 8);
-    store<f32>(to, <f32>(mean + <f64>load<f32>(x + (<usize>c * <usize>voxels << 2))), 12);
+    store<f32>(to, <f32>(mean + shiftOf(x + (<usize>c * <usize>voxels << 2))), 12);
     store<f32>(to, <f32>Math.sqrt(rest / count), 16);
     store<f32>(to, count > 1 ? <f32>Math.sqrt(rest / (count - 1)) : 0, 20);
   }

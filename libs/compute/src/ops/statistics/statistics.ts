@@ -70,6 +70,19 @@ export const statistics = defineOp<{ x: Tensor; mask?: Tensor | undefined }>({
       inputs: { x: { shape: [2, 5, 6, 7] }, mask: { shape: [1, 5, 6, 7], dtype: 'u8', fill: { integersBelow: 2 } } },
       gradient: false,
     },
+    {
+      name: 'the first value masked, not a number',
+      inputs: {
+        x: { shape: [1, 1, 2, 2], fill: [NaN, 1, 2, 4] },
+        mask: { shape: [1, 1, 2, 2], dtype: 'u8', fill: [0, 1, 0, 1] },
+      },
+      gradient: false,
+    },
+    {
+      name: 'a large offset',
+      inputs: { x: { shape: [1, 1, 1, 4], fill: [1e6, 1e6 + 1, 1e6 + 2, 1e6 + 3] } },
+      gradient: false,
+    },
     { name: 'several blocks', inputs: { x: { shape: [1, 45, 45, 45] } }, gradient: false },
     { name: 'one voxel', inputs: { x: { shape: [1, 1, 1, 1] } }, gradient: false },
   ],

@@ -29,6 +29,12 @@ const BLOCK = 16384u;
 var<workgroup> joined: array<Partial, 256>;
 var<workgroup> pairs: array<vec2<f32>, 256>;
 
+/** The channel's first value: large offsets cost no digits. 0 where it is not finite: a mask may leave it out. */
+fn shiftOf(channel: u32) -> f32 {
+  let first = x[channel * sizes.voxels];
+  return select(first, 0.0, (bitcast<u32>(first) & 0x7f800000u) == 0x7f800000u);
+}
+
 fn isNotNumber(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 
 fn join(a: Partial, b: Partial) -> Partial {
@@ -72,8 +78,7 @@ fn sums(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var own = Partial(0u, 0.0, 0.0, 0.0);
   if (channel < sizes.channels) {
     let start = channel * sizes.voxels;
-    // About the channel's first value: large offsets cost no digits.
-    let shift = x[start];
+    let shift = shiftOf(channel);
     for (var v = first + local; v < min(first + BLOCK, sizes.voxels); v += 256u) {
       if (!chosen(v)) { continue; }
       let value = x[start + v];
@@ -91,7 +96,7 @@ fn total(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
   for (var block = local; block < sizes.blocks; block += 256u) { own = join(own, partials[channel * sizes.blocks + block]); }
   let all = joinAll(own, local);
   if (local == 0u) {
-    let shift = x[channel * sizes.voxels];
+    let shift = shiftOf(channel);
     partials[sizes.channels * sizes.blocks + channel] = Partial(all.count, all.low, all.high, all.sum / f32(max(1u, all.count)) + shift);
   }
 }
