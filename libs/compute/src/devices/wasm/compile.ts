@@ -1,6 +1,6 @@
 /** Turns a recorded graph into a WASM program: layouts settled, kernels listed, memory planned, words encoded. */
 import { DeviceError } from '../../errors.ts';
-import { planArena, type Lifetime } from '../../graph/arena.ts';
+import { align, planArena, type Lifetime } from '../../graph/arena.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
 import {
   int,
@@ -19,7 +19,7 @@ import { sizeOf } from '../../tensor/spec.ts';
 /** Where a word that depends on addresses gets its value from. */
 export interface Patch {
   readonly word: number;
-  readonly base: 'external' | 'result' | 'arena' | 'program';
+  readonly base: 'external' | 'result' | 'arena' | 'constants' | 'program';
   /** Which external or result; unused for the rest. */
   readonly index: number;
   readonly byteOffset: number;
@@ -38,17 +38,25 @@ export interface WasmProgram {
     readonly module: WasmKernelModule | undefined;
     readonly argumentWord: number;
     readonly label: string;
+    /** Whether it only makes a constant, from unchanged externals. */
+    readonly makesConstant: boolean;
   }[];
   readonly words: Int32Array;
   readonly patches: readonly Patch[];
   readonly results: readonly ResultBuffer[];
   readonly arenaBytes: number;
+  /** What is computed of externals alone and may be kept from run to run: its size, and the externals it comes from. */
+  readonly constants: { readonly bytes: number; readonly sources: readonly number[] };
+  /** Externals that are written in place. */
+  readonly written: readonly number[];
 }
 
 export interface CompileSettings {
   readonly threads: number;
   readonly build: 'simd' | 'relaxed';
   readonly deterministic: boolean;
+  /** Most bytes of constants that may be kept. */
+  readonly constantBytes: number;
 }
 
 interface View extends WasmView {
@@ -60,6 +68,8 @@ interface Step {
   readonly module: WasmKernelModule | undefined;
   readonly label: string;
 }
+
+const ALIGNMENT = 64;
 
 export function compile(graph: Graph, settings: CompileSettings): WasmProgram {
   return new Compiler(graph, settings).run();
@@ -74,6 +84,9 @@ class Compiler {
   readonly #externalIndex = new Map<number, number>();
   readonly #resultIndex = new Map<number, number>();
   readonly #results: ResultBuffer[] = [];
+  readonly #written = new Set<number>();
+  readonly #constants = new Map<ScratchBuffer, { readonly offset: number; readonly source: number }>();
+  #constantBytes = 0;
   #nextId = 0;
 
   constructor(graph: Graph, settings: CompileSettings) {
@@ -89,6 +102,11 @@ class Compiler {
         this.#resultIndex.set(slot.index, this.#resultIndex.size);
       }
     }
+    for (const node of graph.nodes)
+      for (const name of node.op.mutates ?? []) {
+        const external = this.#externalIndex.get(node.inputs[name]?.index ?? -1);
+        if (external !== undefined) this.#written.add(external);
+      }
   }
 
   run(): WasmProgram {
@@ -109,17 +127,19 @@ class Compiler {
     }
     const outputs = node.outputs.map((slot, k) => this.#define(slot, wanted?.outputs[k] ?? 'plain'));
     const scratches: ScratchBuffer[] = [];
+    const scratch = (bytes: number): ScratchBuffer => {
+      const buffer: ScratchBuffer = { bytes };
+      scratches.push(buffer);
+      return buffer;
+    };
     const first = this.#steps.length;
     const calls = kernel.lower({
       inputs,
       outputs,
       options: node.options,
       ...this.#settings,
-      scratch: (bytes) => {
-        const scratch: ScratchBuffer = { bytes };
-        scratches.push(scratch);
-        return scratch;
-      },
+      scratch,
+      constant: (bytes, source) => this.#constant(bytes, source as View) ?? scratch(bytes),
     });
     for (const call of calls) this.#steps.push({ call, module: kernel.module, label: node.op.name });
     const last = Math.max(first, this.#steps.length - 1);
@@ -129,6 +149,17 @@ class Compiler {
       const slot = node.inputs[name];
       if (slot !== undefined) this.#writeBack(slot, inputs[name] as View);
     }
+  }
+
+  /** Room among the constants, if the source stays as it is and there is room. */
+  #constant(bytes: number, { place }: View): ScratchBuffer | undefined {
+    if (place.base !== 'external' || this.#written.has(place.index)) return undefined;
+    const end = this.#constantBytes + align(bytes, ALIGNMENT);
+    if (end > this.#settings.constantBytes) return undefined;
+    const buffer: ScratchBuffer = { bytes };
+    this.#constants.set(buffer, { offset: this.#constantBytes, source: place.index });
+    this.#constantBytes = end;
+    return buffer;
   }
 
   /** After a write in place: the slot's own storage takes the new numbers if a converted copy was written; other copies are stale. */
@@ -198,7 +229,7 @@ class Compiler {
     const owners = [...this.#lifetimes.keys()];
     const plan = planArena(
       owners.map((owner) => this.#lifetimes.get(owner)! satisfies Lifetime),
-      64,
+      ALIGNMENT,
     );
     const offsets = new Map(owners.map((owner, k) => [owner, plan.offsets[k]!]));
     const words: number[] = [];
@@ -215,14 +246,15 @@ class Compiler {
           float[0] = arg.f32;
           words[word] = bits[0]!;
         } else if ('words' in arg) patches.push({ word, base: 'program', index: 0, byteOffset: place(arg.words) * 4 });
-        else if ('scratch' in arg)
+        else if ('scratch' in arg) {
+          const constant = this.#constants.get(arg.scratch);
           patches.push({
             word,
-            base: 'arena',
+            base: constant ? 'constants' : 'arena',
             index: 0,
-            byteOffset: offsets.get(arg.scratch)! + (arg.byteOffset ?? 0),
+            byteOffset: (constant?.offset ?? offsets.get(arg.scratch)!) + (arg.byteOffset ?? 0),
           });
-        else {
+        } else {
           const view = arg.pointer as View;
           const extra = arg.byteOffset ?? 0;
           if (view.place.base === 'temporary')
@@ -237,7 +269,19 @@ class Compiler {
       module: step.module,
       argumentWord: place(step.call.args),
       label: step.label,
+      makesConstant: step.call.makes !== undefined && this.#constants.has(step.call.makes),
     }));
-    return { calls, words: Int32Array.from(words), patches, results: this.#results, arenaBytes: plan.bytes };
+    return {
+      calls,
+      words: Int32Array.from(words),
+      patches,
+      results: this.#results,
+      arenaBytes: plan.bytes,
+      constants: {
+        bytes: this.#constantBytes,
+        sources: [...new Set([...this.#constants.values()].map(({ source }) => source))],
+      },
+      written: [...this.#written],
+    };
   }
 }

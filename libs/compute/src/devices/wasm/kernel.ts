@@ -40,6 +40,8 @@ export interface KernelCall {
   /** Name of the exported function. */
   readonly kernel: string;
   readonly args: readonly KernelArgument[];
+  /** A buffer got from `LoweringContext.constant`, which this call fills and does nothing else. */
+  readonly makes?: ScratchBuffer;
 }
 
 export interface LoweringContext<R> {
@@ -52,6 +54,12 @@ export interface LoweringContext<R> {
   readonly deterministic: boolean;
   /** Asks for scratch memory (16-byte aligned), shared by all calls of this lowering. */
   scratch(bytes: number): ScratchBuffer;
+  /**
+   * Asks for memory for what the calls that say `makes` compute from `source` alone, such as transformed weights. Where the source
+   * comes from outside the program, as a network's weights do when it predicts, the memory is kept and those calls are left out
+   * until somebody writes the source.
+   */
+  constant(bytes: number, source: WasmView): ScratchBuffer;
 }
 
 /** A WebAssembly module of somebody else's package: imports `env.memory` (shared, maximum 65536 pages), exports kernels. */

@@ -50,16 +50,29 @@ const MAX_PAGES = 65536;
 const HEAP_START = PAGE;
 const CONTROL = PAGE - 64;
 
+/** Of the memory limit, what programs may spend on what they keep of weights, each. */
+const CONSTANT_SHARE = 1 / 16;
+
 interface WasmBuffer {
   readonly address: number;
   readonly layout: Layout;
 }
 
+/** Kernels and their argument addresses, one of each per call. */
+interface CallList {
+  readonly calls: WasmProgram['calls'];
+  readonly kernels: Int32Array;
+  readonly args: Uint32Array;
+}
+
 interface LoadedProgram {
   readonly program: WasmProgram;
   readonly address: number;
-  readonly kernels: Int32Array;
-  readonly args: Uint32Array;
+  readonly whole: CallList;
+  /** Without the calls that make constants. */
+  readonly rest: CallList;
+  /** Room for constants, and the buffers that they were made of: none before a run has made them. */
+  kept: { readonly address: number; sources: readonly WasmBuffer[] } | undefined;
 }
 
 class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
@@ -78,6 +91,8 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   readonly #exports = new Map<string, ReadonlySet<string>>();
   readonly #autotune: { readonly table: AutotuneTable; readonly machine: TuningMachine } | undefined;
   #arena = { address: 0, bytes: 0 };
+  /** Programs that keep constants. */
+  readonly #keeping = new Set<LoadedProgram>();
 
   constructor(
     module: WebAssembly.Module,
@@ -148,7 +163,11 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
         role: 'result',
         layout: '',
       }));
-      const loaded = this.#load({ nodes: [{ op: node.op, inputs, outputs, options }], slots: [...slots, ...outputs] });
+      // Without constants: what a variant makes of the weights counts, since in training it does so every step.
+      const loaded = this.#load(
+        { nodes: [{ op: node.op, inputs, outputs, options }], slots: [...slots, ...outputs] },
+        0,
+      );
       return {
         run: async () => {
           for (const result of await this.execute(loaded, externals)) this.free(result);
@@ -180,31 +199,38 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   }
 
   compile(graph: Graph): LoadedProgram {
-    return this.#load(this.#autotune ? tuned(graph, this.#autotune.table, this.#autotune.machine.name) : graph);
+    return this.#load(
+      this.#autotune ? tuned(graph, this.#autotune.table, this.#autotune.machine.name) : graph,
+      this.#heap.limitBytes * CONSTANT_SHARE,
+    );
   }
 
-  #load(graph: Graph): LoadedProgram {
+  #load(graph: Graph, constantBytes: number): LoadedProgram {
     const program = compile(graph, {
       threads: this.runner.threads,
       build: this.build,
       deterministic: this.deterministic,
+      constantBytes,
     });
     for (const call of program.calls) this.#prepareKernel(call);
     const address = this.#heap.allocate(program.words.byteLength, 'the arguments of a program');
-    const kernels = new Int32Array(program.calls.length);
-    const args = new Uint32Array(program.calls.length);
-    program.calls.forEach((call, k) => {
-      const name = kernelName(call.kernel, call.module);
-      let index = this.#names.get(name);
-      if (index === undefined) {
-        index = this.#names.size;
-        this.#names.set(name, index);
-        this.#unheard.push(name);
-      }
-      kernels[k] = index;
-      args[k] = address + call.argumentWord * 4;
+    const list = (calls: WasmProgram['calls']): CallList => ({
+      calls,
+      kernels: Int32Array.from(calls, (call) => this.#kernelIndex(kernelName(call.kernel, call.module))),
+      args: Uint32Array.from(calls, (call) => address + call.argumentWord * 4),
     });
-    return { program, address, kernels, args };
+    const rest = program.calls.filter((call) => !call.makesConstant);
+    return { program, address, whole: list(program.calls), rest: list(rest), kept: undefined };
+  }
+
+  #kernelIndex(name: string): number {
+    let index = this.#names.get(name);
+    if (index === undefined) {
+      index = this.#names.size;
+      this.#names.set(name, index);
+      this.#unheard.push(name);
+    }
+    return index;
   }
 
   /**
@@ -228,6 +254,9 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   async execute(loaded: LoadedProgram, externals: readonly WasmBuffer[]): Promise<WasmBuffer[]> {
     const { program, address } = loaded;
     const results: WasmBuffer[] = [];
+    for (const index of program.written) this.#forget(externals[index]!);
+    const there = this.#hasConstants(loaded, externals);
+    const list = there ? loaded.rest : loaded.whole;
     try {
       if (program.arenaBytes > this.#arena.bytes) {
         if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
@@ -253,14 +282,38 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
             ? results[patch.index]!.address
             : patch.base === 'arena'
               ? this.#arena.address
-              : address;
+              : patch.base === 'constants'
+                ? loaded.kept!.address
+                : address;
       words[patch.word] = (base + patch.byteOffset) | 0;
     }
     const newNames = this.#unheard;
     this.#unheard = [];
-    await this.runner.run({ kernels: loaded.kernels, args: loaded.args, newNames });
-    this.#keepTimes(program);
+    await this.runner.run({ kernels: list.kernels, args: list.args, newNames });
+    if (!there) loaded.kept!.sources = program.constants.sources.map((index) => externals[index]!);
+    this.#keepTimes(list);
     return results;
+  }
+
+  /** Room for the constants of a program; whether they are there, made of the same buffers. */
+  #hasConstants(loaded: LoadedProgram, externals: readonly WasmBuffer[]): boolean {
+    const { bytes, sources } = loaded.program.constants;
+    if (bytes === 0) return true;
+    loaded.kept ??= { address: this.#heap.allocate(bytes, 'transformed weights'), sources: [] };
+    this.#keeping.add(loaded);
+    const { kept } = loaded;
+    return kept.sources.length > 0 && sources.every((index, k) => kept.sources[k] === externals[index]);
+  }
+
+  /** Drops the constants of all programs that were made of a buffer. */
+  #forget(buffer: WasmBuffer): void {
+    for (const loaded of this.#keeping) if (loaded.kept!.sources.includes(buffer)) this.#dropConstants(loaded);
+  }
+
+  #dropConstants(loaded: LoadedProgram): void {
+    if (!this.#keeping.delete(loaded)) return;
+    this.#heap.free(loaded.kept!.address);
+    loaded.kept = undefined;
   }
 
   read(buffer: WasmBuffer, spec: TensorSpec): Promise<HostArray> {
@@ -283,10 +336,12 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   }
 
   free(buffer: WasmBuffer): void {
+    this.#forget(buffer);
     this.#heap.free(buffer.address);
   }
 
   dropProgram(loaded: LoadedProgram): void {
+    this.#dropConstants(loaded);
     this.#heap.free(loaded.address);
   }
 
@@ -298,10 +353,10 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
     this.runner.dispose();
   }
 
-  #keepTimes(program: WasmProgram): void {
+  #keepTimes({ calls }: CallList): void {
     if (!(this.runner instanceof InlineRunner) || this.runner.profile === undefined) return;
     this.runner.profile.forEach((milliseconds, k) => {
-      const call = program.calls[k]!;
+      const call = calls[k]!;
       const key = `${call.label}/${call.kernel}`;
       this.profile.set(key, (this.profile.get(key) ?? 0) + milliseconds);
     });

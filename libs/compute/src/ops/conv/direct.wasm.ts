@@ -147,7 +147,7 @@ export function lowerDirect(
   const columns = tables + roundUp(mostRuns * 4 + voxels * 8, 64);
   const perThread = columns + (gather ? roundUp(voxels * mostTaps * padded * 4, 64) : 0) + 64;
   const scratch = context.scratch(perThread * context.threads);
-  const packed = context.scratch(product(g.kernel) * blocks * padded * 32);
+  const packed = context.constant(product(g.kernel) * blocks * padded * 32, weight);
   const begin = beginConv(context, 1, bias, outputs);
   const taps = product(g.kernel);
   const calls: KernelCall[] = [begin.call];
@@ -166,7 +166,7 @@ export function lowerDirect(
         int(offsets.length),
         { words: offsets.map(int) },
       ];
-      calls.push({ kernel: 'conv_pack', args });
+      calls.push({ kernel: 'conv_pack', args, makes: packed });
     }
     table.push(...phase.map(int), int(runs.length), int(tapsPerRun), int(before), {
       words: runs.length > 0 ? runs.flat().map(int) : [int(0)],

@@ -104,7 +104,7 @@ export function lowerWinograd(
   const offsetM = offsetV + positions * strideV + 128;
   const perThread = offsetM + round * productBytes;
   const scratch = context.scratch(perThread * context.threads);
-  const transformed = context.scratch(positions * strideU);
+  const transformed = context.constant(positions * strideU, weight);
   const begin = beginConv(context, 1, bias, outputs);
   const elements = g.kernel[0] * 9;
   const strides = transposed ? [elements, g.inputs * elements] : [g.inputs * elements, elements];
@@ -139,6 +139,7 @@ export function lowerWinograd(
           int,
         ),
       ],
+      makes: transformed,
     },
     {
       kernel: 'conv_winograd',
