@@ -218,6 +218,25 @@ describe('runner', () => {
     });
     const planned = await runLine(['runner', 'plan_experiments', '--input_config', work.at('input.yaml')]);
     expect(planned.steps[0].plans).toContain(work.at('p'));
+    const verb = (name: string, ...more: string[]): Promise<[number, string]> =>
+      runLine(['runner', name, '--input_config', work.at('input.yaml'), ...more]).then(
+        () => [0, ''],
+        (error: Error) => [exitCodeOf(error), error.message],
+      );
+    for (const name of ['train_single_model', 'validate_single_model'])
+      expect(await verb(name)).toEqual([2, expect.stringContaining(`runner ${name} needs --config and --fold`)]);
+    const predict = [
+      '--list_of_lists_or_source_folder',
+      'a',
+      '--output_folder',
+      'b',
+      '--model_training_output_dir',
+      'c',
+    ];
+    expect(await verb('predict', ...predict, '--use_gaussian', 'False')).toEqual([
+      2,
+      expect.stringContaining('leave --use_gaussian out'),
+    ]);
     expect(await runLine(['runner', 'dance', '--input_config', work.at('input.yaml')]).then(() => 0, exitCodeOf)).toBe(
       2,
     );

@@ -27,7 +27,7 @@ interface RunnerConfig {
 
 const CONFIGURATIONS = ['2d', '3d_fullres', '3d_lowres', '3d_cascade_fullres'];
 const FLAGS =
-  '--input_config! --work_dir= --trainer_class_name= --export_validation_probabilities= --config= --configs* --fold= --folds* --c* --p= --pl= --gpu_memory_target= --overwrite_plans_name= --verify_dataset_integrity= --data_dir= --overwrite_id= --plans* --trainers* --allow_ensembling= --list_of_lists_or_source_folder= --output_folder= --model_training_output_dir= --use_folds* --use_mirroring= --gpu_id= --n_proc* --run_convert_dataset= --run_plan_and_process= --run_train= --run_find_best_configuration= --run_predict_ensemble_postprocessing=';
+  '--input_config! --work_dir= --trainer_class_name= --export_validation_probabilities= --config= --configs* --fold= --folds* --c* --p= --pl= --gpu_memory_target= --overwrite_plans_name= --verify_dataset_integrity= --data_dir= --overwrite_id= --plans* --trainers* --allow_ensembling= --list_of_lists_or_source_folder= --output_folder= --model_training_output_dir= --use_folds* --use_mirroring= --gpu_id= --gpu_id_for_all= --n_proc* --pretrained_weights= --use_compressed= --val= --disable_checkpointing= --overwrite_target_spacing* --run_ensemble= --run_predict= --run_postprocessing= --use_gaussian= --checkpoint_name= --run_convert_dataset= --run_plan_and_process= --run_train= --run_find_best_configuration= --run_predict_ensemble_postprocessing=';
 
 /** One step: a command line of ours, or work of the runner itself. */
 type Step = readonly string[] | ((context: Context) => Promise<unknown>);
@@ -47,6 +47,9 @@ const plan: Verb = ({ id }, words) => [
     words.one('--pl', 'ExperimentPlanner'),
     ...(words.has('--gpu_memory_target') ? ['-gpu_memory_target', words.one('--gpu_memory_target', '8')] : []),
     ...(words.has('--overwrite_plans_name') ? ['-overwrite_plans_name', words.one('--overwrite_plans_name', '')] : []),
+    ...(words.has('--overwrite_target_spacing')
+      ? ['-overwrite_target_spacing', ...list(words.many('--overwrite_target_spacing', []))]
+      : []),
   ],
 ];
 const fingerprints: Verb = ({ id }, words) => [
@@ -70,7 +73,13 @@ const preprocess: Verb = ({ id }, words) => {
     ],
   ];
 };
-const trainOne = ({ id }: RunnerConfig, words: UpstreamWords, configuration: string, fold: string): string[] => [
+const trainOne = (
+  { id }: RunnerConfig,
+  words: UpstreamWords,
+  configuration: string,
+  fold: string,
+  validate = isOn(words, '--val', false),
+): string[] => [
   'nnUNetv2_train',
   String(id),
   configuration,
@@ -79,7 +88,10 @@ const trainOne = ({ id }: RunnerConfig, words: UpstreamWords, configuration: str
   words.one('--trainer_class_name', 'nnUNetTrainer'),
   '-p',
   words.one('--p', 'nnUNetPlans'),
+  ...(words.has('--pretrained_weights') ? ['-pretrained_weights', words.one('--pretrained_weights', '')] : []),
   ...(isOn(words, '--export_validation_probabilities', true) ? ['--npz'] : []),
+  ...(isOn(words, '--disable_checkpointing', false) ? ['--disable_checkpointing'] : []),
+  ...(validate ? ['--val'] : []),
 ];
 const configurationsOf = (config: RunnerConfig, words: UpstreamWords) => async (): Promise<string[]> => {
   const asked = list(words.many('--configs', CONFIGURATIONS));
@@ -88,15 +100,34 @@ const configurationsOf = (config: RunnerConfig, words: UpstreamWords) => async (
   const planned = exists(path) ? Object.keys((await readJson<{ configurations: object }>(path)).configurations) : asked;
   return asked.filter((name) => planned.includes(name));
 };
-const train: Verb = (config, words) => [
-  async (context) => {
-    const documents: unknown[] = [];
-    for (const configuration of await configurationsOf(config, words)())
-      for (const fold of list(words.many('--folds', ['0', '1', '2', '3', '4'])))
-        documents.push(await runStep(context, config, trainOne(config, words, configuration, fold)));
-    return documents;
-  },
-];
+/** Every configuration and fold, trained, or validated alone. */
+const everyFold =
+  (validate: boolean): Verb =>
+  (config, words) => [
+    async (context) => {
+      const documents: unknown[] = [];
+      for (const configuration of await configurationsOf(config, words)())
+        for (const fold of list(words.many('--folds', ['0', '1', '2', '3', '4'])))
+          documents.push(await runStep(context, config, trainOne(config, words, configuration, fold, validate)));
+      return documents;
+    },
+  ];
+const train = everyFold(false);
+const oneFold =
+  (verb: string, validate: boolean): Verb =>
+  (config, words) => {
+    if (!words.has('--config') || !words.has('--fold'))
+      throw new CommandUsageError(`runner ${verb} needs --config and --fold`);
+    return [
+      trainOne(
+        config,
+        words,
+        words.one('--config', ''),
+        words.one('--fold', '0'),
+        validate || isOn(words, '--val', false),
+      ),
+    ];
+  };
 const findBest: Verb = ({ id }, words) => [
   [
     'nnUNetv2_find_best_configuration',
@@ -117,6 +148,10 @@ const predict: Verb = (_, words) => {
     (flag) => !words.has(flag),
   );
   if (missing) throw new CommandUsageError(`runner predict needs ${missing}`);
+  if (!isOn(words, '--use_gaussian', true))
+    throw new CommandUsageError(
+      'runner predict: windows are always blended by Gaussian weights; leave --use_gaussian out',
+    );
   const folds = list(words.many('--use_folds', ['0', '1', '2', '3', '4']));
   return [
     [
@@ -129,12 +164,14 @@ const predict: Verb = (_, words) => {
       words.one('--model_training_output_dir', ''),
       '-f',
       ...folds,
+      '-chk',
+      words.one('--checkpoint_name', 'checkpoint_final.pth'),
       ...(isOn(words, '--use_mirroring', true) ? [] : ['--disable_tta']),
     ],
   ];
 };
 /** Predicts imagesTs with the winner, merges and post-processes: what inference_information.json says. */
-const predictBest: Verb = (config) => [
+const predictBest: Verb = (config, words) => [
   async (context) => {
     const name = await datasetName(config);
     const results = join(config.roots.nnUNet_results, name);
@@ -174,10 +211,12 @@ const predictBest: Verb = (config) => [
     };
     for (const model of models) {
       outputs.push(join(results, `pred_${model.configuration}`));
-      await predictInto(model, outputs.at(-1)!);
+      if (isOn(words, '--run_predict', true)) await predictInto(model, outputs.at(-1)!);
     }
     const merged = models.length > 1 ? join(results, 'ensemble_predictions') : outputs[0]!;
-    if (models.length > 1) await runStep(context, config, ['nnUNetv2_ensemble', '-i', ...outputs, '-o', merged]);
+    if (models.length > 1 && isOn(words, '--run_ensemble', true))
+      await runStep(context, config, ['nnUNetv2_ensemble', '-i', ...outputs, '-o', merged]);
+    if (!isOn(words, '--run_postprocessing', true)) return { outputs: merged };
     return runStep(context, config, [
       'nnUNetv2_apply_postprocessing',
       '-i',
@@ -210,12 +249,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     ...plan(config, words),
     ...preprocess(config, words),
   ],
-  train_single_model: (config, words) => {
-    if (!words.has('--config') || !words.has('--fold'))
-      throw new CommandUsageError('runner train_single_model needs --config and --fold');
-    return [trainOne(config, words, words.one('--config', ''), words.one('--fold', '0'))];
-  },
+  train_single_model: oneFold('train_single_model', false),
   train,
+  validate_single_model: oneFold('validate_single_model', true),
+  validate: everyFold(true),
   find_best_configuration: findBest,
   predict,
   predict_ensemble_postprocessing: predictBest,

@@ -1,18 +1,28 @@
 /** `train`: one fold of one configuration; run again to go on. */
 import { PROGRESS, type EpochReport, type TrainingSettings } from '@voxelwise/training';
+import { splitForFold } from '@voxelwise/planner';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../program.ts';
 import { withTraining } from '../run/edited-plans.ts';
-import { openDataset } from '../stages/dataset.ts';
+import { openDataset, type OpenedDataset } from '../stages/dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
 import { describePretrained, readPretrained, type PretrainedFlags } from '../stages/pretrained.ts';
 import { finite } from '../stages/scoring.ts';
 import { chooseTrainer, stockTrainer } from '../stages/trainer-choice.ts';
-import { foldFolder, splitsStage, trainFold, validateFold, type FoldOptions } from '../stages/training.ts';
+import {
+  checkpointFile,
+  foldFolder,
+  splitsStage,
+  trainFold,
+  validateFold,
+  type FoldOptions,
+  type TrainedFold,
+} from '../stages/training.ts';
 import { parseDuration, parseWhole } from '../values.ts';
 
 interface TrainFlags extends PretrainedFlags {
@@ -26,6 +36,9 @@ interface TrainFlags extends PretrainedFlags {
   readonly trainer?: string;
   readonly trainerName?: string;
   readonly exportValidationProbabilities?: boolean;
+  readonly validateOnly?: boolean;
+  readonly validateCheckpoint: string;
+  readonly checkpoints: boolean;
 }
 
 export const trainCommand: CommandDefinition = {
@@ -55,6 +68,15 @@ export const trainCommand: CommandDefinition = {
         '--export-validation-probabilities',
         'keep the probabilities of the validation cases: find-best then tries ensembles',
       )
+      .option(
+        '--validate-only',
+        'no training: predict and score the validation cases with the checkpoint that is there',
+      )
+      .option('--validate-checkpoint <name>', 'which weights are validated: final or best', 'final')
+      .option(
+        '--no-checkpoints',
+        'write none on the way and drop the final one after validation; nothing to go on with',
+      )
       .addHelpText(
         'after',
         '\nExamples:\n  $ voxelwise train Task04_Hippocampus 3d_fullres 0 --epochs 50\n  $ voxelwise train 4 2d all --max-time 11h',
@@ -72,6 +94,11 @@ async function trainOne(
   const { output } = context;
   // A wrong name is said before anything is read.
   if (flags.trainer !== undefined) stockTrainer(flags.trainer);
+  const { validateCheckpoint, validateOnly = false, checkpoints } = flags;
+  if (validateCheckpoint !== 'final' && validateCheckpoint !== 'best')
+    throw new CommandUsageError(`--validate-checkpoint is final or best, came '${validateCheckpoint}'`);
+  if (validateCheckpoint === 'best' && !checkpoints)
+    throw new CommandUsageError('--validate-checkpoint best needs the checkpoints that --no-checkpoints leaves out');
   const dataset = await openDataset(context, spec);
   const planned = await plansStage(context, dataset, { plans: flags.plans });
   const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'fold');
@@ -87,6 +114,8 @@ async function trainOne(
   };
   if (flags.extendTo !== undefined)
     await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
+  if (validateOnly)
+    checkpointFile(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, validateCheckpoint);
   const cases = await prepareStage(context, dataset, plan);
   const splits = await splitsStage(dataset, flags.splits);
   const device = await openDevice(context, 'training');
@@ -103,30 +132,42 @@ async function trainOne(
       inference: { stepSize: 0.5, mirroring: true },
       trainer: chosen.name,
       exportProbabilities: flags.exportValidationProbabilities ?? false,
+      finalCheckpointOnly: !checkpoints,
       extra: { ...chosen.extra, ...(start ? { pretrained: start.pretrained } : {}) },
       identity: { ...chosen.identity, ...(start ? { pretrained: start.identity } : {}) },
       ...(end === undefined ? {} : { secondsLeft: () => (end - performance.now()) / 1000 }),
     };
-    const trained = await trainFold(context, dataset, device, cases, options);
-    const summary = await validateFold(context, dataset, device, trained, options);
+    const made = validateOnly ? undefined : await trainFold(context, dataset, device, cases, options);
+    const trained = made ?? trainedBefore(dataset, options);
+    const summary = await validateFold(context, dataset, device, trained, options, validateCheckpoint);
+    const checkpoint = checkpointFile(trained.folder, validateCheckpoint);
+    if (!checkpoints) await rm(checkpoint);
     output.print(
       `fold ${foldText}: mean Dice ${summary.foreground_mean.Dice.toFixed(4)} on ${summary.metric_per_case.length} validation cases · ${trained.folder}`,
     );
     output.document({
       fold,
       configuration,
-      epochs: trained.result.history.length,
-      steps: trained.result.steps,
-      seconds: trained.seconds,
-      bestEmaDice: trained.result.bestEmaDice,
+      ...(made && {
+        epochs: made.result.history.length,
+        steps: made.result.steps,
+        seconds: made.seconds,
+        bestEmaDice: made.result.bestEmaDice,
+      }),
       meanValidationDice: finite(summary.foreground_mean.Dice),
-      checkpoint: `${trained.folder}/checkpoint_final.safetensors`,
+      checkpoint: checkpoints ? checkpoint : null,
       ...(start ? { pretrained: start.report } : {}),
     });
   } finally {
     device.dispose();
     augmentOn.dispose();
   }
+}
+
+/** A fold to validate without training it. */
+function trainedBefore(dataset: OpenedDataset, options: FoldOptions): Pick<TrainedFold, 'model' | 'folder' | 'split'> {
+  const ids = dataset.source.training.map((files) => files.id);
+  return { ...foldFolder(dataset, options), split: splitForFold(options.splits, options.fold, ids) };
 }
 
 /** --extend-to goes on with something. Throws: CommandUsageError if there is nothing, or it is longer already. */

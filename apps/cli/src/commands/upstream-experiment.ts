@@ -91,14 +91,14 @@ export const experimentCommands: readonly UpstreamCommand[] = [
       '-tr= -p= -pretrained_weights= -num_gpus= --npz --c --val --val_best --disable_checkpointing --use_compressed -device=',
     positionals: ['DATASET', 'CONFIGURATION', 'FOLD'],
     examples: ['4 3d_fullres 0 --npz', 'Dataset004_Hippocampus 2d all -tr nnUNetTrainer_50epochs -device cpu'],
-    map: (words) => {
-      for (const flag of ['--val_best', '--disable_checkpointing'])
-        if (words.has(flag))
-          throw new CommandUsageError(
-            `nnUNetv2_train: ${flag} is not supported; validation uses the final checkpoint, and checkpoints are always kept`,
-          );
-      const gpus = words.one('-num_gpus', '1');
-      if (gpus !== '1') throw new CommandUsageError(`nnUNetv2_train: -num_gpus is 1, came ${gpus}`);
+    map: (words, context) => {
+      // One process uses all there is; upstream splits the same batch among GPUs.
+      if (!/^[1-9]\d*$/.test(words.one('-num_gpus', '1')))
+        throw new CommandUsageError(`nnUNetv2_train: -num_gpus counts from 1, came ${words.one('-num_gpus', '1')}`);
+      if (words.one('-num_gpus', '1') !== '1')
+        context.output.note('nnUNetv2_train: -num_gpus says how to share a batch; here one device computes all of it.');
+      if (words.has('--c') && words.has('--val'))
+        throw new CommandUsageError('nnUNetv2_train: --val validates what is trained, --c goes on training; use one');
       const trainer = words.one('-tr', 'nnUNetTrainer');
       const weights = words.optional('-pretrained_weights');
       return [
@@ -111,6 +111,9 @@ export const experimentCommands: readonly UpstreamCommand[] = [
           trainer,
           ...(weights === undefined ? [] : ['--pretrained', weights]),
           ...(words.has('--npz') ? ['--export-validation-probabilities'] : []),
+          ...(words.has('--val') ? ['--validate-only'] : []),
+          ...(words.has('--val_best') ? ['--validate-checkpoint', 'best'] : []),
+          ...(words.has('--disable_checkpointing') ? ['--no-checkpoints'] : []),
         ],
       ];
     },

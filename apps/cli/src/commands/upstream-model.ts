@@ -2,6 +2,7 @@
 import { resolveDataset } from '@voxelwise/io/node';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
+import { exists } from '../files.ts';
 import { modelFolder, workspaceOf } from '../workspace.ts';
 import type { UpstreamCommand } from './upstream.ts';
 import type { UpstreamWords } from './upstream-flags.ts';
@@ -134,7 +135,7 @@ export const modelCommands: readonly UpstreamCommand[] = [
         '--output',
         words.one('-o', ''),
         '--postprocessing',
-        words.one('-pp_pkl_file', ''),
+        stepsFile(words.one('-pp_pkl_file', '')),
         ...(words.has('-dataset_json') ? ['--dataset-json', words.one('-dataset_json', '')] : []),
       ],
     ],
@@ -210,6 +211,12 @@ export const modelCommands: readonly UpstreamCommand[] = [
     map: (words) => [['import', ...words.positional]],
   },
 ];
+
+/** Scripts name the pickle; what we determine stands in a JSON beside its place. */
+function stepsFile(path: string): string {
+  const beside = path.replace(/\.pkl$/, '.json');
+  return !exists(path) && exists(beside) ? beside : path;
+}
 
 function evaluateLine(words: UpstreamWords, labels: readonly string[]): string[] {
   const [references, predictions] = words.positional as [string, string];

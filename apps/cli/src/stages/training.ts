@@ -3,6 +3,7 @@ import {
   CHECKPOINT,
   train,
   type EpochReport,
+  type StateStore,
   type TrainingSettings,
   type TrainOptions,
   type TrainResult,
@@ -52,6 +53,8 @@ export interface FoldOptions {
   readonly fold: Fold;
   readonly splits: readonly Split[];
   readonly secondsLeft?: () => number;
+  /** Write no checkpoint on the way: a training that is interrupted starts again. */
+  readonly finalCheckpointOnly?: boolean;
   /** Keep the probabilities of the validation cases beside their segmentations: find-best tries ensembles with them. */
   readonly exportProbabilities?: boolean;
   readonly extra?: Partial<
@@ -148,7 +151,7 @@ export async function trainFold(
     train: split.train,
     validation: split.val,
     seed: context.seed,
-    store: directoryStore(folder),
+    store: options.finalCheckpointOnly ? finalOnly(directoryStore(folder)) : directoryStore(folder),
     identity,
     signal: context.signal,
     ...(options.secondsLeft ? { secondsLeft: options.secondsLeft } : {}),
@@ -180,6 +183,26 @@ export async function trainFold(
   );
   progress.end(`${result.steps} steps, pseudo Dice ${result.bestEmaDice?.toFixed(3) ?? '–'}`);
   return { model, folder, split, result, seconds: log.seconds };
+}
+
+/** A fold's checkpoint, ours before nnU-Net's. Throws: InputError if it has neither. */
+export function checkpointFile(folder: string, name: 'final' | 'best'): string {
+  const file = [CHECKPOINT[name], `checkpoint_${name}.pth`].map((one) => join(folder, one)).find(exists);
+  if (file === undefined)
+    throw new InputError(
+      'missing-checkpoint',
+      `${join(folder, CHECKPOINT[name])}: there is no such checkpoint, nor one of nnU-Net's; train this fold first.`,
+      folder,
+    );
+  return file;
+}
+
+function finalOnly(store: StateStore): StateStore {
+  return {
+    ...store,
+    write: (name, bytes) =>
+      name === CHECKPOINT.latest || name === CHECKPOINT.best ? Promise.resolve() : store.write(name, bytes),
+  };
 }
 
 /** Seconds of training at each epoch's end, kept beside the checkpoints, which hold no clock. */
@@ -238,11 +261,13 @@ export async function validateFold(
     FoldOptions,
     'plan' | 'plans' | 'trainer' | 'previousTrainer' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'
   >,
+  checkpoint: 'final' | 'best' = 'final',
 ): Promise<Summary> {
   const { plan, inference, fold } = options;
   const model = await loadModel(directoryFolder(trained.model), {
     configuration: plan.name,
     folds: [fold],
+    checkpoint,
     build: () => options.extra?.build,
   });
   const folder = join(trained.folder, 'validation');
@@ -256,7 +281,7 @@ export async function validateFold(
       dataset.source.tree.root,
       { missing },
     );
-  const identity = `${await sha256(join(trained.folder, CHECKPOINT.final))} step ${inference.stepSize} mirroring ${inference.mirroring}`;
+  const identity = `${await sha256(checkpointFile(trained.folder, checkpoint))} step ${inference.stepSize} mirroring ${inference.mirroring}`;
   const made = await segmentCases(context, model, device, dataset.source, files, folder, {
     ...inference,
     identity,
