@@ -78,6 +78,7 @@ it('exports what it promises for DICOM', () => {
     dicomWeb
     encodeDataSet
     encodeFile
+    examineDicom
     gridOf
     isSegmentation
     labelVolume

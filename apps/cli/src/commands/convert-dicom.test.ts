@@ -70,6 +70,15 @@ describe('convert', () => {
     expect(differing.size).toBe(1);
   });
 
+  it('is told by the doctor what a series lacks, and what to do', async () => {
+    const line = ['doctor', work.at('gap'), '--json'];
+    expect((await runLine(line)).faults).toMatchObject([
+      { code: 'missing-slice', severity: 'error', fix: expect.stringContaining('--on-uneven resample') as string },
+    ]);
+    expect((await runLine(['doctor', images, '--json'])).faults).toEqual([]);
+    process.exitCode = 0;
+  });
+
   it('refuses flags that it does not know', async () => {
     await expect(runLine(['convert', images, '--out', work.at('x.nii'), '--on-tilt', 'bend'])).rejects.toThrow(
       "--on-tilt is refuse, shear, keep; came 'bend'",

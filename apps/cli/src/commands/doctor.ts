@@ -1,10 +1,14 @@
 /** `doctor`: what this machine can do, and what is wrong with a data set, before anything is computed. */
 import type { Fault } from '@voxelwise/io';
+import { examineDicom, scanDicom } from '@voxelwise/io/dicom';
+import { dicomFolder } from '@voxelwise/io/node';
 import { arch } from 'node:os';
 import type { Context } from '../context.ts';
 import { InputError } from '../exit.ts';
+import { exists } from '../files.ts';
 import { describeMachine, type MachineReport } from '../machine.ts';
 import type { CommandDefinition } from '../program.ts';
+import { isDicom } from '../stages/dicom-conversion.ts';
 import { examineStage } from '../stages/examination.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatBytes } from '../values.ts';
@@ -14,14 +18,17 @@ export const doctorCommand: CommandDefinition = {
   name: 'doctor',
   define: (command, withContext) =>
     command
-      .description('what this machine can do; with a data set, what is wrong with it')
-      .argument('[dataset]', 'id, name or path of a data set')
-      .addHelpText('after', '\nExamples:\n  $ voxelwise doctor\n  $ voxelwise doctor Task04_Hippocampus --json')
+      .description('what this machine can do; with a data set or DICOM files, what is wrong with them')
+      .argument('[dataset]', 'id, name or path of a data set, or a folder of DICOM')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ voxelwise doctor\n  $ voxelwise doctor Task04_Hippocampus --json\n  $ voxelwise doctor dicom-folder',
+      )
       .action(
         withContext(async (context: Context, spec: string | undefined) => {
           const machine = { ...(await describeMachine('.')), gpu: await describeGpu() };
           context.output.print(machineTable(machine));
-          const faults = spec === undefined ? [] : await examineStage(context, spec);
+          const faults = spec === undefined ? [] : await examine(context, spec);
           if (spec !== undefined) context.output.print(`\n${faultTable(faults)}`);
           const errors = faults.filter((fault) => fault.severity === 'error');
           if (errors.length > 0 && !context.output.json) throw dataError(spec!, errors);
@@ -30,6 +37,22 @@ export const doctorCommand: CommandDefinition = {
         }),
       ),
 };
+
+/** Faults of a data set, or of the series in a folder of DICOM, which are listed. */
+async function examine(context: Context, spec: string): Promise<readonly Fault[]> {
+  if (!exists(spec) || !(await isDicom(spec))) return examineStage(context, spec);
+  const { signal, output } = context;
+  const scan = await scanDicom(dicomFolder(spec), { signal });
+  const rows = scan.stacks.map(({ series, part, parts, modality, description, frames, lattice }) => [
+    parts > 1 ? `${series} part ${part}` : series,
+    modality,
+    description,
+    String(frames.length),
+    lattice === undefined ? '' : `${lattice.slices} × ${lattice.rows} × ${lattice.columns}`,
+  ]);
+  output.print(`\n${formatTable(['series', '', '', 'images', 'volume'], rows)}`);
+  return examineDicom(scan, { signal });
+}
 
 /** Data that would break a training. */
 export function dataError(spec: string, errors: readonly Fault[]): InputError {

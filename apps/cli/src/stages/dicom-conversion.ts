@@ -37,16 +37,19 @@ export interface DicomFlags {
   readonly stack?: Pick<ReadStackOptions, 'onTilt' | 'onDuplicates' | 'onUneven'>;
 }
 
-/** Whether a path looks like DICOM: a folder, or a file with DICM at byte 128 or the usual ending. */
+/** Files of a folder that are looked at before it is taken for one without DICOM. */
+const LOOKED_AT = 32;
+
+/** Whether a path looks like DICOM: a file with DICM at byte 128 or the usual ending, or a folder of such files that is no data set. */
 export async function isDicom(path: string): Promise<boolean> {
-  const first = (await stat(path)).isDirectory()
-    ? dicomFolder(path)[0]
-    : /\.(dcm|ima)$/i.test(path) || !/\.[A-Za-z]/.test(basename(path))
-      ? dicomFolder(path)[0]
-      : undefined;
-  if (first === undefined) return false;
-  const head = await first.read(128, 4);
-  return new TextDecoder().decode(head) === 'DICM' || /\.(dcm|ima)$/i.test(first.name ?? '');
+  const folder = (await stat(path)).isDirectory();
+  if (folder && exists(join(path, 'dataset.json'))) return false;
+  if (!folder && !/\.(dcm|ima)$/i.test(path) && /\.[A-Za-z]/.test(basename(path))) return false;
+  for (const file of dicomFolder(path).slice(0, LOOKED_AT)) {
+    if (/\.(dcm|ima)$/i.test(file.name)) return true;
+    if (new TextDecoder().decode(await file.read(128, 4)) === 'DICM') return true;
+  }
+  return false;
 }
 
 /** DICOM to one volume, or one label volume of a SEG or RTSTRUCT. Returns what was written. */

@@ -5,6 +5,7 @@ export { DataSet } from './dataset/dataset.ts';
 export { parseDicom, readDicomFile } from './dataset/parse.ts';
 export type { DicomFile, PixelLocation } from './dataset/parse.ts';
 export { TAG, tagName } from './dataset/tags.ts';
+export { examineDicom } from './examine.ts';
 export { openFrames } from './pixels/frames.ts';
 export type { FrameReader } from './pixels/frames.ts';
 export { pixelFormat } from './pixels/pixel-format.ts';

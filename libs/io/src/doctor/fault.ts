@@ -1,5 +1,6 @@
 /** What the data doctor finds. */
 import { GeometryError } from '@voxelwise/volume';
+import type { IssueCode } from '../dicom/series/issue.ts';
 import { DatasetError, FormatError } from '../errors.ts';
 
 export type FaultCode =
@@ -38,7 +39,8 @@ export type FaultCode =
 /** One finding. An error would break or spoil a training; a warning is for a person to judge. */
 export interface Fault {
   readonly severity: 'error' | 'warning';
-  readonly code: FaultCode;
+  /** Of a data set, or of a DICOM series. */
+  readonly code: FaultCode | IssueCode;
   readonly file: string;
   /** What was expected, what came, by how much. */
   readonly message: string;
