@@ -1,48 +1,14 @@
 /** The conformance suite on a WebGPU device, over every operation that has a kernel for it. */
 import { rules } from '../autograd/rules.ts';
 import type { Device } from '../devices/device.ts';
-import type { AnyOp, CaseInput, Op } from '../op/op.ts';
-import * as ops from '../ops/index.ts';
-import { diceCrossEntropyGradient, diceCrossEntropyWithSums } from '../ops/dice-cross-entropy/dice-cross-entropy.ts';
-import {
-  diceBinaryCrossEntropyGradient,
-  diceBinaryCrossEntropyWithSums,
-} from '../ops/dice-binary-cross-entropy/dice-binary-cross-entropy.ts';
-import { avgPoolGradient, maxPoolGradient } from '../ops/pool/pool.ts';
-import { resizeGradient } from '../ops/resize/resize.ts';
-import { topMeanGradient, topMeanWithThreshold } from '../ops/top-mean/top-mean.ts';
-import { voxelCrossEntropyGradient } from '../ops/voxel-cross-entropy/voxel-cross-entropy.ts';
+import type { AnyOp, CaseInput } from '../op/op.ts';
 import { sizeOf } from '../tensor/spec.ts';
 import { testOp } from './conformance.ts';
+import { everyOperation, withoutNonFinite, withSums, type TestedOp } from './every-operation.ts';
 import { webGpuForTests } from './gpu-for-tests.ts';
 
-/* eslint-disable-next-line @typescript-eslint/no-explicit-any -- operations of every signature are tested */
-type TestedOp = Op<any, any, any>;
-
-const lossesWithSums: readonly unknown[] = [
-  diceCrossEntropyWithSums,
-  diceBinaryCrossEntropyWithSums,
-  topMeanWithThreshold,
-];
-/** Where an order of NaN is not defined. */
-const withoutNonFinite: readonly unknown[] = [topMeanWithThreshold, topMeanGradient];
-/** Operations that only others call. */
-const inner: readonly unknown[] = [
-  ...lossesWithSums,
-  diceCrossEntropyGradient,
-  diceBinaryCrossEntropyGradient,
-  topMeanGradient,
-  voxelCrossEntropyGradient,
-  avgPoolGradient,
-  maxPoolGradient,
-  resizeGradient,
-];
-
-export const gpuOps: readonly TestedOp[] = [...new Set([...(Object.values(ops) as unknown[]), ...inner])].filter(
-  (candidate): candidate is TestedOp =>
-    typeof candidate === 'function' &&
-    'kernels' in candidate &&
-    (candidate as unknown as AnyOp).kernels.webgpu !== undefined,
+export const gpuOps: readonly TestedOp[] = everyOperation.filter(
+  (op) => (op as unknown as AnyOp).kernels.webgpu !== undefined,
 );
 
 let device: Promise<Device> | undefined;
@@ -87,11 +53,11 @@ export function testGpuOp(op: TestedOp, { fewCases, open, half }: GpuTestSetting
     tolerance: { value: { f32: half ? (f16 ?? HALF_TOLERANCE) : (webgpu ?? f32) } },
   }) as unknown as TestedOp;
   const gradient = rules.find((rule) => rule.op === definition);
-  // What a loss returns beside the loss is for its gradient alone.
+  // What is returned beside the result is for the gradient alone.
   testOp(fewer, {
     devices: open === undefined ? devices : [{ name: 'webgpu', kind: 'webgpu', open }],
     ...(gradient ? { gradient } : {}),
-    ...(lossesWithSums.includes(op) ? { differentiable: [0] } : {}),
+    ...(withSums.includes(op) ? { differentiable: [0] } : {}),
     ...(withoutNonFinite.includes(op) ? { nonFinite: 'skip' as const } : {}),
   });
 }

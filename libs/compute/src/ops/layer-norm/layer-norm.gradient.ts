@@ -5,7 +5,7 @@ import { layerNormGradient, layerNormWithMoments } from './layer-norm.ts';
 export const layerNormRule = defineGradient(
   layerNormWithMoments,
   ({ inputs: { x, scale, shift }, options, outputs, dy }) => {
-    const [dx, dscale, dshift] = layerNormGradient({ x, scale, shift, dy, moments: outputs[1]! }, options);
+    const [dx, dscale, dshift] = layerNormGradient({ x, scale, dy, moments: outputs[1]! }, options);
     return { x: dx, scale: scale && dscale, shift: shift && dshift };
   },
 );

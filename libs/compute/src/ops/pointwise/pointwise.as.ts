@@ -63,8 +63,8 @@ function binary(op: i32, a: v128, b: v128, p: v128, q: v128): v128 {
   if (op == LESS) return v128.and(f32x4.lt(a, b), one());
   if (op == EQUAL) return v128.and(f32x4.eq(a, b), one());
   if (op == POW) return pow4(a, b);
-  // gradients: a is what the forward kernel kept, b is dy
-  if (op == RELU_GRADIENT) return v128.and(f32x4.gt(a, f32x4.splat(0)), b);
+  // gradients: a is what the forward kernel kept, b is dy; where a is no number, dy passes
+  if (op == RELU_GRADIENT) return v128.andnot(b, f32x4.le(a, f32x4.splat(0)));
   if (op == LEAKY_RELU_GRADIENT) return v128.bitselect(b, f32x4.mul(b, p), f32x4.gt(a, f32x4.splat(0)));
   if (op == SIGMOID_GRADIENT) return f32x4.mul(b, f32x4.mul(a, f32x4.sub(one(), a)));
   if (op == TANH_GRADIENT) return f32x4.mul(b, f32x4.sub(one(), f32x4.mul(a, a)));
@@ -77,7 +77,7 @@ function binary(op: i32, a: v128, b: v128, p: v128, q: v128): v128 {
     const sign = v128.bitselect(f32x4.neg(b), b, f32x4.lt(a, f32x4.splat(0)));
     return v128.and(sign, f32x4.ne(a, f32x4.splat(0)));
   }
-  return v128.and(b, v128.and(f32x4.ge(a, p), f32x4.le(a, q))); // CLAMP_GRADIENT
+  return v128.andnot(b, v128.or(f32x4.lt(a, p), f32x4.gt(a, q))); // CLAMP_GRADIENT
 }
 
 @inline

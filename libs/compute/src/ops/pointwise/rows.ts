@@ -111,12 +111,12 @@ export const POW = {
   tolerance: 1e-5,
 };
 
-// Gradients: a is what the forward kernel kept, b is dy.
+// Gradients: a is what the forward kernel kept, b is dy; where a is no number, dy passes.
 export const RELU_GRADIENT = {
   name: 'reluGradient',
   kernel: 'relu_gradient',
-  f: (a: number, b: number) => (a > 0 ? b : 0),
-  wgsl: 'select(0.0, b, a > 0.0)',
+  f: (a: number, b: number) => (a <= 0 ? 0 : b),
+  wgsl: 'select(b, 0.0, a <= 0.0)',
   defaults: none,
   keepsZero: true,
 };
@@ -168,8 +168,8 @@ interface Range {
 export const CLAMP_GRADIENT = {
   name: 'clampGradient',
   kernel: 'clamp_gradient',
-  f: (a: number, b: number, { low, high }: Range) => (a >= low && a <= high ? b : 0),
-  wgsl: 'select(0.0, b, a >= p && a <= q)',
+  f: (a: number, b: number, { low, high }: Range) => (a < low || a > high ? 0 : b),
+  wgsl: 'select(b, 0.0, a < p || a > q)',
   defaults: { low: 0, high: 1 },
   parameters: ({ low, high }: Range) => [low, high] as const,
   keepsZero: true,
