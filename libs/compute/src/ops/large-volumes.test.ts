@@ -1,0 +1,146 @@
+/** WebGPU against WASM on volumes of many workgroups: what small cases cannot show (scans over blocks, long paths to a root, many ties). */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../devices/device.ts';
+import { createWasmDevice } from '../devices/wasm/wasm-device.ts';
+import { Philox } from '../random/philox.ts';
+import { gpuForTests, webGpuForTests } from '../testing/gpu-for-tests.ts';
+import { sizeOf, type DType, type HostArray, type Shape } from '../tensor/spec.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { components } from './components/components.ts';
+import { distance } from './distance/distance.ts';
+import { boundingBox, fillHoles } from './masks/masks.ts';
+import { percentiles } from './percentiles/percentiles.ts';
+import { resizeLabels } from './resize-labels/resize-labels.ts';
+import { sampleAffine } from './sample-affine/sample-affine.ts';
+import { statistics } from './statistics/statistics.ts';
+
+const gpu = await gpuForTests();
+
+/** Whole numbers below `count`; `rare`: one in so many is 0. */
+function integers(shape: Shape, count: number, rare = 1): number[] {
+  const rng = new Philox(11);
+  return Array.from({ length: sizeOf(shape) }, () =>
+    rare > 1 ? Math.min(count - 1, rng.integer(0, rare)) : rng.integer(0, count),
+  );
+}
+
+const greatest = (numbers: HostArray): number =>
+  numbers.reduce((most: number, value) => Math.max(most, value), -Infinity);
+
+/** A corridor that fills the volume in one long line: rows joined at alternating ends. */
+function serpentine([, nz, ny, nx]: Shape): number[] {
+  return Array.from({ length: nz! * ny! * nx! }, (_, v) => {
+    const [z, y, x] = [Math.floor(v / (ny! * nx!)), Math.floor(v / nx!) % ny!, v % nx!];
+    if (z % 2 === 1) return (y === 0) === (z % 4 === 1) && (y === 0 || y === ny! - 1) && x === 0 ? 1 : 0;
+    return y % 2 === 0 || x === (y % 4 === 1 ? nx! - 1 : 0) ? 1 : 0;
+  });
+}
+
+describe.skipIf(gpu === undefined)(`large volumes on WebGPU${gpu ? '' : ' (skipped: no adapter)'}`, () => {
+  let wasm: Device;
+  let webgpu: Device;
+  beforeAll(async () => {
+    wasm = await createWasmDevice({ threads: 1 });
+    webgpu = await webGpuForTests();
+  });
+  afterAll(() => {
+    wasm.dispose();
+    webgpu.dispose();
+  });
+
+  const both = async (
+    shape: Shape,
+    dtype: DType,
+    numbers: readonly number[],
+    run: (x: Tensor) => Tensor,
+  ): Promise<readonly [HostArray, HostArray]> => {
+    const on = async (device: Device): Promise<HostArray> => {
+      const x = tensor(device, numbers, shape, dtype);
+      const y = run(x);
+      const read = await y.read();
+      x.dispose();
+      y.dispose();
+      return read;
+    };
+    return [await on(webgpu), await on(wasm)];
+  };
+
+  // More than 256 blocks of 1024 voxels.
+  const LARGE: Shape = [1, 65, 64, 66];
+
+  it.each([
+    [6, LARGE],
+    [18, [1, 19, 30, 31]],
+    [26, [1, 19, 30, 31]],
+  ] as const)('components of random labels, %i neighbors', async (connectivity, shape) => {
+    const [got, want] = await both(shape, 'i32', integers(shape, 7), (x) => components({ x }, { connectivity }));
+    expect(got).toEqual(want);
+    expect(greatest(want)).toBeGreaterThan(100);
+  });
+
+  it('one component as long as it can be', async () => {
+    const [got, want] = await both(LARGE, 'u8', serpentine(LARGE), (x) => components({ x }));
+    expect(got).toEqual(want);
+    expect(greatest(want)).toBe(1);
+  });
+
+  it('holes', async () => {
+    const [got, want] = await both(LARGE, 'u8', integers(LARGE, 2, 3), (mask) => fillHoles({ mask }));
+    expect(got).toEqual(want);
+    expect(want.reduce((sum, value) => sum + value, 0)).toBeGreaterThan(sizeOf(LARGE) * 0.7);
+  });
+
+  it('the box of one voxel', async () => {
+    const numbers = integers(LARGE, 1);
+    numbers[123456] = 1;
+    const [got, want] = await both(LARGE, 'u8', numbers, (mask) => boundingBox({ mask }));
+    expect(got).toEqual(want);
+    expect(Math.max(...want)).toBeGreaterThan(0);
+  });
+
+  it('distances to rare voxels, anisotropic', async () => {
+    const [got, want] = await both(LARGE, 'u8', integers(LARGE, 2, 40000), (mask) =>
+      distance({ mask }, { spacing: [2.5, 0.7, 0.9] }),
+    );
+    let worst = 0;
+    want.forEach((value, v) => (worst = Math.max(worst, Math.abs(value - got[v]!) / Math.max(1, value))));
+    expect(worst).toBeLessThan(5e-7);
+    expect(greatest(want)).toBeGreaterThan(15);
+  });
+
+  it('labels resized, voxel by voxel where weights tie', async () => {
+    const shape: Shape = [1, 15, 16, 17];
+    for (const to of [
+      [30, 32, 34],
+      [17, 20, 23],
+      [8, 7, 9],
+    ] as const) {
+      const [got, want] = await both(shape, 'i32', integers(shape, 3), (x) => resizeLabels({ x }, { shape: to }));
+      expect(got).toEqual(want);
+    }
+  });
+
+  it('labels and neighbors at positions between two voxels', async () => {
+    const shape: Shape = [1, 15, 16, 17];
+    for (const interpolation of ['nearest', 'linear'] as const) {
+      const matrix = [0.5, 0, 0, 0, 0, 0.5, 0, 0.25, 0, 0, 0.5, 0.5];
+      const [got, want] = await both(shape, 'i32', integers(shape, 4), (x) =>
+        sampleAffine({ x }, { shape: [28, 30, 32], matrix, interpolation, padding: 'border' }),
+      );
+      expect(got).toEqual(want);
+    }
+  });
+
+  it('percentiles and statistics of many equal numbers and an offset', async () => {
+    const shape: Shape = [1, 40, 41, 42];
+    const rng = new Philox(5);
+    const numbers = Array.from({ length: sizeOf(shape) }, () =>
+      rng.uniform() < 0.6 ? -1024 : Math.fround(1000 + 300 * rng.normal()),
+    );
+    const wanted = [0, 0.5, 10, 30, 61.8, 99.5, 100];
+    const [got, want] = await both(shape, 'f32', numbers, (x) => percentiles({ x }, { percentiles: wanted }));
+    want.forEach((value, k) => expect(Math.abs(got[k]! - value)).toBeLessThanOrEqual(Math.abs(value) * 1.2e-7));
+    const [measured, expected] = await both(shape, 'f32', numbers, (x) => statistics({ x }));
+    expected.forEach((value, k) => expect(Math.abs(measured[k]! - value)).toBeLessThan(Math.abs(value) * 5e-7));
+  });
+});
