@@ -68,6 +68,7 @@ export { n4, n4Field, type N4Parameters } from './intensity/n4.ts';
 export { monaiRemoveSmall } from './labels/monai-small.ts';
 export { cache, type Cache, type CacheSettings, type CacheStore } from './loading/cache.ts';
 export { prefetch, type PrefetchOptions } from './loading/prefetch.ts';
+export { loadInWorkers, serveMaker, type LoadOptions, type MakerWorker } from './loading/workers.ts';
 export {
   nnunetAugmentation,
   nnunetIntensityAugmentation,
