@@ -179,7 +179,14 @@ describe('mutants', { timeout: 240_000 }, () => {
   });
   it('TIFF', async () => {
     const stack = await collect(encodeFiles(volume(1), '.tif')[0]!.chunks);
-    await survives([stack, await collect(encodeFiles(volume(3), '.tif')[0]!.chunks)], (b) => size(b, 'x.tif'), 500);
+    const fixture = (name: string): Uint8Array =>
+      new Uint8Array(readFileSync(new URL(`../../fixtures/tiff/${name}.tif`, import.meta.url)));
+    const seeds = ['one_bit', 'one_bit_packbits', 'lzw', 'tiled', 'color_planes'].map(fixture);
+    await survives(
+      [stack, await collect(encodeFiles(volume(3), '.tif')[0]!.chunks), ...seeds],
+      (b) => size(b, 'x.tif'),
+      500,
+    );
   });
   it('NPY', async () => survives([await encodeVolume(volume(1), '.npy')], (b) => size(b, 'x.npy'), 128));
   it('NPZ', async () => {

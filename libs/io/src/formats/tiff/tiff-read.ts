@@ -167,6 +167,9 @@ export async function decodeTiff(
       (offsets.length === 1
         ? [bytes.length - offsets[0]!]
         : fail('strips', at, 'a page does not say how long its strips are.'));
+    const small = bits[0]! < 8 ? bits[0]! : undefined;
+    const storedBytes = (columns: number, rows: number, perPixel: number): number =>
+      rows * (small === undefined ? columns * perPixel * size : Math.ceil((columns * perPixel * small) / 8));
     const needed = width * height * samples * size;
     const packed = lengths.reduce((sum, n) => sum + n, 0);
     packedTotal += packed;
@@ -174,7 +177,7 @@ export async function decodeTiff(
     // strips that overlap would let a small file claim any amount of memory
     if (packedTotal > bytes.length)
       return fail('strips', at, `the strips take ${packedTotal} bytes together, the file has ${bytes.length}.`);
-    if (needed > packed * ratio + 1024)
+    if (storedBytes(width, height, samples) > packed * ratio + 1024)
       return fail('size', at, `${width} x ${height} pixels of ${samples} x ${type} do not fit into ${packed} bytes.`);
     if (total > maxBytes) return fail('size', at, `takes more than the limit of ${maxBytes} bytes.`);
     const out = new Uint8Array(needed);
@@ -192,7 +195,7 @@ export async function decodeTiff(
       const [plane, inPlane] = [Math.floor(piece / (across * down)), piece % (across * down)];
       const [row, column] = [Math.floor(inPlane / across) * h, (inPlane % across) * w];
       const rows = tiled ? h : Math.min(h, height - row);
-      const expected = w * rows * perPixel * size;
+      const expected = storedBytes(w, rows, perPixel);
       if (expected > lengths[piece]! * ratio + 1024)
         return fail(
           'strips',
@@ -203,7 +206,10 @@ export async function decodeTiff(
       const found = await unpackStrip(bytes.subarray(start, start + lengths[piece]!), compression, expected, file);
       if (found.length < expected)
         return fail('strip', start, `a strip unpacks to ${found.length} bytes, ${expected} were expected.`);
-      const raw = new Uint8Array(found.subarray(0, expected));
+      const raw =
+        small === undefined
+          ? new Uint8Array(found.subarray(0, expected))
+          : smallSamples(found, { bits: small, perRow: w * perPixel, rows });
       undoPredictor(raw, {
         predictor: one(TAG.predictor, 1),
         width: w,
@@ -231,10 +237,30 @@ export async function decodeTiff(
       2: ['int8', 'int16', 'int32'],
       3: ['float16', 'float32', 'float64'],
     };
+    if (format === 1 && [1, 2, 4].includes(bits[0]!)) return 'uint8';
     const index = format === 3 ? [16, 32, 64].indexOf(bits[0]!) : [8, 16, 32].indexOf(bits[0]!);
     return (
       names[format]?.[index] ??
-      fail('bits', at, `${bits[0]} bits of sample format ${format} are not read; 8, 16 and 32 bits and floats are.`)
+      fail(
+        'bits',
+        at,
+        `${bits[0]} bits of sample format ${format} are not read; 1, 2, 4, 8, 16 and 32 bits and floats are.`,
+      )
     );
   }
+}
+
+/** Samples of 1, 2 or 4 bits, the first in the highest bits, rows beginning at whole bytes: one byte each. */
+function smallSamples(
+  packed: Uint8Array,
+  { bits, perRow, rows }: { readonly bits: number; readonly perRow: number; readonly rows: number },
+): Uint8Array {
+  const out = new Uint8Array(perRow * rows);
+  const rowBytes = Math.ceil((perRow * bits) / 8);
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < perRow; x++) {
+      const bit = x * bits;
+      out[y * perRow + x] = (packed[y * rowBytes + (bit >> 3)]! >> (8 - bits - (bit & 7))) & ((1 << bits) - 1);
+    }
+  return out;
 }
