@@ -8,6 +8,7 @@
 import { float, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { describe, sameShape, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { adamwReference } from './adamw.reference.ts';
@@ -61,7 +62,8 @@ export const adamw = defineOp<AdamwInputs, AdamwOptions, readonly Tensor[]>({
   name: 'adamw',
   defaults: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
   mutates: ['weight', 'first', 'second'],
-  shape: ({ weight, first, second, gradient, rate, step }) => {
+  shape: ({ weight, first, second, gradient, rate, step, scale }) => {
+    expectFloats('adamw', { weight, first, second, gradient, rate, step, scale });
     for (const [name, other] of Object.entries({ first, second, gradient }))
       if (!sameShape(weight.shape, other.shape))
         throw new ShapeError(`adamw: ${name} ${describe(other)} must have the shape of weight ${describe(weight)}.`, {

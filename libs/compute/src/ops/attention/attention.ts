@@ -7,6 +7,7 @@
  * 2018; Dao et al., "FlashAttention", 2022.
  */
 import { defineOp, type OpCase } from '../../op/op.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { attentionGradientReference, attentionReference } from './attention.reference.ts';
 import { attentionGradientKernel, attentionKernel } from './attention.wasm.ts';
@@ -99,8 +100,10 @@ export const attentionGradient = defineOp<
 >({
   name: 'attentionGradient',
   defaults: { scale: null, biasGradient: false },
-  shape: ({ q, k, v, bias, mask }, { biasGradient }) => {
-    attentionSizes('attentionGradient', { q, k, v, bias, mask });
+  shape: ({ q, k, v, bias, mask, y, sums, dy }, { biasGradient }) => {
+    const { lead, queries, e } = attentionSizes('attentionGradient', { q, k, v, bias, mask });
+    expectFloatsOf([...lead, queries, e], 'attentionGradient', { y, dy }, { q, v });
+    expectFloatsOf([...lead, queries], 'attentionGradient', { sums }, { q });
     return [q, k, v, ...(bias !== undefined && biasGradient ? [bias] : [])].map(({ shape }) => ({
       shape,
       dtype: 'f32' as const,

@@ -1,5 +1,6 @@
 /** How the tensors of attention fit together: batches (heads among them), and which bias and mask each batch reads. */
-import { DTypeError, ShapeError } from '../../errors.ts';
+import { ShapeError } from '../../errors.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { describe, sizeOf, type Shape, type TensorSpec } from '../../tensor/spec.ts';
 import { broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
 
@@ -22,9 +23,7 @@ export interface AttentionSizes {
 /** Throws: DTypeError, ShapeError naming all shapes. */
 export function attentionSizes(op: string, inputs: AttentionSpecs): AttentionSizes {
   const { q, k, v, bias, mask } = inputs;
-  for (const [name, spec] of Object.entries({ q, k, v, bias, mask }))
-    if (spec !== undefined && spec.dtype !== 'f32')
-      throw new DTypeError(`${op}: ${name} is f32, came ${describe(spec)}; convert it with cast.`, { op, input: name });
+  expectFloats(op, { q, k, v, bias, mask });
   const rank = q.shape.length;
   const lead = q.shape.slice(0, -2);
   const sameLead = [k, v].every(

@@ -9,6 +9,7 @@ import {
 } from '../../devices/wasm/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { gradientNormKernel } from './gradient-norm.webgpu.ts';
@@ -45,6 +46,7 @@ export const gradientNorm = defineOp<Readonly<Record<string, Tensor>>, GradientN
   name: 'gradientNorm',
   defaults: { limit: 12 },
   shape: (inputs, { limit }) => {
+    expectFloats('gradientNorm', inputs);
     if (Object.keys(inputs).length === 0) throw new ShapeError('gradientNorm: needs at least one tensor.');
     if (!(limit > 0)) throw new ShapeError(`gradientNorm: the limit is a positive number, came ${limit}.`, { limit });
     return [

@@ -1,5 +1,6 @@
 /** Convolution in 2D and 3D, as PyTorch's conv2d and conv3d (cross-correlation, zero padding). */
 import { defineOp } from '../../op/op.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { ShapeError } from '../../errors.ts';
 import { describe, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -10,8 +11,9 @@ import { lowerGpuProduct } from './conv.webgpu.ts';
 import { convCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } from './geometry.ts';
 
-/** Throws: ShapeError unless `bias` is [channels] or absent. */
+/** Throws: ShapeError, DTypeError unless `bias` is f32 [channels] or absent. */
 export function requireBias(op: string, bias: TensorSpec | undefined, channels: number): void {
+  expectFloats(op, { bias });
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== channels))
     throw new ShapeError(`${op}: bias has one number per output channel, [${channels}]; came ${describe(bias)}.`, {
       op,

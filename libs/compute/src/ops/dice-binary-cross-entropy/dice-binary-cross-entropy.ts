@@ -10,6 +10,7 @@
 import { DTypeError, ShapeError } from '../../errors.ts';
 import { float, int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
 import { describe, sameShape, sizeOf, type DType, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { gradientReference, reference } from './dice-binary-cross-entropy.reference.ts';
@@ -48,8 +49,7 @@ function targetKind(dtype: DType): number {
   return dtype === 'u8' ? 0 : dtype === 'i32' ? 1 : 2;
 }
 
-function expectRegions(logits: TensorSpec, target: TensorSpec): void {
-  const op = 'diceBinaryCrossEntropy';
+function expectRegions(op: string, logits: TensorSpec, target: TensorSpec): void {
   if (logits.dtype !== 'f32' || target.dtype === 'f16')
     throw new DTypeError(
       `${op}: logits are f32 and target u8, i32 or f32, came ${describe(logits)} and ${describe(target)}.`,
@@ -77,7 +77,7 @@ export const diceBinaryCrossEntropyWithSums = defineOp<
   name: 'diceBinaryCrossEntropy',
   defaults: DEFAULTS,
   shape: ({ logits, target }) => {
-    expectRegions(logits, target);
+    expectRegions('diceBinaryCrossEntropy', logits, target);
     return [
       { shape: [], dtype: 'f32' },
       { shape: [logits.shape[0], logits.shape[1], 5], dtype: 'f32' },
@@ -170,8 +170,11 @@ export const diceBinaryCrossEntropyGradient = defineOp<
 >({
   name: 'diceBinaryCrossEntropyGradient',
   defaults: DEFAULTS,
-  shape: ({ logits, target }) => {
-    expectRegions(logits, target);
+  shape: ({ logits, target, sums, dy }) => {
+    const op = 'diceBinaryCrossEntropyGradient';
+    expectRegions(op, logits, target);
+    expectFloatsOf([logits.shape[0], logits.shape[1], 5], op, { sums }, { logits });
+    expectFloatsOf([], op, { dy }, {});
     return { shape: logits.shape, dtype: 'f32' };
   },
   kernels: {

@@ -18,6 +18,7 @@ import {
   type WasmView,
 } from '../../devices/wasm/kernel.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { gradientReference, reference } from './dice-cross-entropy.reference.ts';
@@ -155,8 +156,12 @@ export const diceCrossEntropyWithSums = defineOp<
 export const diceCrossEntropyGradient = defineOp<GradientInputs, DiceCrossEntropyOptions>({
   name: 'diceCrossEntropyGradient',
   defaults: DEFAULTS,
-  shape: ({ logits, target }) => {
-    expectLogitsAndTarget('diceCrossEntropyGradient', logits, target);
+  shape: ({ logits, target, weight, sums, dy }) => {
+    const op = 'diceCrossEntropyGradient';
+    expectLogitsAndTarget(op, logits, target);
+    expectClassWeights(op, logits, weight);
+    expectFloatsOf([logits.shape[0], 3 * logits.shape[1] + 2], op, { sums }, { logits });
+    expectFloatsOf([], op, { dy }, {});
     return { shape: logits.shape, dtype: 'f32' };
   },
   kernels: {

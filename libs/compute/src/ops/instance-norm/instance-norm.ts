@@ -1,6 +1,7 @@
 /** Instance normalization with affine and leaky ReLU in one operation, as PyTorch's InstanceNorm followed by LeakyReLU. */
 import { ShapeError } from '../../errors.ts';
 import { defineOp, type OpCase } from '../../op/op.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
 import { describe, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { requireImage } from '../conv/geometry.ts';
@@ -77,24 +78,13 @@ export function instanceNorm(inputs: NormInputs, options?: Partial<InstanceNormO
 export const instanceNormGradient = defineOp<NormGradientInputs, InstanceNormOptions, readonly Tensor[]>({
   name: 'instanceNormGradient',
   defaults: { epsilon: 1e-5, slope: 1 },
-  shape: ({ x, dy, moments }) => {
+  shape: ({ x, dy, moments, dmoments, scale, shift }) => {
     requireImage('instanceNormGradient', 'x', x);
     const [samples, channels] = x.shape as [number, number];
-    if (dy.shape.length !== x.shape.length || dy.shape.some((n, axis) => n !== x.shape[axis]))
-      throw new ShapeError(`instanceNormGradient: dy has the shape of x, ${describe(x)}; came ${describe(dy)}.`, {
-        x: x.shape,
-        dy: dy.shape,
-      });
-    if (
-      moments.shape.length !== 3 ||
-      moments.shape[0] !== samples ||
-      moments.shape[1] !== channels ||
-      moments.shape[2] !== 2
-    )
-      throw new ShapeError(
-        `instanceNormGradient: moments is [${samples}, ${channels}, 2], the second result of instanceNorm; came ${describe(moments)}.`,
-        { x: x.shape, moments: moments.shape },
-      );
+    requireVector('instanceNormGradient', 'scale', scale, channels);
+    requireVector('instanceNormGradient', 'shift', shift, channels);
+    expectFloatsOf(x.shape, 'instanceNormGradient', { dy }, { x });
+    expectFloatsOf([samples, channels, 2], 'instanceNormGradient', { moments, dmoments }, { x });
     return [
       { shape: x.shape, dtype: 'f32' },
       { shape: [channels], dtype: 'f32' },

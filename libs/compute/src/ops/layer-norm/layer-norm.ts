@@ -1,7 +1,8 @@
 /** Layer normalization over the last axis, the features of a token, with scale and shift. Source: Ba et al., 2016. */
 import { DTypeError, ShapeError } from '../../errors.ts';
 import { defineOp, type OpCase } from '../../op/op.ts';
-import { describe, sameShape, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
+import { describe, sizeOf, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { referenceLayerNorm, referenceLayerNormGradient } from './layer-norm.reference.ts';
 import { lowerLayerNorm, lowerLayerNormGradient } from './layer-norm.wasm.ts';
@@ -65,11 +66,8 @@ export const layerNormGradient = defineOp<NormGradientInputs, LayerNormOptions, 
   defaults: { epsilon: 1e-5 },
   shape: ({ x, scale, dy, moments }) => {
     expectNormInputs('layerNormGradient', x, { scale });
-    if (!sameShape(dy.shape, x.shape) || !sameShape(moments.shape, [...x.shape.slice(0, -1), 2]))
-      throw new ShapeError(
-        `layerNormGradient: dy has the shape of x ${describe(x)}, moments [..., 2] as layerNorm returns them; came ${describe(dy)}, ${describe(moments)}.`,
-        { x: x.shape, dy: dy.shape, moments: moments.shape },
-      );
+    expectFloatsOf(x.shape, 'layerNormGradient', { dy }, { x });
+    expectFloatsOf([...x.shape.slice(0, -1), 2], 'layerNormGradient', { moments }, { x });
     const vector = { shape: [x.shape.at(-1)!], dtype: 'f32' as const };
     return [{ shape: x.shape, dtype: 'f32' }, vector, vector];
   },

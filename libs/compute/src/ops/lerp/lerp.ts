@@ -2,6 +2,7 @@
 import { int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { describe, sameShape, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { lerpKernel } from './lerp.webgpu.ts';
@@ -25,6 +26,7 @@ export const lerp = defineOp<LerpInputs, object, readonly Tensor[]>({
   defaults: {},
   mutates: ['mean'],
   shape: ({ mean, value, share }) => {
+    expectFloats('lerp', { mean, value, share });
     if (!sameShape(mean.shape, value.shape))
       throw new ShapeError(`lerp: mean ${describe(mean)} and value ${describe(value)} must have one shape.`, {
         mean: mean.shape,

@@ -1,7 +1,6 @@
 /** Pointwise operations on f32: each is a row of the table in rows.ts. Two inputs broadcast as in NumPy. */
-import { DTypeError } from '../../errors.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { defineOp, type Op, type OpCase } from '../../op/op.ts';
-import { describe, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { broadcastShape, broadcastStrides, forEachOffset } from './broadcast.ts';
 import { binaryKernel, unaryKernel } from './pointwise.wasm.ts';
@@ -12,15 +11,6 @@ import { gpuRow } from './pointwise.webgpu.ts';
 type Unary<R> = Op<{ x: Tensor }, R, Tensor>;
 type Binary<R> = Op<{ a: Tensor; b: Tensor }, R, Tensor>;
 
-function expectFloat(op: string, name: string, spec: TensorSpec): void {
-  if (spec.dtype !== 'f32')
-    throw new DTypeError(`${op}: ${name} is f32, came ${describe(spec)}; convert it with cast.`, {
-      op,
-      input: name,
-      dtype: spec.dtype,
-    });
-}
-
 function unary<R>(row: PointwiseRow<R>): Unary<R> {
   const fill = row.fill ?? 'normal';
   const shapes = [[3, 5], [1], [], [2, 3, 5, 4, 3], [1, 16, 3, 2, 5]];
@@ -28,7 +18,7 @@ function unary<R>(row: PointwiseRow<R>): Unary<R> {
     name: row.name,
     defaults: row.defaults,
     shape: ({ x }) => {
-      expectFloat(row.name, 'x', x);
+      expectFloats(row.name, { x });
       return { shape: x.shape, dtype: 'f32' };
     },
     kernels: {
@@ -70,8 +60,7 @@ function binary<R>(row: PointwiseRow<R>): Binary<R> {
     name: row.name,
     defaults: row.defaults,
     shape: ({ a, b }) => {
-      expectFloat(row.name, 'a', a);
-      expectFloat(row.name, 'b', b);
+      expectFloats(row.name, { a, b });
       return { shape: broadcastShape(row.name, a, b), dtype: 'f32' };
     },
     kernels: {

@@ -7,6 +7,7 @@
 import { DTypeError, ShapeError } from '../../errors.ts';
 import { int, pointer, type KernelCall, type WasmView } from '../../devices/wasm/kernel.ts';
 import { defineOp, type HostTensor } from '../../op/op.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
 import { describe, sizeOf, type Shape, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { storedArray } from '../copy/strided-copy.ts';
@@ -90,7 +91,11 @@ export const avgPool = defineOp<{ x: Tensor }, PoolOptions>({
 export const avgPoolGradient = defineOp<{ dy: Tensor }, PoolOptions & { readonly size: Shape }>({
   name: 'avgPoolGradient',
   defaults: { ...DEFAULTS, size: [] },
-  shape: ({ dy }, { size }) => ({ shape: [dy.shape[0], dy.shape[1], ...size], dtype: 'f32' }),
+  shape: ({ dy }, { size, ...options }) => {
+    const x = { shape: [dy.shape[0], dy.shape[1], ...size], dtype: 'f32' as const };
+    expectFloatsOf(pooled('avgPoolGradient', x, options).shape, 'avgPoolGradient', { dy }, { x });
+    return x;
+  },
   kernels: {
     reference: ({ dy }, options, [dx]) => resampleReference(dy, matrices(options.size, options).map(transposed), dx),
     wasm: resampleKernel<PoolOptions & { readonly size: Shape }>(
@@ -200,7 +205,10 @@ function winners(x: HostTensor, y: Shape, options: PoolOptions): Int32Array {
 export const maxPoolGradient = defineOp<{ x: Tensor; dy: Tensor }, PoolOptions>({
   name: 'maxPoolGradient',
   defaults: DEFAULTS,
-  shape: ({ x }) => ({ shape: x.shape, dtype: 'f32' }),
+  shape: ({ x, dy }, options) => {
+    expectFloatsOf(pooled('maxPoolGradient', x, options).shape, 'maxPoolGradient', { dy }, { x });
+    return { shape: x.shape, dtype: 'f32' };
+  },
   kernels: {
     reference: ({ x, dy }, options, [dx]) =>
       winners(x, dy.shape, options).forEach((i, o) => (dx.data[i] += dy.data[o])),

@@ -8,6 +8,7 @@
 import { float, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import { ShapeError } from '../../errors.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloats } from '../../op/expect.ts';
 import { describe, sameShape, sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { sgdReference } from './sgd.reference.ts';
@@ -52,7 +53,8 @@ export const sgd = defineOp<SgdInputs, SgdOptions, readonly Tensor[]>({
   name: 'sgd',
   defaults: { momentum: 0.99, nesterov: true, weightDecay: 3e-5 },
   mutates: ['weight', 'velocity'],
-  shape: ({ weight, velocity, gradient, rate }) => {
+  shape: ({ weight, velocity, gradient, rate, scale }) => {
+    expectFloats('sgd', { weight, velocity, gradient, rate, scale });
     if (!sameShape(weight.shape, velocity.shape) || !sameShape(weight.shape, gradient.shape))
       throw new ShapeError(
         `sgd: weight ${describe(weight)}, velocity ${describe(velocity)} and gradient ${describe(gradient)} must have one shape.`,

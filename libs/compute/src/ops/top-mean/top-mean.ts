@@ -6,6 +6,7 @@
  */
 import { DTypeError } from '../../errors.ts';
 import { int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
+import { expectFloats, expectFloatsOf } from '../../op/expect.ts';
 import { defineOp } from '../../op/op.ts';
 import { describe, sizeOf, type Shape } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -79,7 +80,12 @@ export const topMeanWithThreshold = defineOp<{ x: Tensor }, TopMeanOptions, read
 export const topMeanGradient = defineOp<{ x: Tensor; kept: Tensor; dy: Tensor }, TopMeanOptions>({
   name: 'topMeanGradient',
   defaults: DEFAULTS,
-  shape: ({ x }) => ({ shape: x.shape, dtype: 'f32' }),
+  shape: ({ x, kept, dy }) => {
+    expectFloats('topMeanGradient', { x });
+    expectFloatsOf([2], 'topMeanGradient', { kept }, {});
+    expectFloatsOf([], 'topMeanGradient', { dy }, {});
+    return { shape: x.shape, dtype: 'f32' };
+  },
   kernels: {
     reference: ({ x, kept, dy }, { fraction }, [dx]) => {
       const each = dy.data[0] / countOf(x.shape, fraction);

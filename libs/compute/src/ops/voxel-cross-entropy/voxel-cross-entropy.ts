@@ -6,6 +6,7 @@
  */
 import { float, int, pointer, scratchPointer } from '../../devices/wasm/kernel.ts';
 import { defineOp } from '../../op/op.ts';
+import { expectFloatsOf } from '../../op/expect.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { asLogitsCome } from '../dice-cross-entropy/dice-cross-entropy.ts';
@@ -94,8 +95,9 @@ export const voxelCrossEntropyGradient = defineOp<
 >({
   name: 'voxelCrossEntropyGradient',
   defaults: DEFAULTS,
-  shape: ({ logits, target }) => {
+  shape: ({ logits, target, dy }) => {
     expectLogitsAndTarget('voxelCrossEntropyGradient', logits, target);
+    expectFloatsOf(target.shape, 'voxelCrossEntropyGradient', { dy }, { target });
     return { shape: logits.shape, dtype: 'f32' };
   },
   kernels: {
