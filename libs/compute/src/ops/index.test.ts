@@ -1,4 +1,4 @@
-/** Every operation that is exported can be tested: it has a WASM kernel and cases, and its name is its export's. */
+/** Every operation that is exported can be tested: it has kernels and cases, and its name is its export's. */
 import { describe, expect, it } from 'vitest';
 import type { AnyOp } from '../op/op.ts';
 import { createShapeDevice } from '../devices/shape/shape-device.ts';
@@ -15,6 +15,7 @@ describe.each(operations)('%s', (name, op) => {
   it('has cases, kernels and its own name', () => {
     expect(op.cases.length).toBeGreaterThan(0);
     expect(op.kernels.wasm).toBeDefined();
+    expect(op.kernels.webgpu).toBeDefined();
     // `xWithSums`, `xWithMoments` return besides what x does.
     expect(name.startsWith(op.name)).toBe(true);
   });

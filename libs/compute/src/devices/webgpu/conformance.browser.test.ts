@@ -1,5 +1,7 @@
-/** The WebGPU kernels that every network needs, in a browser: values and derivatives of a few cases.
- * The whole list runs in Node. */
+/**
+ * WebGPU kernels in a browser: those that every network needs, and those on volumes that rest on atomics, barriers and
+ * integers; values and derivatives of a few cases. The whole list runs in Node.
+ */
 import { describe, expect, test } from 'vitest';
 import { createWebGpuDevice } from './webgpu-device.ts';
 import { gpuForTests } from '../../testing/gpu-for-tests.ts';
@@ -21,6 +23,14 @@ const NAMES = [
   'sgd',
   'adamw',
   'convWeightGradient',
+  'components',
+  'distance',
+  'fillHoles',
+  'percentiles',
+  'resizeLabels',
+  'resizeSpline',
+  'sampleAffine',
+  'statistics',
 ];
 const gpu = await gpuForTests();
 
