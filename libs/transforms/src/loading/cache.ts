@@ -1,7 +1,7 @@
 /**
  * What comes before the first random transform, kept: addressed by content (the case's voxels and geometry, and the recipe),
- * checked by its hash when it comes back, bounded in memory; a store behind it (a disk, an origin-private file system) is the
- * caller's.
+ * checked by its hash when it comes back, bounded in memory. A store behind it keeps it longer: `directoryCache` of
+ * @voxelwise/transforms/node on a disk, or the caller's own.
  */
 import { tensor, type Device, type Rng, type Tensor } from '@voxelwise/compute';
 import type { Case, Volume, VoxelArray } from '@voxelwise/volume';
@@ -24,6 +24,8 @@ export interface CacheSettings {
   /** Of results in memory; the least recently used go first. Default 1 GiB. */
   readonly maxBytes?: number;
   readonly store?: CacheStore;
+  /** Told when a stored entry is damaged and made anew, or when the store fails; the work goes on either way. */
+  readonly onWarning?: (message: string) => void;
 }
 
 export interface Cache {
@@ -42,7 +44,8 @@ interface Entry {
 interface Header {
   readonly id: string;
   readonly volumes: readonly {
-    readonly role: 'images' | 'labels';
+    /** `images`, `labels`, or `volumes/` and the name of a further one. */
+    readonly role: string;
     readonly kind: Volume['kind'];
     readonly channels: readonly string[];
     readonly shape: readonly number[];
@@ -54,9 +57,13 @@ interface Header {
 }
 
 /** `rng` is handed to the steps; deterministic steps draw nothing from it. */
-export function cache({ steps, recipe, device, maxBytes = 2 ** 30, store }: CacheSettings, rng: Rng): Cache {
+export function cache(
+  { steps, recipe, device, maxBytes = 2 ** 30, store, onWarning = () => undefined }: CacheSettings,
+  rng: Rng,
+): Cache {
   const entries = new Map<string, Entry>();
   const counts = { bytes: 0, hits: 0, misses: 0 };
+  const making = new Map<string, Promise<Entry>>();
   const keep = (key: string, entry: Entry): void => {
     entries.set(key, entry);
     counts.bytes += entry.bytes.byteLength;
@@ -89,28 +96,60 @@ export function cache({ steps, recipe, device, maxBytes = 2 ** 30, store }: Cach
         entries.set(key, held);
         return unpack(held, device);
       }
-      const stored = store && (await readStored(store, key));
-      if (stored) {
+      const made = making.get(key);
+      if (made) {
+        const entry = await made;
         counts.hits++;
-        keep(key, stored);
-        return unpack(stored, device);
+        return unpack(entry, device);
       }
-      counts.misses++;
-      const before = upload(subject, device);
-      const scene = await run(steps as Transform<unknown>, before, rng.split(key));
-      const entry = await pack(scene);
-      for (const volume of [before.images, before.labels])
-        if (volume && volume.voxels !== scene.images.voxels && volume.voxels !== scene.labels?.voxels)
-          volume.voxels.dispose();
-      keep(key, entry);
-      if (store) await store.put(key, await seal(entry));
-      return scene;
+      let scene: Scene | undefined;
+      const work = (async (): Promise<Entry> => {
+        const warn = (what: string): void => onWarning(`cache: case ${subject.id}: ${what}`);
+        const stored = store && (await readStored(store, key, warn));
+        if (stored) {
+          counts.hits++;
+          return stored;
+        }
+        counts.misses++;
+        scene = await prepared(subject, key);
+        const entry = await pack(scene);
+        if (store)
+          await store.put(key, await seal(entry)).catch((error: unknown) => warn(`not stored: ${messageOf(error)}`));
+        return entry;
+      })();
+      making.set(key, work);
+      try {
+        const entry = await work;
+        keep(key, entry);
+        return scene ?? unpack(entry, device);
+      } finally {
+        making.delete(key);
+      }
     },
   };
+
+  async function prepared(subject: Case, key: string): Promise<Scene> {
+    const before = upload(subject, device);
+    const scene = await run(steps as Transform<unknown>, before, rng.split(key));
+    const kept = new Set(volumesOf(scene).map(([, { voxels }]) => voxels));
+    for (const [, { voxels }] of volumesOf(before)) if (!kept.has(voxels)) voxels.dispose();
+    return scene;
+  }
 }
 
-async function pack({ id, images, labels, points, history = [] }: Scene): Promise<Entry> {
-  const volumes = [['images', images] as const, ...(labels ? [['labels', labels] as const] : [])];
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function volumesOf({ images, labels, volumes = {} }: Scene): [role: string, volume: Volume<Tensor>][] {
+  return [
+    ['images', images],
+    ...(labels ? [['labels', labels] as [string, Volume<Tensor>]] : []),
+    ...Object.entries(volumes).map(([name, volume]): [string, Volume<Tensor>] => [`volumes/${name}`, volume]),
+  ];
+}
+
+async function pack(scene: Scene): Promise<Entry> {
+  const { id, points, history = [] } = scene;
+  const volumes = volumesOf(scene);
   const arrays = await Promise.all(volumes.map(([, { voxels }]) => voxels.read()));
   const bytes = new Uint8Array(arrays.reduce((sum, array) => sum + array.byteLength, 0));
   let at = 0;
@@ -138,22 +177,26 @@ async function pack({ id, images, labels, points, history = [] }: Scene): Promis
 
 function unpack({ header, bytes }: Entry, device: Device): Scene {
   let at = 0;
-  const parts: Partial<Record<'images' | 'labels', Volume<Tensor>>> = {};
+  const parts = new Map<string, Volume<Tensor>>();
   for (const { role, kind, channels, shape, affine, dtype } of header.volumes) {
     const size = shape.reduce((a, b) => a * b, 1);
     const raw = bytes.slice(at, at + size * 4).buffer;
     at += size * 4;
-    parts[role] = {
+    parts.set(role, {
       kind,
       channels,
       grid: { shape: shape.slice(1) as unknown as Volume['grid']['shape'], affine: Float64Array.from(affine) },
       voxels: tensor(device, dtype === 'f32' ? new Float32Array(raw) : new Int32Array(raw), shape),
-    };
+    });
   }
+  const further = [...parts].filter(([role]) => role.startsWith('volumes/'));
   return {
     id: header.id,
-    images: parts.images!,
-    ...(parts.labels ? { labels: parts.labels } : {}),
+    images: parts.get('images')!,
+    ...(parts.has('labels') ? { labels: parts.get('labels')! } : {}),
+    ...(further.length > 0
+      ? { volumes: Object.fromEntries(further.map(([role, volume]) => [role.slice('volumes/'.length), volume])) }
+      : {}),
     ...(header.points ? { points: header.points } : {}),
     history: header.history,
   };
@@ -211,12 +254,18 @@ async function seal({ header, bytes }: Entry): Promise<Uint8Array> {
 }
 
 /** What the store gave, if it is whole: a damaged entry is made anew. */
-async function readStored(store: CacheStore, key: string): Promise<Entry | undefined> {
-  const sealed = await store.get(key);
-  if (!sealed || sealed.byteLength < DIGEST + 4) return undefined;
+async function readStored(store: CacheStore, key: string, warn: (what: string) => void): Promise<Entry | undefined> {
+  const sealed = await store.get(key).catch((error: unknown) => {
+    warn(`the store failed (${messageOf(error)}); making the entry anew.`);
+    return undefined;
+  });
+  if (!sealed) return undefined;
   const rest = sealed.subarray(DIGEST);
   const digest = await sha256(rest);
-  if (digest.some((byte, k) => byte !== sealed[k])) return undefined;
+  if (sealed.byteLength < DIGEST + 4 || digest.some((byte, k) => byte !== sealed[k])) {
+    warn(`the stored entry of ${sealed.byteLength} bytes is damaged; making it anew.`);
+    return undefined;
+  }
   const length = new DataView(rest.buffer, rest.byteOffset).getUint32(0, true);
   return {
     header: JSON.parse(new TextDecoder().decode(rest.subarray(4, 4 + length))) as Header,
