@@ -19,6 +19,7 @@ export { FORMATS } from './formats/catalogue.ts';
 export type { SlabRange } from './voxels/voxel-block.ts';
 export type { StoredType, VoxelType } from './voxels/stored-type.ts';
 export { castVoxels } from './voxels/cast-voxels.ts';
+export { straightGrid, straightenVolume } from './voxels/straighten-volume.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,

@@ -52,6 +52,8 @@ it('exports what it promises: growing this list is a decision', () => {
     readDataset
     readFolderDataset
     readFromTree
+    straightGrid
+    straightenVolume
     torchArrays
     unpickle"
   `);

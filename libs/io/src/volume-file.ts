@@ -7,6 +7,8 @@ import { collect } from './bytes/collect.ts';
 import { UnpackedSource } from './bytes/unpacked-source.ts';
 import { FormatError } from './errors.ts';
 import { FORMATS } from './formats/catalogue.ts';
+import { wholeReader } from './formats/raw-reader.ts';
+import { straightenVolume } from './voxels/straighten-volume.ts';
 import type {
   DecodeOptions,
   DecodedVolume,
@@ -34,7 +36,10 @@ export async function openSource(source: ByteSource, options: DecodeOptions = {}
   const name = (source.name ?? '').toLowerCase().replace(/\.gz$/, '');
   try {
     const head = await (await UnpackedSource.open(source)).head(HEAD_BYTES);
-    return await formatOf(head, name, source.name).open(source, options);
+    const format = formatOf(head, name, source.name);
+    if (options.shear !== 'resample') return await format.open(source, options);
+    const reader = await format.open(source, { ...options, shear: 'keep' });
+    return reader.source.warnings.some(({ code }) => code === 'shear') ? await straightened(reader) : reader;
   } catch (error) {
     if (error instanceof GeometryError)
       throw new FormatError(
@@ -44,6 +49,17 @@ export async function openSource(source: ByteSource, options: DecodeOptions = {}
       );
     throw error;
   }
+}
+
+/** A sheared file on a grid with right angles: read whole, whatever is asked of it afterwards. */
+async function straightened(reader: VolumeReader): Promise<VolumeReader> {
+  const volume = await reader.read();
+  const warnings = volume.source.warnings.map((warning) =>
+    warning.code === 'shear'
+      ? { ...warning, message: `${warning.message} It was resampled onto right angles.` }
+      : warning,
+  );
+  return wholeReader({ ...straightenVolume(volume), source: { ...volume.source, warnings } });
 }
 
 function formatOf(head: Uint8Array, name: string, file: string | undefined): VolumeFormat {

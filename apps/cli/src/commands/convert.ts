@@ -61,7 +61,7 @@ export const convertCommand: CommandDefinition = {
       .option('--on-overlap <what>', OVERLAPS.join(', '), 'error')
       .option('--series <uid>', 'which series, where a folder holds several')
       .option('--part <n>', 'which orientation, from 0, where a series holds several')
-      .option('--on-tilt <what>', `series of a tilted gantry: ${TILTS.join(', ')}`, 'refuse')
+      .option('--on-tilt <what>', `series of a tilted gantry, volumes on sheared axes: ${TILTS.join(', ')}`, 'refuse')
       .option('--on-duplicates <what>', `slices that are there twice: ${DUPLICATES.join(', ')}`, 'refuse')
       .option('--on-uneven <what>', `missing or unevenly spaced slices: ${UNEVEN.join(', ')}`, 'refuse')
       .option('--label-names <file>', 'to SEG, RTSTRUCT: JSON {name: label}, such as the labels of a dataset.json')
@@ -96,7 +96,7 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
     document = await toDicom(context, source, flags.out, to, { ...dicom, names: await labelNames(flags.labelNames) });
   else if (await isDicom(source))
     document = await fromDicom(context, source, await outFile(flags.out, source, to), dicom);
-  else document = await convertVolumes(context, source, flags.out, to);
+  else document = await convertVolumes(context, source, flags.out, { to, straighten: flags.onTilt === 'shear' });
   context.output.print(`wrote ${flags.out}`);
   context.output.document(document);
 }
@@ -115,7 +115,12 @@ async function outFile(out: string, source: string, to: string | undefined): Pro
       : join(out, stem + ending);
 }
 
-async function convertVolumes(context: Context, source: string, out: string, to: string | undefined): Promise<unknown> {
+async function convertVolumes(
+  context: Context,
+  source: string,
+  out: string,
+  { to, straighten }: { to: string | undefined; straighten: boolean },
+): Promise<unknown> {
   const folder = (await stat(source)).isDirectory();
   const files = folder ? await volumesIn(source, READABLE) : [source];
   if (files.length === 0)
@@ -127,7 +132,7 @@ async function convertVolumes(context: Context, source: string, out: string, to:
     const output = folder
       ? join(out, basename(file, endingOf(file)) + VOLUME_ENDINGS[to!]!)
       : await outFile(out, file, to);
-    const volume = await readVolume(file);
+    const volume = await readVolume(file, straighten ? { shear: 'resample' } : {});
     for (const warning of volume.source.warnings) context.output.warn(warning.message);
     await writeVolume(output, volume);
     made.push({ source: file, output });

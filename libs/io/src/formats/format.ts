@@ -49,8 +49,11 @@ export interface DecodeOptions {
   readonly kind?: Volume['kind'];
   /** Refuse volumes that take more memory than this. Default: no limit beyond what the bytes justify. */
   readonly maxBytes?: number;
-  /** Axes that are not at right angles: 'keep' them with a warning, or 'refuse' the file. Default 'keep'. */
-  readonly shear?: 'keep' | 'refuse';
+  /**
+   * Axes that are not at right angles: 'keep' them with a warning, 'refuse' the file, or 'resample' it onto a grid with right
+   * angles (linear; labels from the nearest voxel). Default 'keep'.
+   */
+  readonly shear?: 'keep' | 'refuse' | 'resample';
   /** Complex numbers: their 'magnitude' with a warning, or 'refuse'. Default 'magnitude'. */
   readonly complex?: 'magnitude' | 'refuse';
   /** Names of the channels, for files that do not say. Default '0', '1', ... */

@@ -8,7 +8,8 @@ type Vector = readonly number[];
 
 export interface PlaceOptions {
   readonly file?: string | undefined;
-  readonly shear?: 'keep' | 'refuse' | undefined;
+  /** 'resample' keeps the axes here: whoever opened the file resamples what was read. */
+  readonly shear?: 'keep' | 'refuse' | 'resample' | undefined;
   /** The header field that holds the axes, for messages. */
   readonly field: string;
   readonly byteOffset?: number;
@@ -63,7 +64,7 @@ export function straighten(grid: Grid, options: PlaceOptions): PlacedGrid {
   if (options.shear === 'refuse')
     fail(
       options,
-      `the axes are sheared (${deviation.toPrecision(3)} from right angles, at most 0.002 counts as rounding); resample the image onto a grid with right angles.`,
+      `the axes are sheared (${deviation.toPrecision(3)} from right angles, at most 0.002 counts as rounding); read it with shear: 'resample', or resample it onto a grid with right angles.`,
     );
   return {
     grid,

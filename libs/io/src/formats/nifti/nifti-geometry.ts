@@ -32,7 +32,7 @@ export function niftiGeometry(
   {
     file,
     shear: onShear = 'keep',
-  }: { readonly file?: string | undefined; readonly shear?: 'keep' | 'refuse' | undefined },
+  }: { readonly file?: string | undefined; readonly shear?: 'keep' | 'refuse' | 'resample' | undefined },
 ): NiftiGeometry {
   const who = file ?? 'bytes';
   const warnings: FormatWarning[] = [];
