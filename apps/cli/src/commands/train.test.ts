@@ -69,7 +69,7 @@ describe('train', { timeout: 60_000 }, () => {
     );
     const upstream = (trainer: string): Promise<Document> =>
       runLine(['nnUNetv2_train', data, '3d_fullres', '0', '-tr', trainer], environment);
-    expect(await upstream('nnUNetTrainerAdam').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
+    expect(await upstream('nnUNetTrainerAdan').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
       2,
       expect.stringContaining('nnUNetTrainer_<n>epochs'),
     ]);

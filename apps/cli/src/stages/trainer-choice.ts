@@ -62,7 +62,7 @@ export async function chooseTrainer(flags: TrainerFlags, plan: ConfigurationPlan
   const lossFile = flags.loss !== undefined && isModulePath(flags.loss) ? await loadLoss(flags.loss, plan) : undefined;
   const loss = lossFile?.loss ?? file?.loss;
   const stored: Partial<TrainingSettings> = {
-    ...change.settings,
+    ...(typeof change.settings === 'function' ? change.settings(recipe) : change.settings),
     ...(mirrored === undefined ? {} : { mirrorAxes: mirrored }),
     ...file?.settings,
     ...(file || lossFile ? { recipe: 'custom' } : {}),

@@ -84,7 +84,7 @@ function groupOf(optimizer: OptimizerSettings, rate = optimizer.learningRate): N
         ...shared,
         betas: new Tuple([new PyFloat(optimizer.beta1), new PyFloat(optimizer.beta2)]),
         eps: new PyFloat(optimizer.epsilon),
-        amsgrad: false,
+        amsgrad: optimizer.amsgrad ?? false,
         capturable: false,
       };
 }

@@ -69,7 +69,7 @@ export class TrainingRun {
       loss: options.loss ?? lossNamed(settings.loss, labels, settings),
     };
     this.#random = new Philox(options.seed).split('training');
-    this.#sampler = options.sampler ?? foregroundSampler(settings.foregroundShare);
+    this.#sampler = options.sampler ?? foregroundSampler(settings.foregroundShare, settings.foregroundBy);
     this.#augmentation =
       options.augmentation ?? augmentationNamed(settings, options.patch, options.augmentOn ?? device);
     this.#position = saved?.position ?? { step: 0, steps: settings.steps, lossSum: 0, history: [] };
@@ -257,7 +257,7 @@ export class TrainingRun {
         const batch = await drawBatch({
           ...request,
           ids: validation,
-          sampler: foregroundSampler(request.foregroundShare),
+          sampler: foregroundSampler(request.foregroundShare, request.foregroundBy),
           augmentation: noAugmentation,
           previousLabels: this.#previousLabels,
           random,

@@ -8,15 +8,18 @@ export function adamwUpdate({
   beta2,
   epsilon,
   weightDecay,
+  decays = 'kernels',
+  coupled = false,
+  amsgrad = false,
 }: Extract<OptimizerSettings, { name: 'adamw' }>): Update {
   return {
-    kinds: ['first', 'second'],
-    apply: (weight, gradient, [first, second], { rate, scale, step }) => {
+    kinds: amsgrad ? ['first', 'second', 'greatest'] : ['first', 'second'],
+    apply: (weight, gradient, [first, second, greatest], { rate, scale, step }) => {
       // Decay is for kernels; a shrinking scale or shift of a norm does nothing good.
-      const decay = weight.shape.length > 1 ? weightDecay : 0;
+      const decay = decays === 'all' || weight.shape.length > 1 ? weightDecay : 0;
       adamw(
-        { weight, first: first!, second: second!, gradient, rate, step, scale },
-        { beta1, beta2, epsilon, weightDecay: decay },
+        { weight, first: first!, second: second!, greatest, gradient, rate, step, scale },
+        { beta1, beta2, epsilon, weightDecay: decay, coupled },
       );
     },
   };

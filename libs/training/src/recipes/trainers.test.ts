@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lossNames } from '../losses/catalogue.ts';
+import type { TrainingSettings } from './training-settings.ts';
 import { trainerNamed, trainerNames } from './trainers.ts';
 
 describe('trainerNamed', () => {
@@ -17,10 +18,19 @@ describe('trainerNamed', () => {
     expect(mirror!([1, 2], 2)).toEqual([1]);
   });
 
+  it('oversamples by chance as often as the reference does by position', () => {
+    const { settings } = trainerNamed('nnUNetTrainer_probabilisticOversampling')!;
+    const recipe = (batchSize: number): TrainingSettings => ({ batchSize, foregroundShare: 0.33 }) as TrainingSettings;
+    const share = (batchSize: number): unknown => (settings as (one: TrainingSettings) => object)(recipe(batchSize));
+    expect(share(2)).toEqual({ foregroundBy: 'chance', foregroundShare: 0.5 });
+    expect(share(3)).toEqual({ foregroundBy: 'chance', foregroundShare: 1 / 3 });
+  });
+
   it('names only losses there are', () => {
     const labels = { hasRegions: false } as Parameters<typeof lossNames>[0];
     for (const name of trainerNames) {
-      const loss = trainerNamed(name)?.settings?.loss;
+      const settings = trainerNamed(name)?.settings;
+      const loss = typeof settings === 'function' ? undefined : settings?.loss;
       if (loss !== undefined) expect(lossNames(labels)).toContain(loss);
     }
     expect(trainerNamed('toString')).toBeUndefined();

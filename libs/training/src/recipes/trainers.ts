@@ -2,14 +2,40 @@
  * nnU-Net's stock trainers as data: what each changes in the recipe. Those that are Python code beyond a setting are not
  * here. Source: nnU-Net v2, training/nnUNetTrainer/variants.
  */
-import type { TrainingSettings } from './training-settings.ts';
+import { isForced } from '../sampling/patch-box.ts';
+import type { OptimizerSettings, TrainingSettings } from './training-settings.ts';
+
+type Change = Partial<
+  Pick<
+    TrainingSettings,
+    'loss' | 'augmentation' | 'schedule' | 'deepSupervision' | 'optimizer' | 'foregroundShare' | 'foregroundBy'
+  >
+>;
 
 export interface TrainerChange {
   readonly epochs?: number;
   /** Axes of [z, y, x] that may be mirrored, of those that the plan allows. Also when predicting. */
   readonly mirror?: (axes: readonly number[], dimensions: 2 | 3) => readonly number[];
-  readonly settings?: Partial<Pick<TrainingSettings, 'loss' | 'augmentation' | 'schedule' | 'deepSupervision'>>;
+  /** What it sets; from the recipe's own settings where it depends on them. */
+  readonly settings?: Change | ((recipe: TrainingSettings) => Change);
 }
+
+/** PyTorch's AdamW with AMSGrad, and its Adam, as nnU-Net calls them. */
+const adam = (learningRate: number): Extract<OptimizerSettings, { name: 'adamw' }> => ({
+  name: 'adamw',
+  learningRate,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 3e-5,
+  decays: 'all',
+  coupled: true,
+});
+const amsgrad = (learningRate: number): OptimizerSettings => ({
+  ...adam(learningRate),
+  coupled: false,
+  amsgrad: true,
+});
 
 const none = (): readonly number[] => [];
 /** The first two axes of a 3D patch, the first of a 2D patch. */
@@ -23,6 +49,7 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainer_onlyMirror01: { mirror: firstAxes },
   nnUNetTrainer_onlyMirror01_1500ep: { mirror: firstAxes, epochs: 1500 },
   nnUNetTrainerNoDA: { mirror: none, settings: { augmentation: 'none' } },
+  nnUNetTrainer_onlyMirror01_DiceLoss: { mirror: firstAxes, settings: { loss: 'dice' } },
   nnUNetTrainerDiceLoss: { settings: { loss: 'dice' } },
   nnUNetTrainerDiceCELoss_noSmooth: { settings: { loss: 'dice+ce-nosmooth' } },
   nnUNetTrainerCELoss: { settings: { loss: 'ce' } },
@@ -31,6 +58,28 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainerDiceTopK10Loss: { settings: { loss: 'dice+topk' } },
   nnUNetTrainerCosAnneal: { settings: { schedule: { name: 'cosine', warmupSteps: 0, per: 'epoch' } } },
   nnUNetTrainerNoDeepSupervision: { settings: { deepSupervision: false } },
+  // Rises with every step; upstream's rises once an epoch, from 0.
+  nnUNetTrainer_warmup: {
+    settings: ({ stepsPerEpoch }) => ({
+      schedule: { name: 'poly', exponent: 0.9, warmupSteps: 50 * stepsPerEpoch, per: 'epoch' },
+    }),
+  },
+  nnUNetTrainer_probabilisticOversampling: {
+    settings: ({ batchSize, foregroundShare }) => ({
+      foregroundBy: 'chance',
+      foregroundShare:
+        Array.from({ length: batchSize }, (_, k) => isForced(k, batchSize, foregroundShare)).filter(Boolean).length /
+        batchSize,
+    }),
+  },
+  nnUNetTrainer_probabilisticOversampling_033: { settings: { foregroundBy: 'chance', foregroundShare: 0.33 } },
+  nnUNetTrainer_probabilisticOversampling_010: { settings: { foregroundBy: 'chance', foregroundShare: 0.1 } },
+  nnUNetTrainerAdam: { settings: { optimizer: amsgrad(1e-2) } },
+  nnUNetTrainerAdam1en3: { settings: { optimizer: amsgrad(1e-3) } },
+  nnUNetTrainerAdam3en4: { settings: { optimizer: amsgrad(3e-4) } },
+  nnUNetTrainerVanillaAdam: { settings: { optimizer: adam(1e-2) } },
+  nnUNetTrainerVanillaAdam1en3: { settings: { optimizer: adam(1e-3) } },
+  nnUNetTrainerVanillaAdam3en4: { settings: { optimizer: adam(3e-4) } },
 };
 
 /** Names without those that only count epochs, which may hold any number. */

@@ -15,6 +15,12 @@ export type OptimizerSettings =
       readonly beta2: number;
       readonly epsilon: number;
       readonly weightDecay: number;
+      /** Which parameters decay: kernels alone (default), or norms and biases too, as PyTorch has it. */
+      readonly decays?: 'kernels' | 'all';
+      /** Decay as part of the gradient: Adam in place of AdamW. Default false. */
+      readonly coupled?: boolean;
+      /** AMSGrad: the greatest mean square so far. Default false. */
+      readonly amsgrad?: boolean;
     };
 
 /** Factor on the learning rate. `per`: whether it changes at each step or only at each epoch's start. */
@@ -39,6 +45,8 @@ export interface TrainingSettings {
   readonly clipNorm: number;
   /** Share of a batch whose patches are centered on a foreground voxel. */
   readonly foregroundShare: number;
+  /** `position` (default): always the last of a batch; `chance`: each sample with the probability `foregroundShare`. */
+  readonly foregroundBy?: 'position' | 'chance';
   /** Sum the soft Dice over the batch before dividing. */
   readonly batchDice: boolean;
   readonly deepSupervision: boolean;

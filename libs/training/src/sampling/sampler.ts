@@ -22,11 +22,20 @@ export interface Sampler {
   ): PerAxis;
 }
 
-/** nnU-Net's: cases uniformly with replacement; the last `share` of a batch centered on a voxel of a random class. */
-export function foregroundSampler(share: number): Sampler {
+/**
+ * nnU-Net's: cases uniformly with replacement; the last `share` of a batch centered on a voxel of a random class, or each
+ * sample with that probability.
+ */
+export function foregroundSampler(share: number, by: 'position' | 'chance' = 'position'): Sampler {
   return {
     chooseCase: (ids, { random }) => ids[random.integer(0, ids.length)]!,
     choosePatch: ({ shape, locations }, sizes, { random, sample, batchSize }) =>
-      drawPatchStart(random, { shape, locations, ...sizes, forceForeground: isForced(sample, batchSize, share) }),
+      drawPatchStart(random, {
+        shape,
+        locations,
+        ...sizes,
+        forceForeground:
+          by === 'chance' ? random.split('forced').uniform() < share : isForced(sample, batchSize, share),
+      }),
   };
 }

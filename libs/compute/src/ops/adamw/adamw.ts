@@ -1,9 +1,10 @@
 /**
  * One step of AdamW, in place.
  *
- * g = scale · gradient; first = β1 first + (1 - β1) g; second = β2 second + (1 - β2) g²;
+ * g = scale · gradient (+ weightDecay · weight where decay is coupled, and then no decay below: Adam); first = β1 first + (1 - β1) g; second = β2 second + (1 - β2) g²;
  * weight -= rate · (weightDecay · weight + (first / (1 - β1^t)) / (√(second / (1 - β2^t)) + ε)).
- * Source: Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019; as in PyTorch.
+ * With `greatest`, the greatest second so far takes its place (AMSGrad, Reddi et al. 2018).
+ * Source: Kingma & Ba 2015; Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019; as in PyTorch.
  */
 import { float, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import { ShapeError } from '../../errors.ts';
@@ -20,6 +21,8 @@ export type AdamwInputs = {
   readonly first: Tensor;
   /** Running mean of its square. */
   readonly second: Tensor;
+  /** Greatest value of `second` so far; AMSGrad. */
+  readonly greatest?: Tensor | undefined;
   readonly gradient: Tensor;
   /** One number: the learning rate. */
   readonly rate: Tensor;
@@ -34,11 +37,13 @@ export interface AdamwOptions {
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
+  /** Decay is part of the gradient, as in Adam, in place of a step of its own, as in AdamW. */
+  readonly coupled: boolean;
 }
 
 const wasm: WasmKernel<AdamwOptions> = {
   lower: ({ inputs, options }) => {
-    const { weight, first, second, gradient, rate, step, scale } = inputs;
+    const { weight, first, second, greatest, gradient, rate, step, scale } = inputs;
     const args = [
       pointer(weight!),
       pointer(first!),
@@ -52,19 +57,21 @@ const wasm: WasmKernel<AdamwOptions> = {
       float(options.beta2),
       float(options.epsilon),
       float(options.weightDecay),
+      int(options.coupled ? 1 : 0),
+      greatest ? pointer(greatest) : int(0),
     ];
     return [{ kernel: 'adamw_step', args }];
   },
 };
 
-/** Writes `weight`, `first` and `second` in place and returns nothing. Throws: ShapeError if the shapes differ. */
+/** Writes `weight`, `first`, `second` and `greatest` in place and returns nothing. Throws: ShapeError if the shapes differ. */
 export const adamw = defineOp<AdamwInputs, AdamwOptions, readonly Tensor[]>({
   name: 'adamw',
-  defaults: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
-  mutates: ['weight', 'first', 'second'],
-  shape: ({ weight, first, second, gradient, rate, step, scale }) => {
-    expectFloats('adamw', { weight, first, second, gradient, rate, step, scale });
-    for (const [name, other] of Object.entries({ first, second, gradient }))
+  defaults: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, coupled: false },
+  mutates: ['weight', 'first', 'second', 'greatest'],
+  shape: ({ weight, first, second, greatest, gradient, rate, step, scale }) => {
+    expectFloats('adamw', { weight, first, second, greatest, gradient, rate, step, scale });
+    for (const [name, other] of Object.entries({ first, second, gradient, ...(greatest && { greatest }) }))
       if (!sameShape(weight.shape, other.shape))
         throw new ShapeError(`adamw: ${name} ${describe(other)} must have the shape of weight ${describe(weight)}.`, {
           weight: weight.shape,
@@ -101,6 +108,21 @@ export const adamw = defineOp<AdamwInputs, AdamwOptions, readonly Tensor[]>({
         scale: { shape: [], fill: [0.5] },
       },
       options: { weightDecay: 0 },
+      gradient: false,
+    },
+    {
+      name: 'the greatest second, coupled decay',
+      inputs: {
+        weight: { shape: [31] },
+        first: { shape: [31] },
+        second: { shape: [31], fill: 'positive' },
+        greatest: { shape: [31], fill: 'positive' },
+        gradient: { shape: [31] },
+        rate: { shape: [], fill: [0.01] },
+        step: { shape: [], fill: [2] },
+        scale: undefined,
+      },
+      options: { weightDecay: 0.1, coupled: true },
       gradient: false,
     },
   ],

@@ -8,18 +8,19 @@ export const adamwKernel: WebGpuKernel<{
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
+  readonly coupled: boolean;
 }> = {
   cuts: (call) => cutPointwise(call, call.inputs['weight']!.shape),
-  lower: ({ inputs, options: { beta1, beta2, epsilon, weightDecay } }) => {
-    const { weight, first, second, gradient, rate, step, scale } = inputs;
+  lower: ({ inputs, options: { beta1, beta2, epsilon, weightDecay, coupled }, scratch }) => {
+    const { weight, first, second, greatest, gradient, rate, step, scale } = inputs;
     const count = sizeOf(weight!.shape);
     // A beta of 0 leaves no memory: e^-1000 stands for its power.
     const logOf = (beta: number): number => (beta > 0 ? Math.log(beta) : -1000);
     return [
       {
         shader,
-        constants: { HAS_SCALE: scale !== undefined },
-        bindings: [weight!, first!, second!, gradient!, rate!, step!, scale ?? rate!],
+        constants: { HAS_SCALE: scale !== undefined, HAS_GREATEST: greatest !== undefined },
+        bindings: [weight!, first!, second!, gradient!, rate!, step!, scale ?? rate!, greatest ?? scratch(4)],
         uniforms: [
           u32(count),
           f32(beta1),
@@ -28,7 +29,7 @@ export const adamwKernel: WebGpuKernel<{
           f32(weightDecay),
           f32(logOf(beta1)),
           f32(logOf(beta2)),
-          u32(0),
+          u32(coupled ? 1 : 0),
         ],
         workgroups: linearGroups(count, 64),
       },

@@ -8,7 +8,7 @@ struct Sizes {
   // Natural logarithms of the betas, taken in double precision: 1 - beta^t cancels.
   logBeta1: f32,
   logBeta2: f32,
-  unused: u32,
+  coupled: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> weight: array<f32>;
@@ -18,7 +18,9 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read> rate: array<f32>;
 @group(0) @binding(5) var<storage, read> step_: array<f32>;
 @group(0) @binding(6) var<storage, read> scale: array<f32>;
-@group(0) @binding(7) var<uniform> sizes: Sizes;
+// Of one number, and left alone, unless HAS_GREATEST.
+@group(0) @binding(7) var<storage, read_write> greatest: array<f32>;
+@group(0) @binding(8) var<uniform> sizes: Sizes;
 
 // 1 - e^x for x below 0, without cancellation near 0.
 fn complement(x: f32) -> f32 {
@@ -30,11 +32,17 @@ fn complement(x: f32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let k = (group.y * groups.x + group.x) * 64u + local;
   if (k >= sizes.count || (HAS_SCALE && scale[0] == 0.0)) { return; }
-  let g = gradient[k] * select(1.0, scale[0], HAS_SCALE);
+  let w = weight[k];
+  let g = gradient[k] * select(1.0, scale[0], HAS_SCALE) + select(0.0, sizes.weightDecay * w, sizes.coupled == 1u);
   let m = sizes.beta1 * first[k] + (1.0 - sizes.beta1) * g;
   let v = sizes.beta2 * second[k] + (1.0 - sizes.beta2) * g * g;
   first[k] = m;
   second[k] = v;
-  let way = m / complement(sizes.logBeta1 * step_[0]) / (sqrt(v / complement(sizes.logBeta2 * step_[0])) + sizes.epsilon);
-  weight[k] -= rate[0] * (sizes.weightDecay * weight[k] + way);
+  var most = v;
+  if (HAS_GREATEST) {
+    most = max(v, greatest[k]);
+    greatest[k] = most;
+  }
+  let way = m / complement(sizes.logBeta1 * step_[0]) / (sqrt(most / complement(sizes.logBeta2 * step_[0])) + sizes.epsilon);
+  weight[k] = w - rate[0] * (select(sizes.weightDecay * w, 0.0, sizes.coupled == 1u) + way);
 }
