@@ -70,9 +70,10 @@ export function openPredictor(model: Model, device: Device): Predictor {
   const asRead = (subject: Case): Case => (turned ? canonicalCase(subject) : subject);
   const onFileGrid = (grid: Grid, found: Omit<Volume, 'grid'>): Volume =>
     turned ? fromCanonical({ ...found, grid: canonicalGrid(grid) }, grid) : { ...found, grid };
-  const labelVolume = (found: Int32Array, grid: Grid): Volume => {
-    const most = found.reduce((a, b) => Math.max(a, b), 0);
-    const voxels = most < 255 ? Uint8Array.from(found) : Uint16Array.from(found);
+  const labelVolume = (found: Uint8Array | Int32Array, grid: Grid): Volume => {
+    let most = 0;
+    for (const label of found) if (label > most) most = label;
+    const voxels = most < 255 ? new Uint8Array(found) : new Uint16Array(found);
     return onFileGrid(grid, { kind: 'labels', channels: ['labels'], voxels });
   };
 
@@ -111,10 +112,16 @@ export function openPredictor(model: Model, device: Device): Predictor {
         properties,
         settings,
         regions,
+        channels: plan.network.outputChannels,
       });
-      const uploaded = tensor(device, labels, [1, ...properties.shapeAfterCropping]);
+      const uploaded = tensor(
+        device,
+        labels,
+        [1, ...properties.shapeAfterCropping],
+        labels instanceof Uint8Array ? 'u8' : 'i32',
+      );
       const restored = restoreVoxels(uploaded, properties, 0);
-      const found = (await restored.read()) as Int32Array;
+      const found = (await restored.read()) as Uint8Array | Int32Array;
       for (const made of new Set([uploaded, restored])) made.dispose();
       return { segmentation: labelVolume(found, subject.images.grid) };
     },

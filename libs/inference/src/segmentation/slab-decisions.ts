@@ -14,6 +14,8 @@ export interface SlabDecisions {
   readonly settings: Pick<PreprocessSettings, 'resampling'>;
   /** A label per region, or null: the greatest logit wins. */
   readonly regions: readonly number[] | null;
+  /** Of the logits. */
+  readonly channels: number;
 }
 
 /** Whether logits of this plan can be decided layer by layer: linear or nearest resampling. */
@@ -21,13 +23,14 @@ export function decidesBySlab({ resampling }: Pick<PreprocessSettings, 'resampli
   return (resampling?.probabilities?.order ?? 1) !== 3;
 }
 
-/** Labels [z, y, x] on the crop's grid (transposed order). */
+/** Labels [z, y, x] on the crop's grid (transposed order), in bytes where all of them fit. */
 export async function decideSlabs(
   slabs: AsyncIterable<Slab>,
-  { device, properties, settings, regions }: SlabDecisions,
-): Promise<Int32Array> {
+  { device, properties, settings, regions, channels }: SlabDecisions,
+): Promise<Uint8Array | Int32Array> {
   const { shape: from, shapeAfterCropping: to, targetSpacing, spacing, transposeForward } = properties;
-  const labels = new Int32Array(to[0] * to[1] * to[2]);
+  const most = regions ? Math.max(...regions) : channels - 1;
+  const labels = new (most < 256 ? Uint8Array : Int32Array)(to[0] * to[1] * to[2]);
   const same = from.every((n, axis) => n === to[axis]);
   const { order, forceSeparateZ } = settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null };
   const current = transposeForward.map((axis) => spacing[axis]!) as unknown as PerAxis;
@@ -118,7 +121,14 @@ function blend(low: HostImage, high: HostImage, share: number): HostImage {
   return { ...low, data: low.data.map((value, k) => value + (high.data[k]! - value) * share) };
 }
 
-function paste(labels: Int32Array, to: PerAxis, part: Int32Array, shape: PerAxis, axis: number, start: number): void {
+function paste(
+  labels: Uint8Array | Int32Array,
+  to: PerAxis,
+  part: Int32Array,
+  shape: PerAxis,
+  axis: number,
+  start: number,
+): void {
   const inner = to.slice(axis + 1).reduce((product, n) => product * n, 1);
   const outer = to.slice(0, axis).reduce((product, n) => product * n, 1);
   const length = shape[axis]! * inner;

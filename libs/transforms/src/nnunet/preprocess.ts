@@ -29,7 +29,7 @@ import { newShape, resampleData, resampleLabels } from './resampling.ts';
 import type { PreprocessProperties, PreprocessSettings } from './settings.ts';
 
 export interface Preprocessed {
-  /** On the model's grid: images f32, labels i32 (0 where none came) with -1 outside the non-zero region. The caller disposes them. */
+  /** On the model's grid: images f32, labels (where the case has any) i32 with -1 outside the non-zero region. The caller disposes them. */
   readonly case: Case<Tensor>;
   readonly properties: PreprocessProperties;
   /** Present if the case has labels and the settings name a foreground. */
@@ -89,15 +89,15 @@ export async function preprocess(
       start: start[k]!,
       step: 1,
     })) as unknown as [AxisMap, AxisMap, AxisMap];
-    const crop = (x: Tensor): Tensor => own(reindex({ x }, { axes }));
+    const unchanged = axes.every(({ axis, size }, k) => axis === k && size === whole[axis]!);
+    const crop = (x: Tensor): Tensor => (unchanged ? x : own(reindex({ x }, { axes })));
     const image = crop(raw);
     const mask = crop(filled);
-    const plain = labels
-      ? crop(upload(labels, device, 'i32', own))
-      : own(tensor(device, new Int32Array(mask.shape.reduce((a, b) => a * b, 1)), mask.shape));
-    const segmentation = own(labelOutside({ labels: plain, mask }, { outside: -1 }));
+    const segmentation = labels
+      ? own(labelOutside({ labels: crop(upload(labels, device, 'i32', own)), mask }, { outside: -1 }))
+      : undefined;
     await device.flush();
-    if (raw !== (images.voxels as unknown)) raw.dispose();
+    if (raw !== image && raw !== (images.voxels as unknown)) raw.dispose();
 
     const spacing = options.spacing ?? spacingOf(images.grid);
     const current = order.map((axis) => spacing[axis]!) as unknown as PerAxis;
@@ -106,12 +106,11 @@ export async function preprocess(
       : settings.spacing) as unknown as PerAxis;
     const cropped = axes.map(({ size }) => size) as unknown as PerAxis;
     const shape = newShape(cropped, current, target);
-    const normalized = own(
-      await normalize(image, own(rangeMask({ x: segmentation }, { low: 0, high: null })), settings),
-    );
-    if (normalized !== image) image.dispose();
+    const inside = segmentation ? own(rangeMask({ x: segmentation }, { low: 0, high: null })) : mask;
+    const normalized = own(await normalize(image, inside, settings));
+    if (normalized !== image && image !== (images.voxels as unknown)) image.dispose();
     const data = resampleData(normalized, shape, current, target, resampling.data ?? CUBIC);
-    const seg = resampleLabels(segmentation, shape, current, target, resampling.labels ?? LINEAR);
+    const seg = segmentation && resampleLabels(segmentation, shape, current, target, resampling.labels ?? LINEAR);
     await device.flush();
 
     const grid = gridAfter(images.grid, order, start, cropped, shape);
@@ -119,7 +118,7 @@ export async function preprocess(
       case: {
         id: subject.id,
         images: { grid, kind: 'intensity', channels: images.channels, voxels: data },
-        labels: { grid, kind: 'labels', channels: labels?.channels ?? ['labels'], voxels: seg },
+        ...(seg ? { labels: { grid, kind: 'labels', channels: labels!.channels, voxels: seg } } : {}),
       },
       properties: {
         spacing,
@@ -130,11 +129,11 @@ export async function preprocess(
         shape,
         targetSpacing: target,
       },
-      ...(labels && settings.foreground
+      ...(seg && settings.foreground
         ? { classLocations: sampleClassLocations(await seg.read(), settings.foreground, settings.annotated) }
         : {}),
     };
-    const kept = new Set([data, seg]);
+    const kept = new Set<unknown>([data, seg, images.voxels, labels?.voxels]);
     for (const made of owned) if (!kept.has(made)) made.dispose();
     return result;
   } catch (error) {
@@ -157,7 +156,7 @@ function upload(
       `preprocess: ${voxels.length} voxels do not fill [${shape.join(', ')}]; channels and voxels must agree.`,
       { voxels: voxels.length, shape },
     );
-  return own(tensor(device, dtype === 'f32' ? Float32Array.from(voxels) : Int32Array.from(voxels), shape));
+  return own(tensor(device, dtype === 'f32' ? new Float32Array(voxels) : new Int32Array(voxels), shape));
 }
 
 /** The grid of the preprocessed image: transposed, cropped, then resampled with the box's outer faces where they were. */

@@ -1,16 +1,24 @@
-/** Memory inside one growing WebAssembly memory: first fit over a sorted free list, 64-byte aligned. */
+/**
+ * Memory inside one growing WebAssembly memory: first fit over sorted free lists, 64-byte aligned. Small pieces live together in
+ * regions of their own: arguments of programs stay for long, and would cut up the room that large tensors come and go in.
+ */
 import { OutOfMemoryError } from '../../errors.ts';
 import { align } from '../../graph/arena.ts';
 
 const PAGE = 65536;
-const ALIGNMENT = 64;
+export const ALIGNMENT = 64;
+/** Pieces up to this size live in small regions, */
+const SMALL = 2 ** 18;
+/** of this size. */
+const SMALL_REGION = 2 ** 22;
 
 export class Heap {
   readonly #memory: WebAssembly.Memory;
   readonly #limit: number;
-  /** Free ranges by address: [start, end). */
-  readonly #free: { start: number; end: number }[] = [];
+  readonly #free = new FreeList();
+  readonly #small = new FreeList();
   readonly #sizes = new Map<number, number>();
+  readonly #smallRegions: number[] = [];
   #end: number;
   #used = 0;
   #peak = 0;
@@ -22,25 +30,22 @@ export class Heap {
     this.#limit = limitBytes;
   }
 
+  /** Whether there is room for this many bytes without growing the memory. */
+  fits(bytes: number): boolean {
+    return this.#free.largest() >= align(Math.max(bytes, 1), ALIGNMENT);
+  }
+
   /**
    * Throws: OutOfMemoryError saying what was asked, what is free and how large a piece would fit.
    */
   allocate(bytes: number, purpose: string): number {
     const size = align(Math.max(bytes, 1), ALIGNMENT);
-    for (let k = 0; k < this.#free.length; k++) {
-      const range = this.#free[k]!;
-      if (range.end - range.start < size) continue;
-      const address = range.start;
-      range.start += size;
-      if (range.start === range.end) this.#free.splice(k, 1);
-      return this.#take(address, size);
-    }
-    const last = this.#free.at(-1);
-    const start = last !== undefined && last.end === this.#end ? last.start : this.#end;
-    if (start + size > this.#limit || !this.#grow(start + size)) this.#refuse(bytes, purpose);
-    if (start !== this.#end) this.#free.pop();
-    this.#end = start + size;
-    return this.#take(start, size);
+    const address = (size <= SMALL ? this.#allocateSmall(size) : undefined) ?? this.#allocate(size);
+    if (address === undefined) this.#refuse(bytes, purpose);
+    this.#sizes.set(address, size);
+    this.#used += size;
+    this.#peak = Math.max(this.#peak, this.#used);
+    return address;
   }
 
   free(address: number): void {
@@ -48,19 +53,8 @@ export class Heap {
     if (size === undefined) return;
     this.#sizes.delete(address);
     this.#used -= size;
-    let at = this.#free.findIndex((range) => range.start > address);
-    if (at < 0) at = this.#free.length;
-    const before = this.#free[at - 1];
-    const after = this.#free[at];
-    const end = address + size;
-    const joinsBefore = before !== undefined && before.end === address;
-    const joinsAfter = after !== undefined && after.start === end;
-    if (joinsBefore && joinsAfter) {
-      before.end = after.end;
-      this.#free.splice(at, 1);
-    } else if (joinsBefore) before.end = end;
-    else if (joinsAfter) after.start = address;
-    else this.#free.splice(at, 0, { start: address, end });
+    const small = this.#smallRegions.some((start) => address >= start && address < start + SMALL_REGION);
+    (small ? this.#small : this.#free).give(address, address + size);
   }
 
   get usedBytes(): number {
@@ -75,11 +69,24 @@ export class Heap {
     return this.#limit;
   }
 
-  #take(address: number, size: number): number {
-    this.#sizes.set(address, size);
-    this.#used += size;
-    this.#peak = Math.max(this.#peak, this.#used);
-    return address;
+  #allocateSmall(size: number): number | undefined {
+    const there = this.#small.take(size);
+    if (there !== undefined) return there;
+    const region = this.#allocate(SMALL_REGION);
+    if (region === undefined) return undefined;
+    this.#smallRegions.push(region);
+    this.#small.give(region, region + SMALL_REGION);
+    return this.#small.take(size);
+  }
+
+  #allocate(size: number): number | undefined {
+    const there = this.#free.take(size);
+    if (there !== undefined) return there;
+    const start = this.#free.startOfLast(this.#end) ?? this.#end;
+    if (start + size > this.#limit || !this.#grow(start + size)) return undefined;
+    if (start !== this.#end) this.#free.dropLast();
+    this.#end = start + size;
+    return start;
   }
 
   #grow(end: number): boolean {
@@ -95,13 +102,61 @@ export class Heap {
 
   #refuse(bytes: number, purpose: string): never {
     const tail = this.#limit - this.#end;
-    const largest = this.#free.reduce((most, range) => Math.max(most, range.end - range.start), Math.max(0, tail));
-    const free = this.#free.reduce((sum, range) => sum + range.end - range.start, Math.max(0, tail));
+    const largest = Math.max(0, tail, this.#free.largest());
+    const free = Math.max(0, tail) + this.#free.total();
     throw new OutOfMemoryError(
       `wasm: ${purpose} asks for ${inMegabytes(bytes)}; ${inMegabytes(free)} of ${inMegabytes(this.#limit)} are free, the largest piece is ${inMegabytes(largest)}. ` +
         `${whatFits(largest / bytes)}`,
       { requestedBytes: bytes, freeBytes: free, largestFreeBytes: largest, limitBytes: this.#limit, purpose },
     );
+  }
+}
+
+/** Free ranges by address, neighbors joined. */
+class FreeList {
+  readonly #ranges: { start: number; end: number }[] = [];
+
+  take(size: number): number | undefined {
+    const at = this.#ranges.findIndex((range) => range.end - range.start >= size);
+    if (at < 0) return undefined;
+    const range = this.#ranges[at]!;
+    const address = range.start;
+    range.start += size;
+    if (range.start === range.end) this.#ranges.splice(at, 1);
+    return address;
+  }
+
+  give(start: number, end: number): void {
+    let at = this.#ranges.findIndex((range) => range.start > start);
+    if (at < 0) at = this.#ranges.length;
+    const before = this.#ranges[at - 1];
+    const after = this.#ranges[at];
+    const joinsBefore = before !== undefined && before.end === start;
+    const joinsAfter = after !== undefined && after.start === end;
+    if (joinsBefore && joinsAfter) {
+      before.end = after.end;
+      this.#ranges.splice(at, 1);
+    } else if (joinsBefore) before.end = end;
+    else if (joinsAfter) after.start = start;
+    else this.#ranges.splice(at, 0, { start, end });
+  }
+
+  largest(): number {
+    return this.#ranges.reduce((most, { start, end }) => Math.max(most, end - start), 0);
+  }
+
+  total(): number {
+    return this.#ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  }
+
+  /** Where the last range begins, if it reaches up to `end`. */
+  startOfLast(end: number): number | undefined {
+    const last = this.#ranges.at(-1);
+    return last !== undefined && last.end === end ? last.start : undefined;
+  }
+
+  dropLast(): void {
+    this.#ranges.pop();
   }
 }
 

@@ -91,6 +91,8 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   readonly #exports = new Map<string, ReadonlySet<string>>();
   readonly #autotune: { readonly table: AutotuneTable; readonly machine: TuningMachine } | undefined;
   #arena = { address: 0, bytes: 0 };
+  /** Whether a program runs: its arena is in use. */
+  #running = false;
   /** Programs that keep constants. */
   readonly #keeping = new Set<LoadedProgram>();
 
@@ -189,9 +191,17 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
 
   upload(data: HostArray, spec: TensorSpec): WasmBuffer {
     const bytes = sizeOf(spec.shape) * bytesPerElement(spec.dtype);
+    this.#makeRoom(bytes);
     const address = this.#heap.allocate(bytes, `a tensor [${spec.shape.join(', ')}]`);
     new Uint8Array(this.#memory.buffer, address, bytes).set(new Uint8Array(data.buffer, data.byteOffset, bytes));
     return { address, layout: 'plain' };
+  }
+
+  /** An idle arena goes before the memory grows for something larger: where it stood joins the free room beside it. */
+  #makeRoom(bytes: number): void {
+    if (this.#running || this.#arena.bytes === 0 || bytes < this.#arena.bytes || this.#heap.fits(bytes)) return;
+    this.#heap.free(this.#arena.address);
+    this.#arena = { address: 0, bytes: 0 };
   }
 
   layoutOf(buffer: WasmBuffer): string {
@@ -289,7 +299,12 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
     }
     const newNames = this.#unheard;
     this.#unheard = [];
-    await this.runner.run({ kernels: list.kernels, args: list.args, newNames });
+    this.#running = true;
+    try {
+      await this.runner.run({ kernels: list.kernels, args: list.args, newNames });
+    } finally {
+      this.#running = false;
+    }
     if (!there) loaded.kept!.sources = program.constants.sources.map((index) => externals[index]!);
     this.#keepTimes(list);
     return results;
