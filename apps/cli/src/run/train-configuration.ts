@@ -16,16 +16,7 @@ import { formatSeconds } from '../terminal/progress.ts';
 import { decideBudget } from './budget.ts';
 import { trainerName, withBudget } from './edited-plans.ts';
 import type { Job, TrainedConfiguration } from './job.ts';
-
-/** Seconds kept back for tables and the report. */
-const LEAST_RESERVE = 8;
-/** Share of the budget kept back, and how much longer than measured predictions may take: the machine may get busy. */
-const RESERVE_SHARE = 0.02;
-const PREDICTION_MARGIN = 1.5;
-
-function reserve(budget: number): number {
-  return Math.max(LEAST_RESERVE, RESERVE_SHARE * budget);
-}
+import { foldSeconds, LEAST_RESERVE, reserve, type Remaining } from './shares.ts';
 
 export async function trainConfiguration(
   job: Job,
@@ -96,16 +87,18 @@ export async function trainConfiguration(
   const curves: FoldCurve[] = [];
   const summaries: Summary[] = [];
   for (const [k, fold] of folds.entries()) {
-    // What is left is shared among the folds to come; each keeps back what its predictions will take.
-    const share = (): number =>
-      (job.budget! - state.seconds - reserve(job.budget!) - PREDICTION_MARGIN * recipe.expected.predictionSeconds) /
-      (configurationsLeft * (folds.length - k));
+    const end = await endOf(job, `${configuration}, fold ${fold}`, {
+      configurations: configurationsLeft,
+      folds: folds.length,
+      foldsLeft: folds.length - k,
+      predictionSeconds: recipe.expected.predictionSeconds,
+    });
     const one = await state.stage('train', () =>
       trainFold(context, dataset, device, cases, {
         ...options,
         augmentOn: job.augmentOn,
         fold,
-        ...(job.budget === undefined ? {} : { secondsLeft: share }),
+        ...(end === undefined ? {} : { secondsLeft: () => end - state.seconds }),
       }),
     );
     trained.push(one);
@@ -124,6 +117,19 @@ export async function trainConfiguration(
     }
   }
   return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
+}
+
+/** When a fold's training is to end, in seconds of the run; decided when it begins, and kept by a run that goes on. */
+async function endOf(
+  { budget, state }: Job,
+  name: string,
+  remaining: Omit<Remaining, 'budget' | 'spent'>,
+): Promise<number | undefined> {
+  if (budget === undefined) return undefined;
+  return state.decide(`end of ${name}`, async () => {
+    const spent = state.seconds;
+    return spent + foldSeconds({ budget, spent, ...remaining });
+  });
 }
 
 /** Leaves mirroring out where the machine got so busy that predicting with it would outlast the budget. */
