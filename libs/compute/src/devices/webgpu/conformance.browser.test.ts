@@ -1,37 +1,15 @@
 /**
- * WebGPU kernels in a browser: those that every network needs, and those on volumes that rest on atomics, barriers and
- * integers; values and derivatives of a few cases. The whole list runs in Node.
+ * All WebGPU kernels in a browser, values and derivatives of a few cases, and whole training steps. All cases run in Node.
  */
 import { describe, expect, test } from 'vitest';
 import { createWebGpuDevice } from './webgpu-device.ts';
 import { gpuForTests } from '../../testing/gpu-for-tests.ts';
 import { gpuOps, testGpuOp } from '../../testing/gpu-conformance.ts';
+import { lossOf, trainer } from '../../testing/training-step.ts';
+import { createReferenceDevice } from '../reference/reference-device.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import { add } from '../../ops/index.ts';
 
-const NAMES = [
-  'conv',
-  'convInputGradient',
-  'convTranspose',
-  'instanceNorm',
-  'instanceNormGradient',
-  'add',
-  'concat',
-  'softmax',
-  'sum',
-  'diceCrossEntropy',
-  'sgd',
-  'adamw',
-  'convWeightGradient',
-  'components',
-  'distance',
-  'fillHoles',
-  'percentiles',
-  'resizeLabels',
-  'resizeSpline',
-  'sampleAffine',
-  'statistics',
-];
 const gpu = await gpuForTests();
 
 describe.skipIf(gpu === undefined)(`webgpu${gpu ? '' : ' (skipped: no adapter)'}`, () => {
@@ -42,5 +20,24 @@ describe.skipIf(gpu === undefined)(`webgpu${gpu ? '' : ' (skipped: no adapter)'}
     device.dispose();
   });
 
-  for (const op of gpuOps) if (NAMES.includes(op.name)) testGpuOp(op, { fewCases: 2 });
+  test('training steps follow the reference', async () => {
+    const device = await createWebGpuDevice();
+    const [ours, theirs] = [trainer(device), trainer(createReferenceDevice())];
+    for (let k = 0; k < 3; k++)
+      expect(Math.abs((await lossOf(ours, k)) - (await lossOf(theirs, k))), `loss of step ${k}`).toBeLessThan(1e-4);
+    device.dispose();
+  });
+
+  test('tensors beyond a binding are computed in parts', async () => {
+    const device = await createWebGpuDevice({ limits: { maxStorageBufferBindingSize: 256 } });
+    const a = tensor(
+      device,
+      Float32Array.from({ length: 300 }, (_, k) => k),
+      [3, 100],
+    );
+    expect(await add({ a, b: a }).read()).toEqual(Float32Array.from({ length: 300 }, (_, k) => 2 * k));
+    device.dispose();
+  });
+
+  for (const op of gpuOps) testGpuOp(op, { fewCases: 2 });
 });
