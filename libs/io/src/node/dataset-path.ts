@@ -6,7 +6,6 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { inByteOrder } from '../datasets/file-tree.ts';
 import type { FileTree } from '../datasets/file-tree.ts';
 import type { DatalistMeaning } from '../datasets/listed-dataset.ts';
-import { readDataset } from '../datasets/read-dataset.ts';
 import { openFile } from './file-source.ts';
 
 /** A folder on disk. */
@@ -127,6 +126,8 @@ export async function openDataset(
       `data set ${name}: its raw images are not in ${roots.raw ?? 'any raw folder'}; only preprocessed or results folders exist.`,
       { details: { name } },
     );
+  // Loaded here, as are the formats that data sets are in: who reads DICOM alone never waits for them.
+  const { readDataset } = await import('../datasets/read-dataset.ts');
   const isFile = (await stat(path)).isFile();
   const root = isFile ? dirname(path) : path;
   const file = isFile ? basename(path) : 'dataset.json';

@@ -5,9 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import type { Volume } from '@voxelwise/volume';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { DecodeOptions, DecodedVolume, EncodeOptions, EncodedFile, VolumeReader } from '../formats/format.ts';
-import { encodeFiles, formatForEnding, openSource } from '../volume-file.ts';
 import { openFile } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
+
+/** The formats, loaded with the first image: who reads DICOM alone never waits for them. */
+const formats = (): Promise<typeof import('../volume-file.ts')> => import('../volume-file.ts');
 
 /** A reader that holds files open. */
 export interface OpenVolume extends VolumeReader {
@@ -16,6 +18,7 @@ export interface OpenVolume extends VolumeReader {
 
 /** Opens an image: the header now, voxels or slabs on demand. Close it. Throws: FormatError. */
 export async function openVolume(path: string, options: Omit<DecodeOptions, 'fileName'> = {}): Promise<OpenVolume> {
+  const { openSource } = await formats();
   const held: FileSource[] = [await openFile(path)];
   const close = async (): Promise<void> => void (await Promise.all(held.map((f) => f.close())));
   const companions = async (name: string): Promise<ByteSource | undefined> => {
@@ -55,6 +58,7 @@ export async function readVolume(path: string, options: Omit<DecodeOptions, 'fil
  * Throws: FormatError if no format has this ending or a value does not fit `options.dtype`.
  */
 export async function writeVolume(path: string, volume: Volume, options: EncodeOptions = {}): Promise<void> {
+  const { encodeFiles, formatForEnding } = await formats();
   const { ending } = formatForEnding(basename(path));
   const stem = path.slice(0, path.length - ending.length);
   const files = encodeFiles(volume, ending, { name: basename(stem), ...options });
