@@ -6,7 +6,7 @@ import { decideLabels, resizeDecide, tensor, type Device, type Tensor } from '@v
 import { separateAxis, type PreprocessProperties, type PreprocessSettings } from '@voxelwise/transforms';
 import type { PerAxis } from '@voxelwise/volume';
 import { onHost, type Slab } from '../window/sliding-window.ts';
-import type { HostImage } from '../window/voxel-box.ts';
+import { pasteSlab, type HostImage } from '../window/voxel-box.ts';
 
 export interface SlabDecisions {
   readonly device: Device;
@@ -61,7 +61,10 @@ export async function decideSlabs(
   return labels;
 }
 
-/** Input layers in, in order; output layers out, each blended from the two it lies between. */
+/** Output layers decided together: one alone would keep one thread busy. */
+const TOGETHER = 8;
+
+/** Input layers in, in order; output layers out, a few at a time, each blended from the two it lies between. */
 class Layers {
   readonly #extent: number;
   readonly #outputs: number;
@@ -79,12 +82,17 @@ class Layers {
     const count = slab.shape[axis]!;
     const available = start + count;
     const layer = (index: number): HostImage => this.#held.get(index) ?? cut(slab, axis, index - start);
+    let blended: HostImage[] = [];
     while (this.#next < this.#outputs) {
       const [low, high, share] = this.#sources(this.#next);
       if (high >= available) break;
-      const blended = share === 0 ? layer(low) : blend(layer(low), layer(high), share);
-      yield [this.#next++, blended];
+      blended.push(share === 0 ? layer(low) : blend(layer(low), layer(high), share));
+      this.#next++;
+      if (blended.length < TOGETHER) continue;
+      yield [this.#next - blended.length, join(blended, axis)];
+      blended = [];
     }
+    if (blended.length > 0) yield [this.#next - blended.length, join(blended, axis)];
     // The next output may lie between this slab and the one to come.
     this.#held.clear();
     if (this.#next < this.#outputs) {
@@ -119,6 +127,15 @@ function cut({ channels, shape, data }: HostImage, axis: number, index: number):
 
 function blend(low: HostImage, high: HostImage, share: number): HostImage {
   return { ...low, data: low.data.map((value, k) => value + (high.data[k]! - value) * share) };
+}
+
+/** Layers one behind the other. */
+function join(layers: readonly HostImage[], axis: number): HostImage {
+  const { channels, shape } = layers[0]!;
+  const joined = shape.map((n, k) => (k === axis ? layers.length : n)) as unknown as PerAxis;
+  const image = { channels, shape: joined, data: new Float32Array(channels * joined[0] * joined[1] * joined[2]) };
+  layers.forEach((layer, k) => pasteSlab(image, layer, axis, k));
+  return image;
 }
 
 function paste(
