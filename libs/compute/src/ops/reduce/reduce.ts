@@ -9,7 +9,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { expectAxes } from '../copy/axes.ts';
 import { broadcastStrides, forEachOffset } from '../pointwise/broadcast.ts';
 import { lowerReduction, type Reduction } from './reduce.wasm.ts';
-import { gpuReduction } from './reduce.webgpu.ts';
+import { cutReduction, gpuReduction } from './reduce.webgpu.ts';
 
 export interface ReduceOptions {
   readonly axes: readonly number[] | null;
@@ -80,6 +80,7 @@ function reduction(
       },
       webgpu: {
         halves: 'inputs',
+        cuts: (call) => cutReduction(call, kind, allAxes(call.inputs['x']!.shape, call.options.axes), average),
         lower: ({ inputs: { x }, outputs: [y], options, scratch }) => {
           const axes = allAxes(x!.shape, options.axes);
           return gpuReduction(x!, y!, scratch, kind, axes, average ? sizeOf(axes.map((axis) => x!.shape[axis])) : 1);

@@ -1,9 +1,12 @@
 /** Reductions on the WebGPU device: one invocation per result where reductions are short, else workgroups over chunks. */
+import { cutAlong } from '../../devices/webgpu/cuts.ts';
 import {
   f32,
   linearGroups,
   u32,
   type Dispatch,
+  type GpuCall,
+  type GpuCut,
   type GpuScratch,
   type GpuView,
 } from '../../devices/webgpu/kernel.ts';
@@ -19,6 +22,24 @@ const KINDS: Readonly<Record<Reduction, number>> = { sum: 0, max: 1, min: 2 };
 const CHUNK = 8192;
 /** Reductions up to this length run in one invocation if there are many of them. */
 const SHORT = 64;
+
+/** Kept axes run together; parts of the reduced ones join, those of a mean by their share. */
+export function cutReduction(
+  call: GpuCall<{ readonly keepDims: boolean }>,
+  kind: Reduction,
+  axes: readonly number[],
+  average: boolean,
+): GpuCut[] {
+  const kept = [...call.inputs['x']!.shape.keys()].filter((axis) => !axes.includes(axis));
+  return [
+    ...kept.map((axis, k) => cutAlong(call, { inputs: { x: axis }, outputs: [call.options.keepDims ? axis : k] })),
+    ...axes.map((axis): GpuCut => {
+      const cut = cutAlong(call, { inputs: { x: axis } }, [kind === 'sum' ? 'add' : kind]);
+      const share = (begin: number, end: number): number => (average ? (end - begin) / cut.length : 1);
+      return { ...cut, part: (begin, end) => ({ ...cut.part(begin, end), share: share(begin, end) }) };
+    }),
+  ];
+}
 
 /** Reduces `axes` of x; `divisor`: 1 for a sum, the count for a mean. */
 export function gpuReduction(

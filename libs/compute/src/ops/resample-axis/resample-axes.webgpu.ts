@@ -1,4 +1,5 @@
 /** Resampling axis after axis on the WebGPU device. */
+import { cutTogether } from '../../devices/webgpu/cuts.ts';
 import {
   f32,
   linearGroups,
@@ -19,6 +20,7 @@ export function gpuResample<R>(
 ): WebGpuKernel<R> {
   return {
     halves: 'all',
+    cuts: (call) => cutTogether(call, [0, 1], [input]),
     lower: ({ inputs, outputs: [y], options, scratch }) => {
       const x = inputs[input]!;
       return resampleDispatches(
