@@ -109,9 +109,17 @@ export async function openDevice(context: Context, purpose = 'compute'): Promise
   return device;
 }
 
+/** Share of --max-memory that the device may take; the rest is for files, images and segmentations beside it. */
+const DEVICE_SHARE = 0.75;
+/** The most a WASM memory can hold. */
+const WASM_BYTES = 2 ** 32;
+
 async function openWasm(context: Context): Promise<Device> {
   const { threads, maxMemory } = context;
-  const options = { threads, ...(maxMemory === undefined ? {} : { maxBytes: Math.min(maxMemory, 2 ** 32) }) };
+  const options = {
+    threads,
+    ...(maxMemory === undefined ? {} : { maxBytes: Math.min(DEVICE_SHARE * maxMemory, WASM_BYTES) }),
+  };
   if (!context.autotune) return createWasmDevice(options);
   const file = autotuneFile(context);
   const table = readAutotuneTable(file);

@@ -3,6 +3,7 @@ import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../exit.ts';
 import { runLine, temporaryFolder } from '../testing/command-line.ts';
 import { TOTAL_CLASSES, writeRandomModel } from '../testing/random-model.ts';
 
@@ -54,6 +55,8 @@ describe('predict with a model of 117 classes', () => {
     await runLine(line('some', '--roi-subset', wanted.map((label) => TOTAL_CLASSES[label - 1]).join(', ')));
     const some = await readVolume(work.at('some', 'ct.nii.gz'));
     expect([...some.voxels]).toEqual([...all.voxels].map((label) => (wanted.includes(label) ? label : 0)));
+    const refused = await runLine(line('none', '--max-memory', '6MB')).catch((error: unknown) => error);
+    expect([exitCodeOf(refused), String(refused)]).toEqual([4, expect.stringContaining('are free')]);
     await expect(runLine(line('none', '--roi-subset', 'third_lung'))).rejects.toThrow(/no class 'third_lung'/);
   });
 });
