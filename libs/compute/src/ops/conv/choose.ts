@@ -16,10 +16,12 @@ export const TILES: Readonly<Record<Exclude<ChosenAlgorithm, 'direct'>, TileSize
   F2x4x4: { plane: 4, depth: 2 },
 };
 
-/** Cycles per byte of transformed weights: made, stored and read once per call; their gradient is also added up. */
-const WEIGHT_CYCLES = { output: 1.5, inputGradient: 1.5, weightGradient: 2.5 };
+/** Cycles per byte of transformed (or packed) weights: made, stored and read once per call; or of their gradient's sums. */
+const WEIGHT_CYCLES = 0.9;
+/** The same for the gradient's sums of the direct kernel, kept per block of rows, and of tiles transformed in depth, which are more than the caches hold. */
+const SUM_CYCLES = { direct: 2.5, depth: 2.2 };
 /** Cycles per position and channel of a transformed tile: in the plane with the slices that depth taps transform again, in all axes. */
-const TRANSFORM_CYCLES = { 1: 2.1, 2: 1.75 } as const;
+const TRANSFORM_CYCLES = { 1: 2.2, 2: 1.25 } as const;
 /** Channels up to which tiles of 4×4 stay within a relative rms error of 5e-6 (4.5e-6 measured at 256). */
 const MOST_CHANNELS = 256;
 /** Multiply-adds per cycle of the inner loop: two units of four lanes. */
@@ -33,7 +35,8 @@ export function estimateCycles(g: ConvGeometry, task: ConvTask, algorithm: Chose
   const pairs = padded(g.inputs) * padded(g.outputs);
   if (algorithm === 'direct') {
     const taps = product(g.kernel);
-    return (g.samples * product(g.output) * pairs * taps) / PRODUCTS_PER_CYCLE + WEIGHT_CYCLES[task] * 4 * taps * pairs;
+    const perByte = task === 'weightGradient' ? SUM_CYCLES.direct : WEIGHT_CYCLES;
+    return (g.samples * product(g.output) * pairs * taps) / PRODUCTS_PER_CYCLE + perByte * 4 * taps * pairs;
   }
   const { plane, depth } = TILES[algorithm];
   const size = task === 'inputGradient' ? g.input : g.output;
@@ -43,7 +46,7 @@ export function estimateCycles(g: ConvGeometry, task: ConvTask, algorithm: Chose
   return (
     (tiles * weights) / PRODUCTS_PER_CYCLE +
     TRANSFORM_CYCLES[depth] * tiles * positions * (padded(g.inputs) + padded(g.outputs)) +
-    WEIGHT_CYCLES[task] * 4 * weights
+    (task === 'weightGradient' && depth === 2 ? SUM_CYCLES.depth : WEIGHT_CYCLES) * 4 * weights
   );
 }
 

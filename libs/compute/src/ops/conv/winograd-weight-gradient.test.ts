@@ -24,7 +24,7 @@ interface Layer {
 async function gradient(device: Device, layer: Layer, algorithm: ConvAlgorithm): Promise<Float32Array> {
   const rng = new Philox(5);
   const put = (channels: number) => {
-    const shape = [2, channels, ...layer.size];
+    const shape = [3, channels, ...layer.size];
     const data = Float32Array.from({ length: shape.reduce((all, n) => all * n, 1) }, () => rng.normal());
     return tensor(device, data, shape);
   };

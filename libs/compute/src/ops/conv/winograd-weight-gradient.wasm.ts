@@ -46,15 +46,13 @@ export function lowerWinogradWeightGradient(
   // Transformed depth has no taps left.
   const taps = q === 2 ? 1 : g.kernel[0];
   const bytesPerTile = positions * (inputBlocks + outputBlocks) * 32;
-  const { rows, slices } = boxWithin(
-    Math.max(CHUNK_BYTES, LEAST_TILES * bytesPerTile),
-    bytesPerTile,
-    tiles,
-    depth,
-    taps - 1,
-    taps - 1,
-  );
-  const chunks = g.samples * Math.ceil(tiles[0] / rows) * Math.ceil(depth / slices);
+  const chunkBytes = Math.max(CHUNK_BYTES, LEAST_TILES * bytesPerTile);
+  const { rows, slices } = boxWithin(chunkBytes, bytesPerTile, tiles, depth, taps - 1, taps - 1);
+  const perSample = Math.ceil(tiles[0] / rows) * Math.ceil(depth / slices);
+  // Small samples share a chunk.
+  const sampleBytes = bytesPerTile * tiles[0] * tiles[1] * (depth + taps - 1);
+  const group = perSample > 1 ? 1 : Math.max(1, Math.min(g.samples, Math.floor(chunkBytes / sampleBytes)));
+  const chunks = Math.ceil(g.samples / group) * perSample;
   const strideSums = oddLines(inputBlocks * outputBlocks * taps * 256);
   const laneBytes = zPositions * positions * strideSums;
   let lanes = MOST_LANES;
@@ -62,11 +60,12 @@ export function lowerWinogradWeightGradient(
   const parts = partsOfPositions(lanes, context.threads, q, side);
 
   const perSlice = rows * tiles[1];
-  const strideV = oddLines(perSlice * (slices + taps - 1) * inputBlocks * 32);
-  const strideZ = oddLines(perSlice * slices * outputBlocks * 32);
+  const strideV = oddLines(group * perSlice * (slices + taps - 1) * inputBlocks * 32);
+  const strideZ = oddLines(group * perSlice * slices * outputBlocks * 32);
   const offsetV = transformBytes(tiles[1], m);
   const offsetZ = offsetV + positions * strideV;
-  const perThread = offsetZ + positions * strideZ;
+  // The last kernel stages 8 × 8 channels of every position.
+  const perThread = Math.max(offsetZ + positions * strideZ, 288 + zPositions * positions * 256);
   const scratch = scratchPointer(context.scratch(perThread * context.threads));
   const sums = scratchPointer(context.scratch(lanes * laneBytes));
   const begin = beginConv(context, 1, undefined, g.outputs);
@@ -91,24 +90,23 @@ export function lowerWinogradWeightGradient(
     strideZ,
     strideSums,
     laneBytes,
+    group,
   ];
-  const calls: KernelCall[] = [
+  return [
     begin.call,
     {
       kernel: 'winograd_weight_sums',
       args: [pointer(x), pointer(dy), sums, scratchPointer(begin.counters), scratch, int(perThread), ...sizes.map(int)],
     },
+    {
+      kernel: 'winograd_weight_gradient',
+      args: [
+        sums,
+        pointer(dw),
+        ...[g.outputs, g.inputs, inputBlocks * 8, g.kernel[0], m, strideSums].map(int),
+        scratch,
+        ...[perThread, q === 2 ? 1 : 0, lanes, laneBytes].map(int),
+      ],
+    },
   ];
-  if (lanes > 1) calls.push({ kernel: 'winograd_lanes', args: [sums, int(lanes), int(laneBytes)] });
-  calls.push({
-    kernel: 'winograd_weight_gradient',
-    args: [
-      sums,
-      pointer(dw),
-      ...[g.outputs, g.inputs, inputBlocks * 8, g.kernel[0], m, strideSums].map(int),
-      scratch,
-      int(q === 2 ? 1 : 0),
-    ],
-  });
-  return calls;
 }

@@ -112,57 +112,85 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
 }
 
 /**
- * Gᵀ u G into the plain gradient [out][in][kz][3][3].
+ * Gᵀ u G into the plain gradient [out][in][kz][3][3]. A piece is 8 × 8 channels: what lies far apart in the sums, position by
+ * position and lane by lane, is added up into the thread's scratch first.
  * args: 0 transformed sums, 1 gradient, 2 outputs, 3 inputs, 4 padded inputs, 5 depth taps, 6 m, 7 bytes from position to position,
- * 8 scratch of 288 bytes per thread, 9 whether depth is transformed too.
+ * 8 scratch, 9 scratch bytes per thread, 10 whether depth is transformed too, 11 lanes, 12 bytes of a lane's sums.
  */
 export function winograd_weight_gradient(args: usize, part: i32, parts: i32): void {
-  const sums = address(args, 0), gradient = address(args, 1);
+  const sums = address(args, 0);
   const outputs = word(args, 2), inputs = word(args, 3), padded = word(args, 4), depth = word(args, 5), m = word(args, 6);
-  const stride = <usize>word(args, 7);
-  const side = m + 2;
-  const row = stride * <usize>side;
-  const scratch = address(args, 8) + <usize>(part * 288);
-  const inDepth = word(args, 9) != 0;
-  const step = <usize>(inputs * depth * 9) << 2;
-  const pieces = ((outputs + 7) >> 3) * depth * inputs;
+  const scratch = address(args, 8) + <usize>part * <usize>word(args, 9);
+  const inDepth = word(args, 10) != 0;
+  const layers = inDepth ? 1 : depth;
+  const positions = (inDepth ? 4 : 1) * (m + 2) * (m + 2);
+  const groups = padded >> 3;
+  const pieces = ((outputs + 7) >> 3) * layers * groups;
+  const staged = scratch + 288;
   for (let piece = part; piece < pieces; piece += parts) {
-    const i = piece % inputs;
-    const kd = (piece / inputs) % depth;
-    const block = piece / (inputs * depth);
-    for (let half = 0; half < 2; half++) {
-      const o = (block << 3) + (half << 2);
-      if (o >= outputs) continue;
-      const from = sums + (inDepth ? <usize>(block * padded + i) << 5 : <usize>((block * depth + kd) * padded + i) << 5) + (<usize>half << 4);
-      // Down the columns of the tile: three vectors each, into the thread's scratch.
-      for (let column = 0; column < side; column++) {
-        let at = from + <usize>column * stride;
-        const z = inDepth ? kd : -1, next = stride * <usize>(side * side);
-        const u0 = depthSum(at, z, next); at += row;
-        const u1 = depthSum(at, z, next); at += row;
-        const u2 = depthSum(at, z, next); at += row;
-        const u3 = depthSum(at, z, next); at += row;
-        let u4 = u3, u5 = u3;
-        if (m == 4) {
-          u4 = depthSum(at, z, next);
-          u5 = depthSum(at + row, z, next);
-        }
-        const to = scratch + (<usize>column << 4);
-        v128.store(to, contract(m, 0, u0, u1, u2, u3, u4, u5));
-        v128.store(to, contract(m, 1, u0, u1, u2, u3, u4, u5), 96);
-        v128.store(to, contract(m, 2, u0, u1, u2, u3, u4, u5), 192);
+    addLanes(args, sums + (<usize>piece << 8), positions, staged);
+    const first = (piece % groups) << 3;
+    const layer = (piece / groups) % layers;
+    const block = piece / (groups * layers);
+    const present = min(8, inputs - first);
+    for (let i = 0; i < present; i++)
+      for (let half = 0; half < 2; half++) {
+        const o = (block << 3) + (half << 2);
+        if (o >= outputs) continue;
+        const from = staged + (<usize>i << 5) + (<usize>half << 4);
+        const endTap = inDepth ? depth : layer + 1;
+        for (let kd = layer; kd < endTap; kd++) contractTile(args, from, o, first + i, kd, inDepth ? kd : -1, scratch);
       }
-      for (let ky = 0; ky < 3; ky++) {
-        const at = scratch + <usize>(ky * 96);
-        const u0 = v128.load(at), u1 = v128.load(at, 16), u2 = v128.load(at, 32), u3 = v128.load(at, 48), u4 = v128.load(at, 64), u5 = v128.load(at, 80);
-        const a = contract(m, 0, u0, u1, u2, u3, u4, u5), b = contract(m, 1, u0, u1, u2, u3, u4, u5), c = contract(m, 2, u0, u1, u2, u3, u4, u5);
-        const to = gradient + (<usize>(((o * inputs + i) * depth + kd) * 9 + ky * 3) << 2);
-        store3(to, f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0));
-        if (o + 1 < outputs) store3(to + step, f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1));
-        if (o + 2 < outputs) store3(to + 2 * step, f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2), f32x4.extract_lane(c, 2));
-        if (o + 3 < outputs) store3(to + 3 * step, f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3), f32x4.extract_lane(c, 3));
-      }
+  }
+}
+
+/** 256 bytes of each position, summed over the lanes in order. */
+function addLanes(args: usize, from: usize, positions: i32, to: usize): void {
+  const stride = <usize>word(args, 7), laneBytes = <usize>word(args, 12);
+  const end = <usize>word(args, 11) * laneBytes;
+  for (let position = 0; position < positions; position++) {
+    for (let at: usize = 0; at < 256; at += 16) {
+      let sum = v128.load(from + at);
+      for (let lane = laneBytes; lane < end; lane += laneBytes) sum = f32x4.add(sum, v128.load(from + at + lane));
+      v128.store(to + at, sum);
     }
+    from += stride;
+    to += 256;
+  }
+}
+
+/** The gradient of one depth tap for input i and four outputs, o…: `from`, 256 bytes from position to position. */
+function contractTile(args: usize, from: usize, o: i32, i: i32, kd: i32, z: i32, scratch: usize): void {
+  const outputs = word(args, 2), inputs = word(args, 3), depth = word(args, 5), m = word(args, 6);
+  const side = m + 2;
+  const row = <usize>side << 8, next = <usize>(side * side) << 8;
+  const step = <usize>(inputs * depth * 9) << 2;
+  // Down the columns of the tile: three vectors each, into the thread's scratch.
+  for (let column = 0; column < side; column++) {
+    let at = from + (<usize>column << 8);
+    const u0 = depthSum(at, z, next); at += row;
+    const u1 = depthSum(at, z, next); at += row;
+    const u2 = depthSum(at, z, next); at += row;
+    const u3 = depthSum(at, z, next); at += row;
+    let u4 = u3, u5 = u3;
+    if (m == 4) {
+      u4 = depthSum(at, z, next);
+      u5 = depthSum(at + row, z, next);
+    }
+    const to = scratch + (<usize>column << 4);
+    v128.store(to, contract(m, 0, u0, u1, u2, u3, u4, u5));
+    v128.store(to, contract(m, 1, u0, u1, u2, u3, u4, u5), 96);
+    v128.store(to, contract(m, 2, u0, u1, u2, u3, u4, u5), 192);
+  }
+  for (let ky = 0; ky < 3; ky++) {
+    const at = scratch + <usize>(ky * 96);
+    const u0 = v128.load(at), u1 = v128.load(at, 16), u2 = v128.load(at, 32), u3 = v128.load(at, 48), u4 = v128.load(at, 64), u5 = v128.load(at, 80);
+    const a = contract(m, 0, u0, u1, u2, u3, u4, u5), b = contract(m, 1, u0, u1, u2, u3, u4, u5), c = contract(m, 2, u0, u1, u2, u3, u4, u5);
+    const to = address(args, 1) + (<usize>(((o * inputs + i) * depth + kd) * 9 + ky * 3) << 2);
+    store3(to, f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0));
+    if (o + 1 < outputs) store3(to + step, f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1));
+    if (o + 2 < outputs) store3(to + 2 * step, f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2), f32x4.extract_lane(c, 2));
+    if (o + 3 < outputs) store3(to + 3 * step, f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3), f32x4.extract_lane(c, 3));
   }
 }
 
