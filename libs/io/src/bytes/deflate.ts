@@ -3,7 +3,9 @@
  * Compression Streams elsewhere. Neither holds more than a few chunks.
  */
 import { FormatError } from '../errors.ts';
+import { chunksOf } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
+import { unpackMembers } from './gzip-members.ts';
 import { parallelGzip } from './parallel-gzip.ts';
 
 /** gzip: RFC 1952. zlib: RFC 1950. raw: RFC 1951. */
@@ -22,13 +24,22 @@ export function isGzip(head: Uint8Array): boolean {
 }
 
 /**
- * The unpacked bytes of `packed`, in chunks. Several gzip members in a row are one stream; checksums are verified.
+ * The unpacked bytes of `packed`, in chunks; checksums are verified. Several gzip members in a row are one stream in Node; for
+ * whole files, `gunzip` reads them everywhere.
  *
  * Throws: FormatError (with the offset reached in the packed bytes) for damaged or cut streams.
  */
 export function inflate(packed: AsyncIterable<Uint8Array>, kind: Deflate, name?: string): AsyncIterable<Uint8Array> {
   const zlib = nodeZlib();
   return zlib ? inflateInNode(packed, kind, zlib, name) : inflateInBrowser(packed, kind, name);
+}
+
+/** The unpacked bytes of a gzip file, in chunks: what `inflate` gives, several members included wherever this runs. */
+export function gunzip(source: ByteSource): AsyncIterable<Uint8Array> {
+  const zlib = nodeZlib();
+  return zlib
+    ? inflateInNode(chunksOf(source), 'gzip', zlib, source.name)
+    : unpackMembers(source, (packed) => inflateInBrowser(packed, 'gzip', source.name));
 }
 
 /** Unpacked bytes that `inflateSmall` gives at most. */

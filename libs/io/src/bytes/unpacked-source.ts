@@ -2,7 +2,7 @@
 import { bytesSource, chunksOf } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
 import { ByteStream } from './byte-stream.ts';
-import { LARGEST_DEFLATE_RATIO, inflate, inflateInto, inflateSmall, isGzip } from './deflate.ts';
+import { LARGEST_DEFLATE_RATIO, gunzip, inflateInto, inflateSmall, isGzip } from './deflate.ts';
 import { FormatError } from '../errors.ts';
 
 /** Packed files up to this size are unpacked in one go: a stream would cost more than the work. */
@@ -52,10 +52,7 @@ export class UnpackedSource {
 
   /** A stream that stands at byte 0. */
   streamFrom(): ByteStream {
-    return new ByteStream(
-      this.packed ? inflate(chunksOf(this.#source), 'gzip', this.name) : chunksOf(this.#source),
-      this.name,
-    );
+    return new ByteStream(this.packed ? gunzip(this.#source) : chunksOf(this.#source), this.name);
   }
 
   /** A stream that stands at `offset`. */
