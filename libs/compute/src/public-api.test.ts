@@ -36,6 +36,7 @@ it('exports what it promises: growing this list is a decision', () => {
     convInputGradient
     convTranspose
     convWeightGradient
+    createPlanningDevice
     createReferenceDevice
     createShapeDevice
     createWasmDevice

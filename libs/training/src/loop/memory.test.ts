@@ -5,6 +5,9 @@ import { expect, it } from 'vitest';
 import { memoryCase, memoryCases } from '../cases/memory-case.ts';
 import { decodeCheckpoint, tensorsOf } from '../experiment/checkpoint.ts';
 import { CHECKPOINT, memoryStore } from '../experiment/state-store.ts';
+import { lossNamed } from '../losses/catalogue.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
+import { plannedStepBytes } from './step-memory.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { EpochReport } from './reports.ts';
@@ -25,6 +28,24 @@ const network = {
   slope: 0.01,
 } as const;
 
+const settings: TrainingSettings = {
+  recipe: 'custom',
+  steps: 2,
+  stepsPerEpoch: 2,
+  validationSteps: 0,
+  batchSize: 2,
+  clipNorm: 12,
+  foregroundShare: 0.33,
+  batchDice: false,
+  deepSupervision: true,
+  loss: 'dice+ce',
+  optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 3e-5 },
+  schedule: { name: 'poly', exponent: 0.9, warmupSteps: 0, per: 'step' },
+  augmentation: 'none',
+  mirrorAxes: [],
+  average: { decay: 0.8 },
+};
+
 function cubeCase(id: string, seed: number): ReturnType<typeof memoryCase> {
   const random = new Philox(seed);
   const labels = Int16Array.from({ length: 24 ** 3 }, (_, v) => (v % 24 < 12 ? 1 : 0));
@@ -41,6 +62,7 @@ function cubeCase(id: string, seed: number): ReturnType<typeof memoryCase> {
 async function twoSteps(
   maxBytes: number | undefined,
   more: Partial<TrainOptions> = {},
+  changed: Partial<TrainingSettings> = {},
 ): Promise<{ reports: EpochReport[]; final: Uint8Array; peak: number }> {
   const device = await createWasmDevice({ threads: 1, ...(maxBytes === undefined ? {} : { maxBytes }) });
   const augmentOn = await createWasmDevice({ threads: 1 });
@@ -53,23 +75,7 @@ async function twoSteps(
       network,
       patch: [24, 24, 24],
       labels: labelScheme({ background: 0, cube: 1 }),
-      settings: {
-        recipe: 'custom',
-        steps: 2,
-        stepsPerEpoch: 2,
-        validationSteps: 0,
-        batchSize: 2,
-        clipNorm: 12,
-        foregroundShare: 0.33,
-        batchDice: false,
-        deepSupervision: true,
-        loss: 'dice+ce',
-        optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 3e-5 },
-        schedule: { name: 'poly', exponent: 0.9, warmupSteps: 0, per: 'step' },
-        augmentation: 'none',
-        mirrorAxes: [],
-        average: { decay: 0.8 },
-      },
+      settings: { ...settings, ...changed },
       cases: memoryCases([cubeCase('a', 1), cubeCase('b', 2)]),
       train: ['a', 'b'],
       validation: [],
@@ -115,15 +121,37 @@ it('takes less memory with checkpointing, and learns the same bits; turns it on 
     /did not fit into memory \(asked for \d+ MiB, \d+ MiB free\).*computed again/,
   );
 
-  // Not where it was ruled out; the error says what would fit.
+  // Not where it was ruled out; the error says what fits.
   const refused = await twoSteps(limit, { checkpointing: 'none' }).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(OutOfMemoryError);
   expect((refused as Error).message).toMatch(
-    /^train: a step on 2 patches of 24×24×24 does not fit into memory\. wasm: .* asks for .* MiB; .* are free.*What should fit: a batch of 1, or a patch of \d+×\d+×\d+, or checkpointing, or a device/,
+    /^train: a step on 2 patches of 24×24×24 does not fit into memory\. wasm: .* asks for .* MiB; .* are free.*What fits: a batch of 1, or a patch of \d+×\d+×\d+, or checkpointing, or a device/,
   );
   const { fittingPatch } = (refused as OutOfMemoryError).details as { fittingPatch: readonly number[] };
   expect(fittingPatch.every((n) => n % 2 === 0 && n <= 24) && fittingPatch.some((n) => n < 24)).toBe(true);
+  const held = { checkpointing: 'none' as const };
+  const smaller = await twoSteps(limit, { ...held, patch: fittingPatch as readonly [number, number, number] });
+  expect(smaller.peak).toBeLessThanOrEqual(limit);
+  const fewer = await twoSteps(limit, held, { batchSize: 1 });
+  expect(fewer.peak).toBeLessThanOrEqual(limit);
 });
+
+it.each(['none', 'stages', 'samples', 'samples and stages'] as const)(
+  'plans the memory of a step without doing it, checkpointing %s',
+  async (checkpointing) => {
+    const { peak } = await twoSteps(undefined, { checkpointing });
+    const labels = labelScheme({ background: 0, cube: 1 });
+    const planned = await plannedStepBytes({
+      parts: { config: network, labels, loss: lossNamed('dice+ce', labels, settings), settings, checkpointing },
+      settings,
+      device: { threads: 1 },
+      samples: 2,
+      channels: 1,
+      patch: [24, 24, 24],
+    });
+    expect(Math.abs(planned / peak - 1)).toBeLessThan(0.01);
+  },
+);
 
 it('holds one sample at a time where stages are not enough, and learns the same but for rounding', async () => {
   const plain = await twoSteps(undefined);

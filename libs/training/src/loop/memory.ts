@@ -1,8 +1,10 @@
 /** What is said when a training step does not fit into the device's memory. */
-import { OutOfMemoryError } from '@voxelwise/compute';
+import { OutOfMemoryError, type WasmDevice } from '@voxelwise/compute';
+import type { PerAxis } from '@voxelwise/volume';
 import type { Batch } from '../sampling/batch.ts';
 import type { Checkpointing } from './checkpointing.ts';
 import { spatial, type StepParts } from './network-step.ts';
+import { plannedStepBytes, type PlannedStep } from './step-memory.ts';
 
 const GIVEN_UP: Readonly<Record<Checkpointing, string>> = {
   none: '',
@@ -16,34 +18,72 @@ export function checkpointingNote(error: OutOfMemoryError, chosen: Checkpointing
   return `A step did not fit into memory (${sizesOf(error)}); ${GIVEN_UP[chosen]} computed again on the way back instead of being kept: ${more} more work.`;
 }
 
-/** The device's error, with what was tried and a patch that should fit. */
-export function stepDoesNotFit(error: OutOfMemoryError, batch: Batch, parts: StepParts): OutOfMemoryError {
-  const patch = spatial(parts.config, batch.patch);
+/** Of the memory limit, what a plan may fill: pieces of memory do not always lie side by side. */
+const FILLED = 0.97;
+/** Smaller patches that are planned before giving up. */
+const TRIES = 12;
+
+/** The device's error, with what was tried, and a batch and a patch that fit: planned on the WASM device, elsewhere by proportion. */
+export async function stepDoesNotFit(
+  error: OutOfMemoryError,
+  batch: Batch,
+  parts: StepParts,
+  run: Pick<PlannedStep, 'settings' | 'build' | 'frozen'>,
+): Promise<OutOfMemoryError> {
+  const { checkpointing = 'none', device } = parts;
   const { requestedBytes, largestFreeBytes } = error.details as Partial<Record<string, number>>;
   const share =
     requestedBytes !== undefined && largestFreeBytes !== undefined
       ? Math.min(1, largestFreeBytes / requestedBytes)
       : 0.5;
+  const most = FILLED * device.memory().limitBytes;
+  const fits = async (samples: number, patch: PerAxis): Promise<boolean> => {
+    if (device.kind !== 'wasm') return true;
+    const { threads, build } = device as WasmDevice;
+    const options = { threads, deterministic: build === 'simd' };
+    return (
+      (await plannedStepBytes({ ...run, parts, device: options, samples, channels: batch.channels, patch })) <= most
+    );
+  };
   const plans: string[] = [];
-  const samples = Math.floor(batch.samples * share);
+  let samples = device.kind === 'wasm' ? batch.samples - 1 : Math.floor(batch.samples * share);
+  while (samples >= 1 && !(await fits(samples, batch.patch))) samples--;
   if (samples >= 1 && samples < batch.samples) plans.push(`a batch of ${samples}`);
-  const smaller = smallerPatch(patch, parts.config.strides, share);
-  if (smaller) plans.push(`a patch of ${smaller.join('×')}`);
-  const { checkpointing = 'none' } = parts;
+  const smaller = await fittingPatch(batch, parts, share, fits);
+  if (smaller) plans.push(`a patch of ${spatial(parts.config, smaller).join('×')}`);
   if (checkpointing === 'none') plans.push('checkpointing');
+  const patch = spatial(parts.config, batch.patch);
   return new OutOfMemoryError(
     `train: a step on ${batch.samples} patch${batch.samples === 1 ? '' : 'es'} of ${patch.join('×')} does not fit into memory${checkpointing === 'none' ? '' : `, though ${GIVEN_UP[checkpointing]} computed again instead of being kept`}. ` +
-      `${error.message} What should fit: ${[...plans, 'a device with more memory'].join(', or ')}.`,
+      `${error.message} What fits: ${[...plans, 'a device with more memory'].join(', or ')}.`,
     {
       ...error.details,
       patch,
       samples: batch.samples,
       checkpointing,
-      fittingPatch: smaller,
+      fittingPatch: smaller && spatial(parts.config, smaller),
       fittingSamples: samples,
     },
     { cause: error },
   );
+}
+
+/** [z, y, x] of a patch that fits, or nothing. */
+async function fittingPatch(
+  batch: Batch,
+  { config }: StepParts,
+  share: number,
+  fits: (samples: number, patch: PerAxis) => Promise<boolean>,
+): Promise<PerAxis | undefined> {
+  const flat = config.kernelSizes[0]!.length === 2;
+  let rest = Math.max(0.01, share);
+  for (let attempt = 0; attempt < TRIES; attempt++, rest *= 0.8) {
+    const smaller = smallerPatch(spatial(config, batch.patch), config.strides, rest);
+    if (smaller === undefined) return undefined;
+    const patch = (flat ? [1, ...smaller] : smaller) as unknown as PerAxis;
+    if (await fits(batch.samples, patch)) return patch;
+  }
+  return undefined;
 }
 
 /** The largest patch of at most `share` of the voxels, every axis shrunk alike in steps of the network's strides. */

@@ -115,7 +115,11 @@ export class TrainingRun {
         // A step is one program: one that did not get its memory has changed no weight.
         const next = levels[levels.indexOf(this.#parts.checkpointing ?? 'none') + 1];
         if (checkpointing !== undefined || this.#stepped || next === undefined)
-          throw stepDoesNotFit(error, batch, this.#parts);
+          throw await stepDoesNotFit(error, batch, this.#parts, {
+            settings: this.#options.settings,
+            build: this.#options.build,
+            frozen: this.#options.pretrained?.freeze,
+          });
         this.#parts = { ...this.#parts, checkpointing: next };
         this.#note = checkpointingNote(error, next);
       }

@@ -7,10 +7,12 @@ import { align } from '../../graph/arena.ts';
 
 const PAGE = 65536;
 export const ALIGNMENT = 64;
-/** Pieces up to this size live in small regions, */
-const SMALL = 2 ** 18;
-/** of this size. */
+/** Small pieces live in regions of this size; less where the limit is low. */
 const SMALL_REGION = 2 ** 22;
+/** Of the limit, what a region takes at most. */
+const REGION_SHARE = 1 / 64;
+/** Of a region, what a small piece takes at most. */
+const SMALL_SHARE = 1 / 16;
 
 export class Heap {
   readonly #memory: WebAssembly.Memory;
@@ -19,6 +21,7 @@ export class Heap {
   readonly #small = new FreeList();
   readonly #sizes = new Map<number, number>();
   readonly #smallRegions: number[] = [];
+  readonly #regionBytes: number;
   #end: number;
   #used = 0;
   #peak = 0;
@@ -28,6 +31,7 @@ export class Heap {
     this.#memory = memory;
     this.#end = start;
     this.#limit = limitBytes;
+    this.#regionBytes = Math.min(SMALL_REGION, align(limitBytes * REGION_SHARE, ALIGNMENT));
   }
 
   /** Whether there is room for this many bytes without growing the memory. */
@@ -40,7 +44,8 @@ export class Heap {
    */
   allocate(bytes: number, purpose: string): number {
     const size = align(Math.max(bytes, 1), ALIGNMENT);
-    const address = (size <= SMALL ? this.#allocateSmall(size) : undefined) ?? this.#allocate(size);
+    const address =
+      (size <= this.#regionBytes * SMALL_SHARE ? this.#allocateSmall(size) : undefined) ?? this.#allocate(size);
     if (address === undefined) this.#refuse(bytes, purpose);
     this.#sizes.set(address, size);
     this.#used += size;
@@ -53,7 +58,7 @@ export class Heap {
     if (size === undefined) return;
     this.#sizes.delete(address);
     this.#used -= size;
-    const small = this.#smallRegions.some((start) => address >= start && address < start + SMALL_REGION);
+    const small = this.#smallRegions.some((start) => address >= start && address < start + this.#regionBytes);
     (small ? this.#small : this.#free).give(address, address + size);
   }
 
@@ -72,10 +77,10 @@ export class Heap {
   #allocateSmall(size: number): number | undefined {
     const there = this.#small.take(size);
     if (there !== undefined) return there;
-    const region = this.#allocate(SMALL_REGION);
+    const region = this.#allocate(this.#regionBytes);
     if (region === undefined) return undefined;
     this.#smallRegions.push(region);
-    this.#small.give(region, region + SMALL_REGION);
+    this.#small.give(region, region + this.#regionBytes);
     return this.#small.take(size);
   }
 

@@ -93,7 +93,7 @@ function unary(op: i32, x: v128, p: v128, q: v128): v128 {
   if (op == SIGMOID) return sigmoid4(x);
   if (op == TANH) return tanh4(x);
   if (op == GELU) return f32x4.mul(f32x4.mul(f32x4.splat(0.5), x), f32x4.add(one(), erf4(f32x4.mul(x, f32x4.splat(0.7071067811865476)))));
-  if (op == CLAMP) return f32x4.pmin(f32x4.pmax(x, p), q);
+  if (op == CLAMP) return f32x4.min(f32x4.max(x, p), q); // a bound that is no number counts too
   if (op == SCALE_OFFSET) return f32x4.add(f32x4.mul(x, p), q);
   return pow4(x, p); // POWER
 }
