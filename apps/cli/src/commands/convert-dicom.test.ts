@@ -1,6 +1,6 @@
 /** `convert` on DICOM, as a user calls it: series, SEG and RTSTRUCT to volumes and back, every remedy for a faulty series. */
 import { readVolume } from '@voxelwise/io/node';
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -68,6 +68,31 @@ describe('convert', () => {
       [...gap.voxels.entries()].filter(([i, v]) => v !== whole.voxels[i]).map(([i]) => Math.floor(i / plane)),
     );
     expect(differing.size).toBe(1);
+  });
+
+  it('writes every series of a folder that is a volume, and tells why another is not', async () => {
+    const folder = work.at('several');
+    cpSync(images, join(folder, 'a'), { recursive: true });
+    cpSync(work.at('gap'), join(folder, 'b'), { recursive: true });
+    // The second series, by an identifier of its own of the same length.
+    const uid = (await runLine(['convert', images, '--out', work.at('one.nii')])).series as string;
+    const other = `${uid.slice(0, -1)}${uid.endsWith('7') ? '8' : '7'}`;
+    for (const name of readdirSync(join(folder, 'b'))) {
+      const path = join(folder, 'b', name);
+      writeFileSync(path, Buffer.from(readFileSync(path, 'latin1').replaceAll(uid, other), 'latin1'));
+    }
+    const line = ['convert', folder, '--out', work.at('volumes')];
+    await expect(runLine(line)).rejects.toThrow('choose one with --series');
+    const made = await runLine([...line, '--series', 'all']);
+    expect(made.volumes).toMatchObject([{ series: uid, output: work.at('volumes', 'MR_HippoCrop.nii.gz') }]);
+    expect(made.refused).toMatchObject([{ series: other, reason: expect.stringContaining('missing') as string }]);
+    const both = await runLine([...line, '--series', 'all', '--on-uneven', 'resample', '--to', 'nrrd']);
+    expect(readdirSync(work.at('volumes')).sort()).toEqual([
+      'MR_HippoCrop.nii.gz',
+      'MR_HippoCrop.nrrd',
+      'MR_HippoCrop_2.nrrd',
+    ]);
+    expect(both.refused).toEqual([]);
   });
 
   it('is told by the doctor what a series lacks, and what to do', async () => {

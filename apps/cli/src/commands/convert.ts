@@ -9,7 +9,7 @@ import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../program.ts';
 import { experimentName } from '../stages/dataset.ts';
 import { toNnunet } from '../stages/dataset-conversion.ts';
-import { fromDicom, isDicom, toDicom, volumesIn, type DicomFlags } from '../stages/dicom-conversion.ts';
+import { allFromDicom, fromDicom, isDicom, toDicom, volumesIn, type DicomFlags } from '../stages/dicom-conversion.ts';
 import { parseWhole } from '../values.ts';
 import { workspaceOf } from '../workspace.ts';
 
@@ -59,7 +59,7 @@ export const convertCommand: CommandDefinition = {
       )
       .option('--rois <list>', 'names of regions, in the order of their labels 1, 2, …')
       .option('--on-overlap <what>', OVERLAPS.join(', '), 'error')
-      .option('--series <uid>', 'which series, where a folder holds several')
+      .option('--series <uid>', 'which series, where a folder holds several; all: each as a volume in the folder --out')
       .option('--part <n>', 'which orientation, from 0, where a series holds several')
       .option('--on-tilt <what>', `series of a tilted gantry, volumes on sheared axes: ${TILTS.join(', ')}`, 'refuse')
       .option('--on-duplicates <what>', `slices that are there twice: ${DUPLICATES.join(', ')}`, 'refuse')
@@ -68,7 +68,7 @@ export const convertCommand: CommandDefinition = {
       .option('--id <n>', 'to nnunet: number of the data set')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert dicom-folder --on-uneven resample --on-tilt shear --out ct.nii.gz\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet',
+        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert dicom-folder --on-uneven resample --on-tilt shear --out ct.nii.gz\n  $ voxelwise convert dicom-folder --series all --out volumes\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet',
       )
       .action(withContext(convert)),
 };
@@ -94,6 +94,11 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
   let document: unknown;
   if (to === 'dicom-seg' || to === 'rtstruct')
     document = await toDicom(context, source, flags.out, to, { ...dicom, names: await labelNames(flags.labelNames) });
+  else if (flags.series === 'all')
+    document = await allFromDicom(context, source, flags.out, {
+      ending: VOLUME_ENDINGS[to ?? 'nifti']!,
+      ...(dicom.stack === undefined ? {} : { stack: dicom.stack }),
+    });
   else if (await isDicom(source))
     document = await fromDicom(context, source, await outFile(flags.out, source, to), dicom);
   else document = await convertVolumes(context, source, flags.out, { to, straighten: flags.onTilt === 'shear' });

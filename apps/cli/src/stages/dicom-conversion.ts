@@ -16,10 +16,11 @@ import {
   type ReadStackOptions,
   type DicomScan,
 } from '@voxelwise/io/dicom';
+import { FormatError } from '@voxelwise/io';
 import { dicomFolder, readVolume, writeVolume } from '@voxelwise/io/node';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Context } from '../context.ts';
+import { stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, writeJson, writeWhole } from '../files.ts';
 import { formatTable } from '../terminal/output.ts';
@@ -86,6 +87,54 @@ export async function fromDicom(
     modality: stack.modality,
     description: stack.description,
   };
+}
+
+/**
+ * Every series of a folder, and every orientation of it, as a volume of its own in the folder `out`. One that cannot be a volume
+ * is told of and left out; the others are written.
+ */
+export async function allFromDicom(
+  context: Context,
+  source: string,
+  out: string,
+  { ending, stack: remedies }: { readonly ending: string } & Pick<DicomFlags, 'stack'>,
+): Promise<Record<string, unknown>> {
+  const { stacks, damaged } = await scanDicom(dicomFolder(source), { signal: context.signal });
+  for (const { name, error } of damaged) context.output.warn(`${name}: ${error.message}`);
+  const volumes: Record<string, unknown>[] = [];
+  const refused: Record<string, unknown>[] = [];
+  const taken = new Set<string>();
+  for (const stack of stacks) {
+    stopIfInterrupted(context);
+    const { series, part, parts, modality, description } = stack;
+    const facts = { series, ...(parts > 1 ? { part } : {}), modality, description };
+    try {
+      const { volume, issues, kind } = await readStack(stack, { ...remedies, signal: context.signal });
+      for (const issue of issues) context.output.warn(issue.message);
+      const output = join(out, freeName(`${modality} ${description}`, taken) + ending);
+      await writeVolume(output, volume);
+      volumes.push({ output, kind, shape: volume.grid.shape, ...facts });
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      context.output.warn(error.message);
+      refused.push({ ...facts, reason: error.message });
+    }
+  }
+  if (volumes.length === 0)
+    throw new InputError('series', `${source}: holds no series that is a volume; the reasons are above.`, source, {
+      refused,
+      damaged: damaged.map(({ name }) => name),
+    });
+  return { volumes, refused, damaged: damaged.map(({ name }) => name) };
+}
+
+/** A file name made of `words` that is not taken yet. */
+function freeName(words: string, taken: Set<string>): string {
+  const stem = words.replace(/[^\p{L}\p{N}]+/gu, '_').replace(/^_+|_+$/g, '') || 'series';
+  let name = stem;
+  for (let n = 2; taken.has(name); n++) name = `${stem}_${n}`;
+  taken.add(name);
+  return name;
 }
 
 const MODALITY = 0x00080060;
