@@ -6,12 +6,23 @@ import { Philox } from '../random/philox.ts';
 import { gpuForTests, webGpuForTests } from '../testing/gpu-for-tests.ts';
 import { sizeOf, type DType, type HostArray, type Shape } from '../tensor/spec.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { difference } from '../testing/compare.ts';
+import { blur } from './blur/blur.ts';
 import { components } from './components/components.ts';
+import { contrast } from './contrast/contrast.ts';
+import { decideLabels } from './decide-labels/decide-labels.ts';
 import { distance } from './distance/distance.ts';
-import { boundingBox, fillHoles } from './masks/masks.ts';
+import { gamma } from './gamma/gamma.ts';
+import { lowResolution } from './low-resolution/low-resolution.ts';
+import { boundingBox, fillHoles, nonzeroMask, rangeMask } from './masks/masks.ts';
 import { percentiles } from './percentiles/percentiles.ts';
+import { reindex, type AxisMap } from './reindex/reindex.ts';
+import { remapLabels } from './remap-labels/remap-labels.ts';
+import { rescaleIntensity, type Rescaling } from './rescale-intensity/rescale-intensity.ts';
 import { resizeLabels } from './resize-labels/resize-labels.ts';
+import { resizeSpline } from './resize-spline/resize-spline.ts';
 import { sampleAffine } from './sample-affine/sample-affine.ts';
+import { splineCoefficients } from './spline-coefficients/spline-coefficients.ts';
 import { statistics } from './statistics/statistics.ts';
 
 const gpu = await gpuForTests();
@@ -144,3 +155,76 @@ describe.skipIf(gpu === undefined)(`large volumes on WebGPU${gpu ? '' : ' (skipp
     expected.forEach((value, k) => expect(Math.abs(measured[k]! - value)).toBeLessThan(Math.abs(value) * 5e-7));
   });
 });
+
+describe.skipIf(gpu === undefined)(
+  `volumes that one buffer does not hold${gpu ? '' : ' (skipped: no adapter)'}`,
+  () => {
+    // Three channels of which one fits.
+    const shape: Shape = [3, 11, 20, 31];
+    const space = [11, 20, 31] as const;
+    const most = 60_000;
+    let wasm: Device;
+    let capped: Device;
+    beforeAll(async () => {
+      wasm = await createWasmDevice({ threads: 1 });
+      capped = await webGpuForTests({ limits: { maxBufferSize: most, maxStorageBufferBindingSize: most } });
+    });
+    afterAll(() => {
+      wasm.dispose();
+      capped.dispose();
+    });
+
+    const taps = [[0.25, 0.5, 0.25], [1], [0.2, 0.6, 0.2]];
+    const row = (add: number): Rescaling => ({ low: -1, high: null, subtract: 0.1, divide: 2, multiply: 3, add });
+    const shifted: AxisMap = { axis: 0, size: 30, rule: 'move', start: 12, step: -1 };
+    const whole = (axis: 0 | 1 | 2): AxisMap => ({ axis, size: space[axis], rule: 'move', start: 0, step: 1 });
+    const matrix = [0.3, 0.1, 0, 0.2, 0, 0.9, 0.1, 0.3, 0.05, 0, 0.8, 1.7];
+    const operations: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+      blur: (x) => blur({ x }, { channels: [taps, null, taps] }),
+      contrast: (x) => contrast({ x }, { factors: [1.2, null, 0.8] }),
+      gamma: (x) => gamma({ x }, { exponents: [null, 0.7, 1.4] }),
+      lowResolution: (x) => lowResolution({ x }, { shapes: [[5, 9, 20], null, [11, 10, 8]] }),
+      percentiles: (x) => percentiles({ x }, { percentiles: [40] }),
+      statistics: (x) => statistics({ x }),
+      splineCoefficients: (x) => splineCoefficients({ x }),
+      resizeSpline: (x) => resizeSpline({ x }, { shape: [9, 22, 29] }),
+      rescaleIntensity: (x) => rescaleIntensity({ x }, { channels: [row(0), row(1), row(2)] }),
+      decideLabels: (x) => decideLabels({ logits: x }),
+      nonzeroMask: (x) => nonzeroMask({ x }),
+      rangeMask: (x) => rangeMask({ x }, { low: 1 }),
+      reindex: (x) => reindex({ x }, { axes: [shifted, whole(1), whole(2)], boundary: 'wrap' }),
+      sampleAffine: (x) => sampleAffine({ x }, { shape: [33, 20, 31], matrix, padding: 'border' }),
+    };
+
+    it.each(Object.keys(operations))('%s', async (name) => {
+      const rng = new Philox(9);
+      const numbers = Float32Array.from({ length: sizeOf(shape) }, () => rng.normal());
+      const on = async (device: Device): Promise<HostArray> => {
+        const x = tensor(device, numbers, shape);
+        const y = operations[name]!(x);
+        const read = await y.read();
+        x.dispose();
+        y.dispose();
+        return read;
+      };
+      expect(difference(await on(capped), await on(wasm), 5e-6)).toBeUndefined();
+    });
+
+    it('labels of several channels', async () => {
+      const numbers = integers(shape, 5);
+      const on = async (device: Device, run: (x: Tensor) => Tensor): Promise<HostArray> =>
+        run(tensor(device, numbers, shape, 'i32')).read();
+      for (const run of [
+        (labels: Tensor) => remapLabels({ labels }, { from: [1, 2], to: [2, 7] }),
+        (x: Tensor) => resizeLabels({ x }, { shape: [12, 19, 30] }),
+      ])
+        expect(await on(capped, run)).toEqual(await on(wasm, run));
+    });
+
+    it('what needs the whole volume at once says so', async () => {
+      const numbers = integers([1, 30, 30, 30], 2);
+      const x = tensor(capped, numbers, [1, 30, 30, 30], 'i32');
+      await expect(components({ x }).read()).rejects.toThrow(/components cannot be computed in smaller parts/);
+    });
+  },
+);

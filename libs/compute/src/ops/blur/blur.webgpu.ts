@@ -5,10 +5,12 @@ import { fromEntries, type AxisWeights } from '../resample-axis/axis-weights.ts'
 import { resampleDispatches } from '../resample-axis/resample-axes.webgpu.ts';
 import type { BlurOptions } from './blur.ts';
 import { sources } from './sources.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 const UNCHANGED = [[1], [1], [1]];
 
 export const webgpu: WebGpuKernel<BlurOptions> = {
+  cuts: (call) => [channelCut(call, (begin, end) => ({ channels: call.options.channels.slice(begin, end) }))],
   lower: ({ inputs: { x }, outputs: [y], options: { channels, boundary }, scratch }) => {
     const space = x!.shape.slice(1);
     return channels.flatMap((perAxis, c) => {

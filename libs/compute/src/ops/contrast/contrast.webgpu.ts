@@ -4,8 +4,10 @@ import shader from '../../generated/wgsl/contrast.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { statisticsDispatches } from '../statistics/statistics.webgpu.ts';
 import type { ContrastOptions } from './contrast.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<ContrastOptions> = {
+  cuts: (call) => [channelCut(call, (begin, end) => ({ factors: call.options.factors.slice(begin, end) }))],
   lower: ({ inputs, outputs: [y], options: { factors, preserveRange }, scratch }) => {
     const x = inputs['x']!;
     const statistics = scratch(x.shape[0]! * 24);

@@ -3,8 +3,10 @@ import { i32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/
 import shader from '../../generated/wgsl/decide-labels.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { DecideLabelsOptions } from './decide-labels.ts';
+import { spaceCuts } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<DecideLabelsOptions> = {
+  cuts: (call) => spaceCuts(call, ['logits']),
   lower: ({ inputs: { logits }, outputs: [y], options: { regions } }) => {
     const channels = logits!.shape[0]!;
     return [

@@ -4,8 +4,10 @@ import shader from '../../generated/wgsl/gamma.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { statisticsDispatches } from '../statistics/statistics.webgpu.ts';
 import type { GammaOptions } from './gamma.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<GammaOptions> = {
+  cuts: (call) => [channelCut(call, (begin, end) => ({ exponents: call.options.exponents.slice(begin, end) }))],
   lower: ({ inputs, outputs, options: { exponents, invert, retain, floor }, scratch }) => {
     const x = inputs['x']!;
     const y = outputs[0]!;

@@ -6,8 +6,10 @@ import { fromEntries, type AxisWeights } from '../resample-axis/axis-weights.ts'
 import { resampleDispatches } from '../resample-axis/resample-axes.webgpu.ts';
 import { axisWeights } from '../resize-labels/resize-labels.reference.ts';
 import type { LowResolutionOptions } from './low-resolution.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<LowResolutionOptions> = {
+  cuts: (call) => [channelCut(call, (begin, end) => ({ shapes: call.options.shapes.slice(begin, end) }))],
   lower: ({ inputs: { x }, outputs: [y], options: { shapes, rule }, scratch }) => {
     const space = x!.shape.slice(1);
     return shapes.flatMap((shape, c) => {

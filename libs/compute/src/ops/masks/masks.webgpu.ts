@@ -5,13 +5,16 @@ import fillHolesShader from '../../generated/wgsl/fill-holes.ts';
 import labelOutsideShader from '../../generated/wgsl/label-outside.ts';
 import masksShader from '../../generated/wgsl/masks.ts';
 import { sizeOf } from '../../tensor/spec.ts';
+import { spaceCuts } from '../volume-cuts.ts';
 import { componentForest } from '../components/components.webgpu.ts';
 
 export const nonzeroMaskWebgpu: WebGpuKernel = {
+  cuts: (call) => spaceCuts(call, ['x']),
   lower: ({ inputs: { x }, outputs: [y] }) => [byValue('nonzero', x!, y!, [0, 0])],
 };
 
 export const rangeMaskWebgpu: WebGpuKernel<{ readonly low: number | null; readonly high: number | null }> = {
+  cuts: (call) => spaceCuts(call, ['x']),
   lower: ({ inputs: { x }, outputs: [y], options }) => [
     byValue('range', x!, y!, boundKeys(x!.dtype === 'f32', options.low ?? -Infinity, options.high ?? Infinity)),
   ],
@@ -49,6 +52,7 @@ function byValue(entryPoint: string, x: GpuView, y: GpuView, keys: readonly [num
 }
 
 export const labelOutsideWebgpu: WebGpuKernel<{ readonly outside: number }> = {
+  cuts: (call) => spaceCuts(call, ['labels', 'mask']),
   lower: ({ inputs: { labels, mask }, outputs: [y], options: { outside } }) => [
     {
       shader: labelOutsideShader,

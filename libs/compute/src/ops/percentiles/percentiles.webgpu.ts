@@ -3,12 +3,14 @@ import { linearGroups, u32, type Dispatch, type GpuWord, type WebGpuKernel } fro
 import shader from '../../generated/wgsl/percentiles.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { PercentilesOptions } from './percentiles.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 /** As in the shader. */
 const BINS = 2048;
 const CHUNK = 65536;
 
 export const webgpu: WebGpuKernel<PercentilesOptions> = {
+  cuts: (call) => [channelCut(call)],
   lower: ({ inputs, outputs: [y], options: { percentiles }, scratch }) => {
     if (percentiles.length === 0) return [];
     const x = inputs['x']!;

@@ -4,8 +4,16 @@ import shader from '../../generated/wgsl/reindex.ts';
 import { sizeOf, stridesOf } from '../../tensor/spec.ts';
 import { axisTable } from './axis-table.ts';
 import type { ReindexOptions } from './reindex.ts';
+import { channelCut, slabCut } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<ReindexOptions> = {
+  cuts: (call) => {
+    const [z, y, x] = call.options.axes;
+    const slabs = slabCut<ReindexOptions>(call, [], (begin, end) => ({
+      axes: [{ ...z, size: end - begin, start: z.start + begin * z.step }, y, x],
+    }));
+    return z.rule === 'move' ? [channelCut(call), slabs] : [channelCut(call)];
+  },
   lower: ({ inputs, outputs: [y], options: { axes, boundary, fill } }) => {
     const x = inputs['x']!;
     const from = x.shape.slice(1);

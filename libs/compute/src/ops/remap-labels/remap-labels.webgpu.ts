@@ -3,8 +3,10 @@ import { i32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/
 import shader from '../../generated/wgsl/remap-labels.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { RemapLabelsOptions } from './remap-labels.ts';
+import { cutPointwise } from '../../devices/webgpu/cuts.ts';
 
 export const webgpu: WebGpuKernel<RemapLabelsOptions> = {
+  cuts: (call) => cutPointwise(call),
   lower: ({ inputs: { labels }, outputs: [y], options: { from, to, rest } }) => {
     const pairs = from.flatMap((label, k) => [i32(label), i32(to[k]!)]);
     return [

@@ -3,8 +3,13 @@ import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/
 import shader from '../../generated/wgsl/rescale-intensity.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { RescaleIntensityOptions } from './rescale-intensity.ts';
+import { channelCut, spaceCuts } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<RescaleIntensityOptions> = {
+  cuts: (call) => [
+    ...spaceCuts(call, ['x', 'mask']),
+    channelCut(call, (begin, end) => ({ channels: call.options.channels.slice(begin, end) })),
+  ],
   lower: ({ inputs, outputs: [y], options: { channels } }) => {
     const x = inputs['x']!;
     const mask = inputs['mask'];

@@ -4,8 +4,10 @@ import shader from '../../generated/wgsl/resize-labels.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { axisWeights } from './resize-labels.reference.ts';
 import type { ResizeLabelsOptions } from './resize-labels.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<ResizeLabelsOptions> = {
+  cuts: (call) => [channelCut(call)],
   lower: ({ inputs, outputs: [y], options: { shape, separateAxis } }) => {
     const x = inputs['x']!;
     const steps = shape.flatMap((m, axis) => {

@@ -13,10 +13,12 @@ import { gpuReduction } from '../reduce/reduce.webgpu.ts';
 import { resampleDispatches, type GpuRange } from '../resample-axis/resample-axes.webgpu.ts';
 import type { ResizeSplineOptions } from './resize-spline.ts';
 import { splineWeights } from './spline-weights.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 type Scratch = (bytes: number) => GpuScratch;
 
 export const webgpu: WebGpuKernel<ResizeSplineOptions> = {
+  cuts: (call) => [channelCut(call)],
   lower: ({ inputs, outputs: [y], options, scratch }) => {
     const x = inputs['x']!;
     const ranges = rangesOf(x, options, scratch);

@@ -5,8 +5,19 @@ import shader from '../../generated/wgsl/sample-affine.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { PADDINGS } from './choices.ts';
 import type { SampleAffineOptions } from './sample-affine.ts';
+import { channelCut, slabCut } from '../volume-cuts.ts';
 
 export const webgpu: WebGpuKernel<SampleAffineOptions> = {
+  cuts: (call) => {
+    const { shape, matrix } = call.options;
+    return [
+      channelCut(call),
+      slabCut<SampleAffineOptions>(call, ['displacement'], (begin, end) => ({
+        shape: [end - begin, shape[1], shape[2]],
+        matrix: matrix.map((value, k) => (k % 4 === 3 ? value + begin * matrix[k - 3]! : value)),
+      })),
+    ];
+  },
   lower: ({ inputs, outputs: [y], options }) => {
     const x = inputs['x']!;
     const { shape, matrix, interpolation, padding, fill, margin } = options;

@@ -9,11 +9,13 @@ import {
 } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/statistics.ts';
 import { sizeOf } from '../../tensor/spec.ts';
+import { channelCut } from '../volume-cuts.ts';
 
 /** As in the shader. */
 const BLOCK = 16384;
 
 export const webgpu: WebGpuKernel<object> = {
+  cuts: (call) => [channelCut(call)],
   lower: ({ inputs: { x, mask }, outputs: [y], scratch }) => statisticsDispatches(x!, y!, scratch, mask),
 };
 
