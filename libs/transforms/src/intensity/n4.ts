@@ -39,11 +39,16 @@ export function n4Field(
   // A single slice keeps all of its one plane.
   const steps = space.map((n) => Math.max(1, Math.min(shrink, Math.floor(n / 8))));
   const places: number[] = [];
+  // Where each place lies on the sub-grid.
+  const dense: number[] = [];
+  let at = 0;
   for (let z = 0; z < space[0]; z += steps[0]!)
     for (let y = 0; y < space[1]; y += steps[1]!)
-      for (let x = 0; x < space[2]; x += steps[2]!) {
+      for (let x = 0; x < space[2]; x += steps[2]!, at++) {
         const v = (z * space[1] + y) * space[2] + x;
-        if (channel[v]! > above) places.push(v);
+        if (!(channel[v]! > above)) continue;
+        places.push(v);
+        dense.push(at);
       }
   const total = new Float64Array(space[0] * space[1] * space[2]);
   const logs = Float64Array.from(places, (v) => Math.log(channel[v]!));
@@ -53,16 +58,22 @@ export function n4Field(
   ] as const);
   if (!(range[1] > range[0])) return total.fill(1);
   const bias = new Float64Array(logs.length);
+  const mask = new Float64Array(at);
+  for (const d of dense) mask[d] = 1;
+  const values = new Float64Array(at);
   iterations.forEach((most, level) => {
     const mesh = new SplineMesh(
       space,
       cells.map((n) => n * 2 ** level),
-      places,
+      steps,
+      mask,
     );
     for (let k = 0; k < most; k++) {
       const flat = logs.map((x, p) => x - bias[p]!);
       const peaks = sharpened(flat, sharpening);
-      const change = mesh.add(flat.map((x, p) => x - peaks[p]!));
+      dense.forEach((d, p) => (values[d] = flat[p]! - peaks[p]!));
+      const fit = mesh.add(values);
+      const change = Float64Array.from(dense, (d) => fit[d]!);
       change.forEach((c, p) => (bias[p]! += c));
       if (variation(change) < convergence) break;
     }
