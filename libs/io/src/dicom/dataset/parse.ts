@@ -115,11 +115,14 @@ class Parser {
     const a = this.bytes[at + 4]!;
     const b = this.bytes[at + 5]!;
     // Some explicit files hold single implicit elements: no representation is spelled with other than capitals.
-    const spelled = this.explicit && a >= 65 && a <= 90 && b >= 65 && b <= 90;
+    // '??' is what some toolkits wrote for a representation they did not know.
+    const unknown = a === 63 && b === 63;
+    const spelled = this.explicit && ((a >= 65 && a <= 90 && b >= 65 && b <= 90) || unknown);
     if (!spelled || tag === ITEM || tag === ITEM_END || tag === SEQUENCE_END)
       return { tag, vr: representationOf(tag), offset: at + 8, length: this.u32(at + 4) };
-    const vr = String.fromCharCode(a, b);
-    if (!LONG.has(vr)) return { tag, vr, offset: at + 8, length: this.view.getUint16(at + 6, this.littleEndian) };
+    const vr = unknown ? 'UN' : String.fromCharCode(a, b);
+    if (unknown || !LONG.has(vr))
+      return { tag, vr, offset: at + 8, length: this.view.getUint16(at + 6, this.littleEndian) };
     if (at + 12 > end) return undefined;
     this.need(at + 12);
     return { tag, vr, offset: at + 12, length: this.u32(at + 8) };
@@ -222,9 +225,15 @@ class Parser {
   ): readonly DataSet[] {
     if (implicit) {
       const inner = this.sibling();
-      const items = inner.readItems(element.offset, end, { depth, delimited: true, parent });
-      this.next = inner.next;
-      return items;
+      try {
+        const items = inner.readItems(element.offset, end, { depth, delimited: true, parent });
+        this.next = inner.next;
+        return items;
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        // Some writers change the representation to UN and leave the items explicit.
+        return this.readItems(element.offset, end, { depth, delimited: true, parent });
+      }
     }
     const fragments = element.vr === 'OB' || element.vr === 'OW';
     return this.readItems(element.offset, end, { depth, delimited: true, parent, fragments });

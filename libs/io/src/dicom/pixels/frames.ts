@@ -4,6 +4,7 @@ import { FormatError } from '../../errors.ts';
 import { inflateRaw } from '../dataset/dicom-source.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG, tagName } from '../dataset/tags.ts';
+import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
 import { runCodec } from './codec-modules.ts';
 import type { CodecImage } from './codec-modules.ts';
 import { jpeg2000Size, jpegLsSize } from './code-stream.ts';
@@ -11,7 +12,7 @@ import { frameFragments, joinFragments } from './fragments.ts';
 import type { FrameFragments } from './fragments.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { bytesOfArray, nativeFrame, samplesFromBytes, settleBits, settleWords } from './native.ts';
-import { frameArray } from './pixel-format.ts';
+import { bitsPerFrame, frameArray } from './pixel-format.ts';
 import type { DecodedFrame, FrameScratch, PixelFormat } from './pixel-format.ts';
 import { checkRle, decodeRle, decodeRleWords } from './rle.ts';
 
@@ -26,17 +27,16 @@ export interface FrameReader {
 export async function openFrames(file: DicomFile, format: PixelFormat, scratch?: FrameScratch): Promise<FrameReader> {
   const { compression } = file.syntax;
   const encapsulated = file.pixels!.length === -1;
-  if (compression === 'native' || !encapsulated) {
-    if (encapsulated)
-      throw file.dataset.fault(
-        TAG.PixelData,
-        'pixel data are in fragments although the transfer syntax is uncompressed.',
-      );
+  if (encapsulated && compression === 'native' && format.photometric === 'YBR_FULL_422')
+    throw file.dataset.fault(
+      TAG.PixelData,
+      'subsampled colors are in fragments although the transfer syntax is uncompressed.',
+    );
+  if (!encapsulated)
     return {
       format,
       read: async (index) => ({ values: await nativeFrame(file, format, index), photometric: format.photometric }),
     };
-  }
   const groups = await frameFragments(file, format.frames);
   return { format, read: (index) => compressedFrame(file, format, { groups, index, scratch }) };
 }
@@ -78,6 +78,14 @@ function decode(
   const { rows, columns, samples, bitsAllocated, photometric } = format;
   const pixels = rows * columns;
   switch (file.syntax.compression) {
+    // Against the rules, some writers wrap uncompressed frames in fragments.
+    case 'native':
+      if (stream.length * 8 < bitsPerFrame(format))
+        throw new FormatError(
+          `the fragment has ${stream.length} bytes, an uncompressed frame needs ${Math.ceil(bitsPerFrame(format) / 8)}.`,
+          { byteOffset: stream.length },
+        );
+      return { values: samplesFromBytes(stream, format, bigEndianPixels(file.syntax)), photometric };
     case 'rle':
       return { values: rleFrame(format, { stream, scratch }), photometric };
     case 'deflated-frames': {
