@@ -1,16 +1,12 @@
 /** nnU-Net v2's commands of an experiment: fingerprint, plans, preprocessing, training, choice. */
+import { planners } from '@voxelwise/planner';
 import { CommandUsageError } from '../exit.ts';
 import type { UpstreamCommand } from './upstream.ts';
 import type { UpstreamWords } from './upstream-flags.ts';
 
 /** Plans that a planner writes when not told another name. */
-const PLANS_OF: Readonly<Record<string, string>> = {
-  ExperimentPlanner: 'nnUNetPlans',
-  ResEncUNetPlanner: 'nnUNetResEncUNetPlans',
-  nnUNetPlannerResEncM: 'nnUNetResEncUNetMPlans',
-  nnUNetPlannerResEncL: 'nnUNetResEncUNetLPlans',
-  nnUNetPlannerResEncXL: 'nnUNetResEncUNetXLPlans',
-};
+const plansNameOf = (planner: string): string =>
+  planners.find(({ name }) => name === planner)?.plansName ?? 'nnUNetPlans';
 
 const PLANNING = '-pl= -gpu_memory_target= -preprocessor_name= -overwrite_target_spacing* -overwrite_plans_name=';
 
@@ -75,7 +71,7 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     map: (words) =>
       words.many('-d', []).flatMap((dataset) => {
         const planner = words.one('-pl', 'ExperimentPlanner');
-        const plans = words.one('-overwrite_plans_name', PLANS_OF[planner] ?? 'nnUNetPlans');
+        const plans = words.one('-overwrite_plans_name', plansNameOf(planner));
         return [
           ...checkLines(words, dataset),
           fingerprintLine(words, dataset),

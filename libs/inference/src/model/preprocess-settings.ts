@@ -24,11 +24,14 @@ export function preprocessSettings(plan: ConfigurationPlan): PreprocessSettings 
   };
 }
 
-function settingsOf({ method, order, orderZ, forceSeparateZ }: ResamplingPlan, what: string): ResamplingSettings {
-  if (method !== 'spline' || orderZ !== 0 || (order !== 0 && order !== 1 && order !== 3))
+function settingsOf(plan: ResamplingPlan, what: string): ResamplingSettings {
+  const { method, order, orderZ, forceSeparateZ, labelRule } = plan;
+  // PyTorch's linear interpolation is the spline of order 1; only ties between labels fall otherwise.
+  if (method === 'torch') return { order: 1, forceSeparateZ, ...(what === 'labels' ? { torchLabels: labelRule } : {}) };
+  if (orderZ !== 0 || (order !== 0 && order !== 1 && order !== 3))
     throw new ModelError(
-      `The plan resamples ${what} with method ${method}, order ${order} and order ${orderZ} across slices; here are splines of order 0, 1 and 3 with nearest slices. Change resampling_fn_${what} in plans.json.`,
-      { what, method, order, orderZ },
+      `The plan resamples ${what} with order ${order} and order ${orderZ} across slices; here are splines of order 0, 1 and 3 with nearest slices. Change resampling_fn_${what} in plans.json.`,
+      { what, order, orderZ },
     );
   return { order, forceSeparateZ };
 }

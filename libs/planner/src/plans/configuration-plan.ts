@@ -37,6 +37,8 @@ export interface ResamplingPlan {
   readonly orderZ: number;
   /** null: decided by the spacings. */
   readonly forceSeparateZ: boolean | null;
+  /** `torch`: how indicators of labels decide. */
+  readonly labelRule: 'most' | 'above half';
 }
 
 export interface ConfigurationPlan {
@@ -151,7 +153,6 @@ function channelPlans(plans: PlansFile, dataset: DatasetJson, check: Checker): C
 const RESAMPLING = {
   resample_data_or_seg_to_shape: 'spline',
   resample_torch_fornnunet: 'torch',
-  resample_torch_simple: 'torch',
 } as const;
 
 function resamplingPlan(
@@ -169,11 +170,22 @@ function resamplingPlan(
         resampling: known,
       },
     );
+  for (const [field, value] of Object.entries({
+    mode: 'linear',
+    aniso_axis_mode: 'nearest-exact',
+    separate_z_anisotropy_threshold: 3,
+  }))
+    if (given?.[field] !== undefined && given[field] !== value)
+      throw new PlanError(
+        `plans: configuration ${check.name}: ${known} with ${field} ${JSON.stringify(given[field])}; here it is ${JSON.stringify(value)}.`,
+        { configuration: check.name, field },
+      );
   return {
     method: RESAMPLING[known as keyof typeof RESAMPLING],
     order: given?.order ?? order,
     orderZ: given?.order_z ?? 0,
     forceSeparateZ: given?.force_separate_z ?? null,
+    labelRule: given?.['memefficient_seg_resampling'] === true ? 'above half' : 'most',
   };
 }
 

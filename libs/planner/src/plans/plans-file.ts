@@ -34,7 +34,7 @@ export interface ArchitectureEntry {
 
 export interface ResamplingArguments {
   readonly is_seg: boolean;
-  readonly order: number;
+  readonly order?: number;
   readonly order_z?: number;
   readonly force_separate_z?: boolean | null;
   readonly [more: string]: unknown;

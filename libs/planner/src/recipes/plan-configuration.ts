@@ -113,12 +113,7 @@ export function planConfiguration(
     spacing,
     normalization_schemes: around.normalizationSchemes,
     use_mask_for_norm: around.useMaskForNorm,
-    resampling_fn_data: 'resample_data_or_seg_to_shape',
-    resampling_fn_seg: 'resample_data_or_seg_to_shape',
-    resampling_fn_data_kwargs: resampling(false, 3),
-    resampling_fn_seg_kwargs: resampling(true, 1),
-    resampling_fn_probabilities: 'resample_data_or_seg_to_shape',
-    resampling_fn_probabilities_kwargs: resampling(false, 1),
+    ...resampling(settings.resampling),
     architecture: architecture(topology, settings, dimensions),
   };
 }
@@ -225,8 +220,36 @@ function architecture(topology: Topology, settings: PlannerSettings, dimensions:
   };
 }
 
-function resampling(isSeg: boolean, order: number): NonNullable<ConfigurationEntry['resampling_fn_data_kwargs']> {
-  return { is_seg: isSeg, order, order_z: 0, force_separate_z: null };
+/** Functions and their arguments as the reference names them. */
+function resampling(
+  how: PlannerSettings['resampling'] = 'spline',
+): Pick<
+  ConfigurationEntry,
+  | 'resampling_fn_data'
+  | 'resampling_fn_seg'
+  | 'resampling_fn_data_kwargs'
+  | 'resampling_fn_seg_kwargs'
+  | 'resampling_fn_probabilities'
+  | 'resampling_fn_probabilities_kwargs'
+> {
+  const name = how === 'spline' ? 'resample_data_or_seg_to_shape' : 'resample_torch_fornnunet';
+  const kwargs = (isSeg: boolean, order: number): NonNullable<ConfigurationEntry['resampling_fn_data_kwargs']> =>
+    how === 'spline'
+      ? { is_seg: isSeg, order, order_z: 0, force_separate_z: null }
+      : {
+          is_seg: isSeg,
+          force_separate_z: how === 'torch' ? false : null,
+          memefficient_seg_resampling: false,
+          ...(how === 'torch' ? {} : { separate_z_anisotropy_threshold: 3 }),
+        };
+  return {
+    resampling_fn_data: name,
+    resampling_fn_seg: name,
+    resampling_fn_data_kwargs: kwargs(false, 3),
+    resampling_fn_seg_kwargs: kwargs(true, 1),
+    resampling_fn_probabilities: name,
+    resampling_fn_probabilities_kwargs: kwargs(false, 1),
+  };
 }
 
 function product(values: readonly number[]): number {

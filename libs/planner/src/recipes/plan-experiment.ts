@@ -119,7 +119,8 @@ function planConfigurations(grid: TargetGrid, planning: Planning): Record<string
     (path, ...rest) =>
       explain(`configurations.${name}.${path}`, ...rest);
   // The ResEnc planners share the preprocessed data of the default planner where it is the same.
-  const sharedName = around.settings.name === 'ExperimentPlanner' ? plansName : 'nnUNetPlans';
+  const { name, resampling } = around.settings as PlannerSettings;
+  const sharedName = name === 'ExperimentPlanner' || resampling !== undefined ? plansName : 'nnUNetPlans';
   const datasetVoxels = product(medianShape) * numTraining;
 
   const slices = {

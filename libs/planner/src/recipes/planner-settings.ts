@@ -20,6 +20,8 @@ export interface PlannerSettings {
   readonly decoder: number;
   /** Whether the patch is shrunk against the estimate for a batch of two, or against the bare estimate. */
   readonly shrinksPerBatchOfTwo: boolean;
+  /** PyTorch's linear interpolation in place of splines; `torch slices`: anisotropic volumes slice by slice. */
+  readonly resampling?: 'spline' | 'torch' | 'torch slices';
 }
 
 const plain = (): number => 2;
@@ -32,18 +34,26 @@ const residualEncoder = {
   shrinksPerBatchOfTwo: false,
 } as const;
 
+const standard = {
+  kind: 'PlainConvUNet',
+  referenceGb: 8,
+  referenceEstimate: { 3: 560_000_000, 2: 85_000_000 },
+  datasetShare: 0.05,
+  encoder: plain,
+  decoder: 2,
+  shrinksPerBatchOfTwo: true,
+} as const;
+
+const large = {
+  ...residualEncoder,
+  referenceGb: 24,
+  referenceEstimate: { 3: 2_100_000_000, 2: 380_000_000 },
+  datasetShare: 1,
+} as const;
+
 export const planners = [
-  {
-    name: 'ExperimentPlanner',
-    plansName: 'nnUNetPlans',
-    kind: 'PlainConvUNet',
-    referenceGb: 8,
-    referenceEstimate: { 3: 560_000_000, 2: 85_000_000 },
-    datasetShare: 0.05,
-    encoder: plain,
-    decoder: 2,
-    shrinksPerBatchOfTwo: true,
-  },
+  { ...standard, name: 'ExperimentPlanner', plansName: 'nnUNetPlans' },
+  { ...standard, name: 'nnUNetPlanner_torchres', plansName: 'nnUNetPlans_torchres', resampling: 'torch' },
   {
     ...residualEncoder,
     name: 'ResEncUNetPlanner',
@@ -60,13 +70,18 @@ export const planners = [
     referenceEstimate: { 3: 680_000_000, 2: 135_000_000 },
     datasetShare: 1,
   },
+  { ...large, name: 'nnUNetPlannerResEncL', plansName: 'nnUNetResEncUNetLPlans' },
   {
-    ...residualEncoder,
-    name: 'nnUNetPlannerResEncL',
-    plansName: 'nnUNetResEncUNetLPlans',
-    referenceGb: 24,
-    referenceEstimate: { 3: 2_100_000_000, 2: 380_000_000 },
-    datasetShare: 1,
+    ...large,
+    name: 'nnUNetPlannerResEncL_torchres',
+    plansName: 'nnUNetResEncUNetLPlans_torchres',
+    resampling: 'torch',
+  },
+  {
+    ...large,
+    name: 'nnUNetPlannerResEncL_torchres_sepz',
+    plansName: 'nnUNetResEncUNetLPlans_torchres_sepz',
+    resampling: 'torch slices',
   },
   {
     ...residualEncoder,

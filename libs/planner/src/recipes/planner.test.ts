@@ -3,6 +3,7 @@ import { parsePythonJson } from '@voxelwise/volume';
 import { describe, expect, it } from 'vitest';
 import type { DatasetJson } from '../dataset/dataset-json.ts';
 import type { Fingerprint } from '../fingerprint/fingerprint.ts';
+import { configurationPlan } from '../plans/configuration-plan.ts';
 import type { PlansFile } from '../plans/plans-file.ts';
 import { featureMapValues } from './feature-maps.ts';
 import { planExperiment } from './plan-experiment.ts';
@@ -57,6 +58,40 @@ describe('planExperiment', () => {
       expectSame(planned.plans, plans, 'plans');
     },
   );
+});
+
+/** Source: nnU-Net v2, experiment_planners/resampling/resample_with_torch.py. */
+describe("the planners with PyTorch's resampling", () => {
+  it.each([
+    ['nnUNetPlanner_torchres', 'ExperimentPlanner', 'nnUNetPlans_torchres', false],
+    ['nnUNetPlannerResEncL_torchres', 'nnUNetPlannerResEncL', 'nnUNetResEncUNetLPlans_torchres', false],
+    ['nnUNetPlannerResEncL_torchres_sepz', 'nnUNetPlannerResEncL', 'nnUNetResEncUNetLPlans_torchres_sepz', null],
+  ] as const)('%s plans as %s but for resampling', (planner, like, plansName, separate) => {
+    const { fingerprint, dataset_json } = goldens.find(({ name }) => name === 'amos22')!;
+    const plan = (by: string): PlansFile =>
+      planExperiment(fingerprint, dataset_json, { datasetName: 'D', planner: by }).plans;
+    const [torch, spline] = [plan(planner), plan(like)];
+    expect(torch.plans_name).toBe(plansName);
+    for (const [name, entry] of Object.entries(spline.configurations)) {
+      const { data_identifier, ...rest } = torch.configurations[name]!;
+      if (entry.inherits_from !== undefined) continue;
+      expect(data_identifier).toBe(`${plansName}_${name}`);
+      for (const what of ['data', 'seg', 'probabilities'] as const) {
+        expect(rest[`resampling_fn_${what}`]).toBe('resample_torch_fornnunet');
+        expect(rest[`resampling_fn_${what}_kwargs`]).toEqual({
+          is_seg: what === 'seg',
+          force_separate_z: separate,
+          memefficient_seg_resampling: false,
+          ...(separate === null ? { separate_z_anisotropy_threshold: 3 } : {}),
+        });
+      }
+      const others = (one: object): object =>
+        Object.fromEntries(Object.entries(one).filter(([key]) => !/^resampling|^data_identifier/.test(key)));
+      expect(others(rest)).toEqual(others(entry));
+    }
+    const { resampling } = configurationPlan(torch, dataset_json, '3d_fullres');
+    expect(resampling.labels).toMatchObject({ method: 'torch', forceSeparateZ: separate, labelRule: 'most' });
+  });
 });
 
 describe('topologyFor', () => {

@@ -110,7 +110,8 @@ export async function preprocess(
     const normalized = own(await normalize(image, inside, settings));
     if (normalized !== image && image !== (images.voxels as unknown)) image.dispose();
     const data = resampleData(normalized, shape, current, target, resampling.data ?? CUBIC);
-    const seg = segmentation && resampleLabels(segmentation, shape, current, target, resampling.labels ?? LINEAR);
+    const seg =
+      segmentation && (await resampleLabels(segmentation, shape, current, target, resampling.labels ?? LINEAR));
     await device.flush();
 
     const grid = gridAfter(images.grid, order, start, cropped, shape);

@@ -1,8 +1,9 @@
 /** When nnU-Net resamples slices apart, and to what size. Source: nnU-Net v2, default resampling. */
-import { resizeLabels, resizeSpline, type Tensor } from '@voxelwise/compute';
+import { resizeLabels, resizeSpline, tensor, type Tensor } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
 import { TransformError } from '../errors.ts';
 import type { ResamplingSettings } from './settings.ts';
+import { resizeLabelsAsTorch } from './torch-labels.ts';
 
 /** An axis this many times coarser than the finest is resampled apart (strictly more). */
 const ANISOTROPY = 3;
@@ -37,20 +38,36 @@ export function resampleData(
 }
 
 /** Labels [C, z, y, x] to `shape`; the same tensor if nothing changes. */
-export function resampleLabels(
+export async function resampleLabels(
   x: Tensor,
   shape: PerAxis,
   current: PerAxis,
   target: PerAxis,
-  { order, forceSeparateZ }: ResamplingSettings,
-): Tensor {
+  { order, forceSeparateZ, torchLabels }: ResamplingSettings,
+): Promise<Tensor> {
   if (shape.every((n, axis) => n === x.shape[axis + 1])) return x;
   if (order !== 1)
     throw new TransformError(
       `resampleLabels: labels are resampled by linear indicators (order 1), came order ${order}.`,
       { order },
     );
-  return resizeLabels({ x }, { shape, separateAxis: separateAxis(current, target, forceSeparateZ) });
+  const axis = separateAxis(current, target, forceSeparateZ);
+  if (torchLabels === undefined) return resizeLabels({ x }, { shape, separateAxis: axis });
+  const [channels, ...from] = x.shape as [number, number, number, number];
+  const all = (await x.read()) as Int32Array;
+  const [voxels, resized] = [from, shape].map((sizes) => sizes.reduce((a, b) => a * b, 1)) as [number, number];
+  const result = new Int32Array(channels * resized);
+  for (let c = 0; c < channels; c++)
+    result.set(
+      resizeLabelsAsTorch(all.subarray(c * voxels, (c + 1) * voxels), {
+        from: from as unknown as PerAxis,
+        to: shape,
+        separateAxis: axis,
+        rule: torchLabels,
+      }),
+      c * resized,
+    );
+  return tensor(x.device, result, [channels, ...shape]);
 }
 
 function ratio(spacing: PerAxis): number {

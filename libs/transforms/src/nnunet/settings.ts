@@ -1,5 +1,6 @@
 /** What nnU-Net's preprocessing needs to know: the part of a configuration of its plans that concerns this library. */
 import type { PerAxis } from '@voxelwise/volume';
+import type { TorchLabelRule } from './torch-labels.ts';
 
 /** As named in the plans. */
 export type NormalizationScheme =
@@ -17,6 +18,8 @@ export interface ResamplingSettings {
   readonly order: 0 | 1 | 3;
   /** null: decided by the spacing (one axis more than three times as coarse as the finest). */
   readonly forceSeparateZ: boolean | null;
+  /** Labels resized as PyTorch interpolates, on the host; absent: as scikit-image does, on the device. */
+  readonly torchLabels?: TorchLabelRule;
 }
 
 export interface PreprocessSettings {
