@@ -13,6 +13,7 @@ import { PipelineCache, type Pipeline } from './pipelines.ts';
 import { bindingBytes, segmentsOf } from './segments.ts';
 import { StepTimes } from './step-times.ts';
 import { decode, encode } from './storage.ts';
+import { SUBGROUP_ID } from './workgroup-sum.ts';
 import { MATRIX_FEATURE, tensorCoresAvailable } from './tensor-cores.ts';
 import type { WebGpuOptions } from './options.ts';
 
@@ -45,6 +46,8 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   readonly kind = 'webgpu';
   readonly name: string;
   readonly gpu: GPUDevice;
+  /** The device's, and what its WGSL knows that kernels ask for. */
+  readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
   readonly half: boolean;
   readonly tensorCores: boolean;
@@ -59,8 +62,9 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   #failure: DeviceError | OutOfMemoryError | undefined;
   #disposed = false;
 
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions) {
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions, language: ReadonlySet<string>) {
     this.gpu = gpu;
+    this.features = new Set([...gpu.features, ...(language.has(SUBGROUP_ID) ? [SUBGROUP_ID] : [])]);
     this.limits = cappedLimits(gpu.limits, options.limits);
     this.half = options.halfActivations ?? false;
     if (this.half && !gpu.features.has('shader-f16'))
@@ -105,7 +109,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
 
   upload(data: HostArray, spec: TensorSpec): GpuTensorBuffer {
     this.#assertWell();
-    assertStorable(spec, { features: this.gpu.features as ReadonlySet<string> });
+    assertStorable(spec, { features: this.features });
     const segments: PooledBuffer[] = [];
     this.#takeAll(
       this.#segmentsOf(spec).map(({ bytes }) => bytes),
@@ -129,7 +133,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   compile(graph: Graph): LoadedProgram {
     this.#assertWell();
     const compiled = compile(graph, {
-      features: this.gpu.features as ReadonlySet<string>,
+      features: this.features,
       limits: this.limits,
       half: this.half,
       tensorCores: this.tensorCores,

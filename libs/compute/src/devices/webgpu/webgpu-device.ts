@@ -47,7 +47,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<W
       { cause: error },
     );
   }
-  const backend = new WebGpuBackend(gpu, adapter.info, options);
+  const backend = new WebGpuBackend(gpu, adapter.info, options, languageFeatures(options));
   const device = new RecordingDevice(backend);
   return Object.defineProperty(
     Object.assign(device, {
@@ -62,13 +62,21 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<W
   ) as unknown as WebGpuDevice;
 }
 
-async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPUAdapter> {
-  const source = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+function sourceOf({ gpu }: WebGpuOptions): GPU | undefined {
+  return gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+}
+
+function languageFeatures(options: WebGpuOptions): ReadonlySet<string> {
+  return (sourceOf(options)?.wgslLanguageFeatures as ReadonlySet<string> | undefined) ?? new Set();
+}
+
+async function findAdapter(options: WebGpuOptions): Promise<GPUAdapter> {
+  const source = sourceOf(options);
   if (source === undefined)
     throw new DeviceError(
       'createWebGpuDevice: no WebGPU here. In Node install the package webgpu and pass { gpu: await createNodeGpu() } from @voxelwise/compute/node; in a browser use a secure page.',
     );
-  const adapter = await source.requestAdapter({ powerPreference: powerPreference ?? 'high-performance' });
+  const adapter = await source.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' });
   if (adapter === null)
     throw new DeviceError(
       'createWebGpuDevice: WebGPU is here but has no adapter: no usable GPU driver was found. Use the WASM device instead.',

@@ -13,37 +13,26 @@ struct Sizes {
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
 const BLOCK = 4096u;
-var<workgroup> joined: array<f32, 64>;
-
-fn total(local: u32, value: f32) -> f32 {
-  joined[local] = value;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { joined[local] += joined[local + half]; }
-    workgroupBarrier();
-  }
-  return joined[0];
-}
 
 @compute @workgroup_size(64)
-fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let block = group.y * groups.x + group.x;
   let end = min(sizes.count, (block + 1u) * BLOCK);
   var sum = 0.0;
-  for (var k = block * BLOCK + local; k < end; k += 64u) {
+  for (var k = block * BLOCK + at.index; k < end; k += 64u) {
     let v = f32(from_[k]);
     sum += v * v;
   }
-  let all = total(local, sum);
-  if (local == 0u && block * BLOCK < sizes.count) { to[sizes.place + block] = all; }
+  let all = workgroupSum(at, sum);
+  if (at.index == 0u && block * BLOCK < sizes.count) { to[sizes.place + block] = all; }
 }
 
 @compute @workgroup_size(64)
-fn finish(@builtin(local_invocation_index) local: u32) {
+fn finish(at: Invocation) {
   var sum = 0.0;
-  for (var k = local; k < sizes.count; k += 64u) { sum += f32(from_[k]); }
-  let norm = sqrt(total(local, sum));
-  if (local == 0u) {
+  for (var k = at.index; k < sizes.count; k += 64u) { sum += f32(from_[k]); }
+  let norm = sqrt(workgroupSum(at, sum));
+  if (at.index == 0u) {
     to[0] = norm;
     // Told by its bits: a compiler may take it for granted that comparisons never see NaN.
     let finite = (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;

@@ -12,10 +12,9 @@ struct Sizes {
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
 const CHUNK = 4096u;
-var<workgroup> sums: array<f32, 64>;
 
 @compute @workgroup_size(64)
-fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let item = group.y * groups.x + group.x;
   let row = item / sizes.chunks;
   let chunk = item - row * sizes.chunks;
@@ -23,25 +22,21 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum = 0.0;
   if (there) {
     let end = min(sizes.voxels, (chunk + 1u) * CHUNK);
-    for (var v = chunk * CHUNK + local; v < end; v += 64u) { sum += f32(from_[row * sizes.voxels + v]); }
+    for (var v = chunk * CHUNK + at.index; v < end; v += 64u) { sum += f32(from_[row * sizes.voxels + v]); }
   }
-  sums[local] = sum;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { sums[local] += sums[local + half]; }
-    workgroupBarrier();
-  }
-  if (local == 0u && there) { to[item] = sums[0]; }
+  let all = workgroupSum(at, sum);
+  if (at.index == 0u && there) { to[item] = all; }
 }
 
 @compute @workgroup_size(64)
-fn totals(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= sizes.channels) { return; }
+fn totals(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let channel = (group.y * groups.x + group.x) * 64u + local;
+  if (channel >= sizes.channels) { return; }
   var sum = 0.0;
   for (var sample = 0u; sample < sizes.samples; sample++) {
     for (var chunk = 0u; chunk < sizes.chunks; chunk++) {
-      sum += f32(from_[(sample * sizes.channels + id.x) * sizes.chunks + chunk]);
+      sum += f32(from_[(sample * sizes.channels + channel) * sizes.chunks + chunk]);
     }
   }
-  to[id.x] = sum;
+  to[channel] = sum;
 }

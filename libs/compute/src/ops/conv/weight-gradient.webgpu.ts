@@ -8,6 +8,7 @@ import {
   type GpuLoweringContext,
   type GpuView,
 } from '../../devices/webgpu/kernel.ts';
+import { workgroupSum } from '../../devices/webgpu/workgroup-sum.ts';
 import channelSumShader from '../../generated/wgsl/channel-sum.ts';
 import partsShader from '../../generated/wgsl/conv-weight-parts.ts';
 import gradientShader from '../../generated/wgsl/conv-weight-gradient.ts';
@@ -81,9 +82,11 @@ export function lowerGpuChannelSum(context: GpuLoweringContext<unknown>, dy: Gpu
   const chunks = Math.ceil(voxels / CHUNK);
   const partial = context.scratch(samples * channels * chunks * 4);
   const uniforms = [u32(samples), u32(channels), u32(voxels), u32(chunks)];
+  const sum = workgroupSum(context.features, 'f32');
   return [
     {
       shader: channelSumShader,
+      ...sum,
       entryPoint: 'rows',
       types: { FROM: dy.storage },
       bindings: [dy, partial],
@@ -92,6 +95,7 @@ export function lowerGpuChannelSum(context: GpuLoweringContext<unknown>, dy: Gpu
     },
     {
       shader: channelSumShader,
+      ...sum,
       entryPoint: 'totals',
       types: { FROM: 'f32' },
       bindings: [partial, to],

@@ -10,6 +10,7 @@ import {
   type GpuWord,
   type WebGpuKernel,
 } from '../../devices/webgpu/kernel.ts';
+import { workgroupSum } from '../../devices/webgpu/workgroup-sum.ts';
 import gradientShader from '../../generated/wgsl/dice-cross-entropy-gradient.ts';
 import sumsShader from '../../generated/wgsl/dice-cross-entropy.ts';
 import { sizeOf } from '../../tensor/spec.ts';
@@ -47,9 +48,10 @@ export const diceCrossEntropyKernel: WebGpuKernel<DiceCrossEntropyOptions> = {
   // Sums over slabs of voxels add up; the loss is made of them at the end.
   cuts: (call) => {
     const [samples, classes, ...space] = call.inputs['logits']!.shape as [number, number, ...number[]];
-    const finish = ({ outputs: [loss, sums], scratch }: GpuFinish): Dispatch[] => [
+    const finish = ({ outputs: [loss, sums], features, scratch }: GpuFinish): Dispatch[] => [
       {
         shader: sumsShader,
+        ...workgroupSum(features, 'vec3<f32>'),
         entryPoint: 'finish',
         types: { X: 'f32' },
         constants: { WEIGHTED: false },
@@ -63,7 +65,7 @@ export const diceCrossEntropyKernel: WebGpuKernel<DiceCrossEntropyOptions> = {
       finish,
     }));
   },
-  lower: ({ inputs, outputs: [loss, sums], options, scratch }) => {
+  lower: ({ inputs, outputs: [loss, sums], options, features, scratch }) => {
     const { logits, target, weight } = inputs;
     const [samples, classes, ...space] = logits!.shape as [number, number, ...number[]];
     const voxels = sizeOf(space);
@@ -74,6 +76,7 @@ export const diceCrossEntropyKernel: WebGpuKernel<DiceCrossEntropyOptions> = {
     const uniforms = sumsUniforms(samples, classes, voxels, blocks, options);
     const shared = {
       shader: sumsShader,
+      ...workgroupSum(features, 'vec3<f32>'),
       types: { X: logits!.storage },
       constants: { WEIGHTED: weight !== undefined },
       uniforms,

@@ -28,29 +28,18 @@ struct Sizes {
 @group(0) @binding(8) var<uniform> sizes: Sizes;
 
 const BLOCK = 2048u;
-var<workgroup> joined: array<vec3<f32>, 64>;
 
 fn notNumber() -> f32 { return bitcast<f32>(sizes.classes | 0x7fc00000u); }
 fn isNotNumber(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 
-fn total(local: u32, value: vec3<f32>) -> vec3<f32> {
-  joined[local] = value;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { joined[local] += joined[local + half]; }
-    workgroupBarrier();
-  }
-  return joined[0];
-}
-
 @compute @workgroup_size(64)
-fn entropies(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn entropies(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let item = min(group.y * groups.x + group.x, sizes.samples * sizes.blocks - 1u);
   let sample = item / sizes.blocks;
   let begin = (item - sample * sizes.blocks) * BLOCK;
   let end = min(sizes.voxels, begin + BLOCK);
   var sum = vec2<f32>(0.0);
-  for (var v = begin + local; v < end; v += 64u) {
+  for (var v = begin + at.index; v < end; v += 64u) {
     let start = sample * sizes.classes * sizes.voxels + v;
     var most = f32(logits[start]);
     var spoiled = false;
@@ -73,12 +62,12 @@ fn entropies(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
     if (WEIGHTED) { own = weights[label]; }
     sum += vec2<f32>(own * (normalizer - f32(logits[start + u32(label) * sizes.voxels])), own);
   }
-  let all = total(local, vec3<f32>(sum, 0.0));
-  if (local == 0u) { entropyParts[item] = all.xy; }
+  let all = workgroupSum(at, vec3<f32>(sum, 0.0));
+  if (at.index == 0u) { entropyParts[item] = all.xy; }
 }
 
 @compute @workgroup_size(64)
-fn classes_(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn classes_(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let item = min(group.y * groups.x + group.x, sizes.samples * sizes.classes * sizes.blocks - 1u);
   let row = item / sizes.blocks;
   let sample = row / sizes.classes;
@@ -86,15 +75,15 @@ fn classes_(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
   let begin = (item - row * sizes.blocks) * BLOCK;
   let end = min(sizes.voxels, begin + BLOCK);
   var sum = vec3<f32>(0.0);
-  for (var v = begin + local; v < end; v += 64u) {
+  for (var v = begin + at.index; v < end; v += 64u) {
     let label = labels[sample * sizes.voxels + v];
     if (label == sizes.ignored) { continue; }
     let normalizer = normalizers[sample * sizes.voxels + v];
     let p = select(exp(f32(logits[row * sizes.voxels + v]) - normalizer), normalizer, isNotNumber(normalizer));
     sum += select(vec3<f32>(0.0, p, 0.0), vec3<f32>(p, p, 1.0), label == class_);
   }
-  let all = total(local, sum);
-  if (local < 3u) { classParts[item * 3u + local] = all[local]; }
+  let all = workgroupSum(at, sum);
+  if (at.index < 3u) { classParts[item * 3u + at.index] = all[at.index]; }
 }
 
 fn columnTotal(k: u32, sample: u32) -> f32 {
@@ -106,9 +95,9 @@ fn columnTotal(k: u32, sample: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn finish(@builtin(local_invocation_index) local: u32) {
+fn finish(at: Invocation) {
   let columns = 3u * sizes.classes + 2u;
-  for (var k = local; k < select(sizes.samples * columns, 0u, sizes.blocks == 0u); k += 64u) {
+  for (var k = at.index; k < select(sizes.samples * columns, 0u, sizes.blocks == 0u); k += 64u) {
     let sample = k / columns;
     let column = k - sample * columns;
     var sum = 0.0;
@@ -128,7 +117,7 @@ fn finish(@builtin(local_invocation_index) local: u32) {
   let groups = select(sizes.samples, 1u, sizes.batchDice == 1u);
   let counted = sizes.classes - sizes.first;
   var dice = 0.0;
-  for (var k = local; k < groups * counted; k += 64u) {
+  for (var k = at.index; k < groups * counted; k += 64u) {
     let sample = k / counted;
     let class_ = sizes.first + k - sample * counted;
     let mass = columnTotal(sizes.classes + class_, sample) + columnTotal(2u * sizes.classes + class_, sample);
@@ -136,9 +125,9 @@ fn finish(@builtin(local_invocation_index) local: u32) {
     dice += select(ratio, mass, isNotNumber(mass));
   }
   var entropy = vec2<f32>(0.0);
-  for (var n = local; n < sizes.samples; n += 64u) { entropy += vec2<f32>(sums[n * columns + columns - 2u], sums[n * columns + columns - 1u]); }
-  let all = total(local, vec3<f32>(dice, entropy));
-  if (local == 0u) {
+  for (var n = at.index; n < sizes.samples; n += 64u) { entropy += vec2<f32>(sums[n * columns + columns - 2u], sums[n * columns + columns - 1u]); }
+  let all = workgroupSum(at, vec3<f32>(dice, entropy));
+  if (at.index == 0u) {
     var value = 0.0;
     if (sizes.crossEntropyWeight != 0.0 && !(all.y == 0.0 && all.z == 0.0)) { value += sizes.crossEntropyWeight * (all.y / all.z); }
     if (sizes.diceWeight != 0.0) { value -= sizes.diceWeight * (all.x / f32(groups * counted)); }

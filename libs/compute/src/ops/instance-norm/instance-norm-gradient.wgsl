@@ -24,7 +24,6 @@ struct Sizes {
 @group(0) @binding(8) var<uniform> sizes: Sizes;
 
 const CHUNK = 4096u;
-var<workgroup> joined: array<vec2<f32>, 64>;
 
 // (g, z) of an element.
 fn parts(k: u32, row: u32) -> vec2<f32> {
@@ -37,25 +36,20 @@ fn parts(k: u32, row: u32) -> vec2<f32> {
 }
 
 @compute @workgroup_size(64)
-fn sums(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn sums(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let item = min(group.y * groups.x + group.x, sizes.rows * sizes.chunks - 1u);
   let row = item / sizes.chunks;
   let begin = (item - row * sizes.chunks) * CHUNK;
   let end = min(sizes.voxels, begin + CHUNK);
   var sum = vec2<f32>(0.0);
-  for (var v = begin + local; v < end; v += 64u) {
+  for (var v = begin + at.index; v < end; v += 64u) {
     let gz = parts(row * sizes.voxels + v, row);
     sum += vec2<f32>(gz.x, gz.x * gz.y);
   }
-  joined[local] = sum;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { joined[local] += joined[local + half]; }
-    workgroupBarrier();
-  }
-  if (local == 0u) {
-    made[item * 2u] = Y(joined[0].x);
-    made[item * 2u + 1u] = Y(joined[0].y);
+  let all = workgroupSum(at, sum);
+  if (at.index == 0u) {
+    made[item * 2u] = Y(all.x);
+    made[item * 2u + 1u] = Y(all.y);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Instance normalization and its gradient on the WebGPU device. */
 import { cutAlong } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import { workgroupSum } from '../../devices/webgpu/workgroup-sum.ts';
 import gradientShader from '../../generated/wgsl/instance-norm-gradient.ts';
 import sumsShader from '../../generated/wgsl/instance-norm-sums.ts';
 import normShader from '../../generated/wgsl/instance-norm.ts';
@@ -33,15 +34,17 @@ export const instanceNormKernel: WebGpuKernel<Settings> = {
     cutAlong(call, { inputs: { x: 0 }, outputs: [0, 0] }),
     cutAlong(call, { inputs: { x: 1, scale: 0, shift: 0 }, outputs: [1, 1] }),
   ],
-  lower: ({ inputs, outputs: [y, moments], options: { epsilon, slope }, scratch }) => {
+  lower: ({ inputs, outputs: [y, moments], options: { epsilon, slope }, features, scratch }) => {
     const x = inputs['x']!;
     const { rows, channels, voxels, chunks } = rowsOf(x);
     const partial = scratch(rows * chunks * 8);
     const uniforms = [u32(rows), u32(channels), u32(voxels), u32(chunks), f32(epsilon), f32(slope), u32(0), u32(0)];
     const { constants, scale, shift } = affineOf(inputs, moments!);
+    const sum = workgroupSum(features, 'f32');
     return [
       {
         shader: normShader,
+        ...sum,
         entryPoint: 'chunks_',
         constants,
         types: { X: x.storage, Y: 'f32' },
@@ -51,6 +54,7 @@ export const instanceNormKernel: WebGpuKernel<Settings> = {
       },
       {
         shader: normShader,
+        ...sum,
         entryPoint: 'moments_',
         constants,
         types: { X: 'f32', Y: 'f32' },
@@ -60,6 +64,7 @@ export const instanceNormKernel: WebGpuKernel<Settings> = {
       },
       {
         shader: normShader,
+        ...sum,
         entryPoint: 'apply',
         constants,
         types: { X: x.storage, Y: y!.storage },
@@ -77,7 +82,7 @@ export const instanceNormGradientKernel: WebGpuKernel<Settings> = {
     cutAlong(call, { inputs: { x: 0, dy: 0, moments: 0, dmoments: 0 }, outputs: [0] }, ['place', 'add', 'add']),
     cutAlong(call, { inputs: { x: 1, dy: 1, moments: 1, dmoments: 1, scale: 0, shift: 0 }, outputs: [1, 0, 0] }),
   ],
-  lower: ({ inputs, outputs: [dx, dscale, dshift], options: { slope }, scratch }) => {
+  lower: ({ inputs, outputs: [dx, dscale, dshift], options: { slope }, features, scratch }) => {
     const x = inputs['x']!;
     const dy = inputs['dy']!;
     const moments = inputs['moments']!;
@@ -88,9 +93,11 @@ export const instanceNormGradientKernel: WebGpuKernel<Settings> = {
     const uniforms = [u32(rows), u32(channels), u32(voxels), u32(chunks), f32(slope), u32(0), u32(0), u32(0)];
     const constants = { ...affine, HAS_DMOMENTS: inputs['dmoments'] !== undefined };
     const types = { X: x.storage, DY: dy.storage };
+    const sum = workgroupSum(features, 'vec2<f32>');
     return [
       {
         shader: gradientShader,
+        ...sum,
         entryPoint: 'sums',
         types: { ...types, Y: 'f32' },
         constants,
@@ -106,6 +113,7 @@ export const instanceNormGradientKernel: WebGpuKernel<Settings> = {
       },
       {
         shader: gradientShader,
+        ...sum,
         entryPoint: 'apply',
         types: { ...types, Y: dx!.storage },
         constants,

@@ -20,59 +20,47 @@ struct Sizes {
 @group(0) @binding(5) var<uniform> sizes: Sizes;
 
 const CHUNK = 4096u;
-var<workgroup> joined: array<f32, 64>;
-
-fn total(local: u32, value: f32) -> f32 {
-  joined[local] = value;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { joined[local] += joined[local + half]; }
-    workgroupBarrier();
-  }
-  let sum = joined[0];
-  workgroupBarrier();
-  return sum;
-}
 
 @compute @workgroup_size(64)
-fn chunks_(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn chunks_(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let item = min(group.y * groups.x + group.x, sizes.rows * sizes.chunks - 1u);
   let row = item / sizes.chunks;
   let begin = (item - row * sizes.chunks) * CHUNK;
   let end = min(sizes.voxels, begin + CHUNK);
   let start = row * sizes.voxels;
   var sum = 0.0;
-  for (var v = begin + local; v < end; v += 64u) { sum += f32(x[start + v]); }
-  let mean = total(local, sum) / f32(end - begin);
+  for (var v = begin + at.index; v < end; v += 64u) { sum += f32(x[start + v]); }
+  let mean = workgroupSum(at, sum) / f32(end - begin);
   var squares = 0.0;
-  for (var v = begin + local; v < end; v += 64u) {
+  for (var v = begin + at.index; v < end; v += 64u) {
     let off = f32(x[start + v]) - mean;
     squares += off * off;
   }
-  let deviation = total(local, squares);
-  if (local == 0u) {
+  let deviation = workgroupSum(at, squares);
+  if (at.index == 0u) {
     made[item * 2u] = Y(mean);
     made[item * 2u + 1u] = Y(deviation);
   }
 }
 
 @compute @workgroup_size(64)
-fn moments_(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= sizes.rows) { return; }
+fn moments_(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let row = (group.y * groups.x + group.x) * 64u + local;
+  if (row >= sizes.rows) { return; }
   var count = 0.0;
   var mean = 0.0;
   var deviation = 0.0;
   for (var chunk = 0u; chunk < sizes.chunks; chunk++) {
     let more = f32(min(CHUNK, sizes.voxels - chunk * CHUNK));
-    let at = (id.x * sizes.chunks + chunk) * 2u;
+    let at = (row * sizes.chunks + chunk) * 2u;
     let off = given[at] - mean;
     let both = count + more;
     deviation += given[at + 1u] + off * off * (count * more / both);
     mean += off * (more / both);
     count = both;
   }
-  made[id.x * 2u] = Y(mean);
-  made[id.x * 2u + 1u] = Y(1.0 / sqrt(deviation / count + sizes.epsilon));
+  made[row * 2u] = Y(mean);
+  made[row * 2u + 1u] = Y(1.0 / sqrt(deviation / count + sizes.epsilon));
 }
 
 @compute @workgroup_size(64)

@@ -1,5 +1,6 @@
 import { cutTogether, otherAxes } from '../../devices/webgpu/cuts.ts';
 import { linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import { workgroupSum } from '../../devices/webgpu/workgroup-sum.ts';
 import shader from '../../generated/wgsl/softmax.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 
@@ -10,7 +11,7 @@ export function gpuSoftmax(logarithm: boolean): WebGpuKernel<{ readonly axis: nu
   return {
     halves: 'all',
     cuts: (call) => cutTogether(call, otherAxes(call.inputs['x']!.shape, call.options.axis), ['x']),
-    lower: ({ inputs, outputs: [y], options: { axis } }) => {
+    lower: ({ inputs, outputs: [y], options: { axis }, features }) => {
       const x = inputs['x']!;
       const outer = sizeOf(x.shape.slice(0, axis));
       const classes = x.shape[axis]!;
@@ -19,6 +20,7 @@ export function gpuSoftmax(logarithm: boolean): WebGpuKernel<{ readonly axis: nu
       return [
         {
           shader,
+          ...workgroupSum(features, 'f32'),
           entryPoint: long ? 'rows' : 'columns',
           types: { X: x.storage, Y: y!.storage },
           constants: { LOGARITHM: logarithm },

@@ -35,34 +35,19 @@ fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
   for (var at = first; at < end; at += sizes.inner) { y[at] = Y(finish(f32(x[at]) - most, sum)); }
 }
 
-var<workgroup> joined: array<f32, 64>;
-
 @compute @workgroup_size(64)
-fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let row = min(group.y * groups.x + group.x, sizes.outer - 1u);
   let first = row * sizes.classes;
   let end = first + sizes.classes;
   var most = f32(x[first]);
-  for (var at = first + local; at < end; at += 64u) { most = max(most, f32(x[at])); }
-  joined[local] = most;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { joined[local] = max(joined[local], joined[local + half]); }
-    workgroupBarrier();
-  }
-  most = joined[0];
-  workgroupBarrier();
+  for (var k = first + at.index; k < end; k += 64u) { most = max(most, f32(x[k])); }
+  most = workgroupMax(at, most);
   var sum = 0.0;
-  for (var at = first + local; at < end; at += 64u) {
-    let v = f32(x[at]);
+  for (var k = first + at.index; k < end; k += 64u) {
+    let v = f32(x[k]);
     sum += select(exp(v - most), notNumber(), spoils(v));
   }
-  joined[local] = sum;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (local < half) { joined[local] += joined[local + half]; }
-    workgroupBarrier();
-  }
-  sum = joined[0];
-  for (var at = first + local; at < end; at += 64u) { y[at] = Y(finish(f32(x[at]) - most, sum)); }
+  sum = workgroupSum(at, sum);
+  for (var k = first + at.index; k < end; k += 64u) { y[k] = Y(finish(f32(x[k]) - most, sum)); }
 }
