@@ -18,7 +18,6 @@ export {
   type LabelScheme,
   labelScheme,
 } from './labels/label-scheme.ts';
-export { LifetimeDevice, type LifetimeOptions, type MemoryPrediction } from './memory/lifetime-device.ts';
 export { type PlanMemoryOptions, predictMemory, predictPlanMemory } from './memory/predict-memory.ts';
 export {
   type ChannelPlan,

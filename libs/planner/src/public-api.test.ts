@@ -6,7 +6,6 @@ it('exports what it promises: growing this list is a decision', () => {
     [
       "FingerprintError",
       "LabelsError",
-      "LifetimeDevice",
       "PlanError",
       "SplitsError",
       "channelNames",

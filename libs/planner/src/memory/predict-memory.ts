@@ -1,9 +1,10 @@
 /**
- * How much memory a plan needs on our own devices: its network is run on a shape-only device, which keeps the lifetimes
- * of all tensors. No formula by hand, nothing computed.
+ * How much memory a plan needs on our own devices: its network is run on a device that plans the work and holds no numbers.
+ * No formula by hand, nothing computed.
  */
 import {
   add,
+  createPlanningDevice,
   type Device,
   diceBinaryCrossEntropy,
   diceCrossEntropy,
@@ -15,19 +16,26 @@ import {
   valueAndGradients,
 } from '@voxelwise/compute';
 import { buildNetwork, type NetworkConfig, parametersOf } from '@voxelwise/nets';
-import { LifetimeDevice, type LifetimeOptions, type MemoryPrediction } from './lifetime-device.ts';
 
-/** The WASM device stores feature maps in blocks of eight channels. */
-const CHANNEL_BLOCK = 8;
+/** What the WASM device keeps of transformed weights at most: a sixteenth of the memory it may have. */
+const KEPT_BYTES = 2 ** 28;
 
-/** Predicts the memory of whatever work is done on the device it is given. */
-export function predictMemory(work: (device: Device) => void, options: LifetimeOptions = {}): MemoryPrediction {
-  const device = new LifetimeDevice({ channelBlock: CHANNEL_BLOCK, ...options });
-  work(device);
-  return device.prediction();
+/** The most bytes that some work needs at once, on the WASM device that it would be done on. */
+export async function predictMemory(
+  work: (device: Device) => void,
+  { threads }: { readonly threads?: number | undefined } = {},
+): Promise<number> {
+  const device = createPlanningDevice({ keptBytes: KEPT_BYTES, ...(threads === undefined ? {} : { threads }) });
+  try {
+    work(device);
+    await device.flush();
+    return device.memory().peakBytes;
+  } finally {
+    device.dispose();
+  }
 }
 
-export interface PlanMemoryOptions extends LifetimeOptions {
+export interface PlanMemoryOptions {
   readonly network: NetworkConfig;
   readonly patchSize: readonly number[];
   readonly batchSize: number;
@@ -35,17 +43,22 @@ export interface PlanMemoryOptions extends LifetimeOptions {
   readonly training: boolean;
   /** Whether the outputs are overlapping regions. Default false. */
   readonly regions?: boolean;
+  /** Of the device. Default: all cores. */
+  readonly threads?: number;
 }
 
-/** Predicts the memory of one training step or one inference window of a network. */
-export function predictPlanMemory(options: PlanMemoryOptions): MemoryPrediction {
+/** The peak of one training step or one inference window of a network, in bytes. */
+export function predictPlanMemory(options: PlanMemoryOptions): Promise<number> {
   const { network: config, patchSize, batchSize } = options;
   return predictMemory((device) => {
     const network = buildNetwork(config);
     const parameters = [...parametersOf(network).values()];
     for (const parameter of parameters) parameter.value = blank(device, parameter.shape);
     const image = blank(device, [batchSize, config.inputChannels, ...patchSize]);
-    if (!options.training) return scope(() => network.forward(image));
+    if (!options.training) {
+      scope(() => network.forward(image));
+      return;
+    }
     const weights = parameters.map((parameter) => parameter.value);
     const velocities = weights.map((weight) => blank(device, weight.shape));
     const rate = blank(device, []);

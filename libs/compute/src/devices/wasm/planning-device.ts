@@ -25,13 +25,15 @@ class PlanningBackend implements Backend<PlannedBuffer, WasmProgram> {
   #used = 0;
   #peak = 0;
   #arena = 0;
+  /** Programs whose transformed weights are counted. */
+  readonly #keeping = new Set<WasmProgram>();
 
-  constructor({ threads, deterministic = false }: PlanningOptions) {
+  constructor({ threads, deterministic = false, keptBytes = 0 }: PlanningOptions) {
     this.#settings = {
       threads: sharedMemoryAvailable() ? (threads ?? hardwareThreads()) : 1,
       build: !deterministic && relaxedSimdAvailable() ? 'relaxed' : 'simd',
       deterministic,
-      constantBytes: 0,
+      constantBytes: keptBytes,
     };
   }
 
@@ -54,6 +56,10 @@ class PlanningBackend implements Backend<PlannedBuffer, WasmProgram> {
   }
 
   execute(program: WasmProgram): Promise<PlannedBuffer[]> {
+    if (program.constants.bytes > 0 && !this.#keeping.has(program)) {
+      this.#keeping.add(program);
+      this.#take(program.constants.bytes, 'plain');
+    }
     if (program.arenaBytes > this.#arena) {
       this.#used -= this.#arena;
       this.#arena = this.#take(program.arenaBytes, 'plain').bytes;
@@ -71,6 +77,7 @@ class PlanningBackend implements Backend<PlannedBuffer, WasmProgram> {
 
   dropProgram(program: WasmProgram): void {
     this.#used -= sizeInHeap(program.words.byteLength);
+    if (this.#keeping.delete(program)) this.#used -= sizeInHeap(program.constants.bytes);
   }
 
   memory(): MemoryUse {
@@ -91,12 +98,17 @@ function sizeInHeap(bytes: number): number {
   return align(Math.max(bytes, 1), ALIGNMENT);
 }
 
-export type PlanningOptions = Pick<WasmOptions, 'threads' | 'deterministic'>;
+export interface PlanningOptions extends Pick<WasmOptions, 'threads' | 'deterministic'> {
+  /**
+   * Room for the transformed weights that a prediction's program keeps; the device gives them a sixteenth of its memory's
+   * limit. Default 0: what is needed, without what is nice to have.
+   */
+  readonly keptBytes?: number;
+}
 
 /**
  * Makes a device on which a training step or a prediction takes the time of planning alone: `memory().peakBytes` is then what
- * `createWasmDevice` with the same options needs for it, without the transformed weights that predictions keep where there is
- * room. Its tensors read as zeros.
+ * `createWasmDevice` with the same options needs for it. Its tensors read as zeros.
  */
 export function createPlanningDevice(options: PlanningOptions = {}): Device {
   return new RecordingDevice(new PlanningBackend(options));
