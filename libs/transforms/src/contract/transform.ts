@@ -4,6 +4,7 @@
  */
 import type { Rng, Tensor } from '@voxelwise/compute';
 import type { Case, Grid, Points, Volume } from '@voxelwise/volume';
+import { TransformError } from '../errors.ts';
 
 export type { Points };
 
@@ -66,8 +67,15 @@ export interface Transform<P = unknown> extends Application<P> {
 /** A number, or a range to draw from uniformly. */
 export type Range = number | readonly [number, number];
 
+/** Throws: TransformError if a number is not finite or the range's ends are the wrong way round. */
 export function draw(range: Range, rng: Rng): number {
-  return typeof range === 'number' ? range : rng.uniform(range[0], range[1]);
+  const [low, high] = typeof range === 'number' ? [range, range] : range;
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high))
+    throw new TransformError(`draw: a range is two finite numbers, the lower first; came ${low} to ${high}.`, {
+      low,
+      high,
+    });
+  return typeof range === 'number' ? range : rng.uniform(low, high);
 }
 
 /** The scene with every volume changed; volumes that come back as they are stay. */

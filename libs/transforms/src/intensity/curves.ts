@@ -16,6 +16,11 @@ import { SAME } from './range.ts';
 type Sync<P> = Application<P> & { apply(to: Scene, parameters: P): Scene };
 const all = <T>(x: Tensor, value: T): T[] => Array.from({ length: x.shape[0]! }, () => value);
 
+function notNegative(name: string, what: string, value: number): number {
+  if (!(value >= 0)) throw new TransformError(`${name}: the ${what} is at least 0, came ${value}.`, { [what]: value });
+  return value;
+}
+
 export interface GammaCurveParameters {
   readonly exponent: number;
   /** Negate before and after. */
@@ -114,7 +119,12 @@ export const smooth = ({
       Array.isArray(range) && range.length === 3
         ? (range as readonly Range[])
         : [range as Range, range as Range, range as Range];
-    return { sigma: three.map((r) => draw(r, rng)), unit: sigmaMm === undefined ? 'voxels' : 'mm', taps, boundary };
+    return {
+      sigma: three.map((r) => notNegative('smooth', 'sigma', draw(r, rng))),
+      unit: sigmaMm === undefined ? 'voxels' : 'mm',
+      taps,
+      boundary,
+    };
   },
 });
 
@@ -154,7 +164,10 @@ export const sharpen = ({
   ...sharpenApplication,
   measures: false,
   sample: (_scene, rng) => {
-    const [a, b] = [draw(sigma1, rng), draw(sigma2, rng)];
+    const [a, b] = [sigma1, sigma2].map((sigma) => notNegative('sharpen', 'sigma', draw(sigma, rng))) as [
+      number,
+      number,
+    ];
     const both = { unit: 'voxels', taps, boundary } as const;
     return { first: { ...both, sigma: [a, a, a] }, second: { ...both, sigma: [b, b, b] }, alpha: draw(alpha, rng) };
   },
@@ -190,7 +203,7 @@ export const noise = ({
   ...noiseFieldApplication,
   measures: false,
   sample: (_scene, rng) => ({
-    deviation: draw(deviation, rng),
+    deviation: notNegative('noise', 'deviation', draw(deviation, rng)),
     mean: draw(mean, rng),
     combine,
     key: [rng.integer(0, 2 ** 32), rng.integer(0, 2 ** 32)],

@@ -31,6 +31,7 @@ export function erfTaps(sigma: number, truncated = 4): number[] {
 
 /** The Gaussian at whole voxels, normalized to sum 1. */
 export function sampledTaps(sigma: number, truncated = 4): number[] {
+  if (sigma === 0) return [1];
   const tail = tailOf(sigma, truncated);
   const taps = Array.from({ length: 2 * tail + 1 }, (_, k) => Math.exp(-((k - tail) ** 2) / (2 * sigma * sigma)));
   const sum = taps.reduce((a, b) => a + b, 0);

@@ -107,7 +107,7 @@ export function affine({
     affineApplication,
     (rng, { images: { grid } }) => {
       const slice = grid.shape.indexOf(1);
-      const frame = axes === 'array' ? IDENTITY : nearestAxes(grid);
+      const frame = axes === 'array' || slice < 0 ? IDENTITY : nearestAxes(grid);
       const angles = degrees.map((range, axis) => {
         const angle = (draw(range, rng) / 180) * Math.PI;
         return slice >= 0 && frame[axis * 4 + slice] === 0 ? 0 : angle;

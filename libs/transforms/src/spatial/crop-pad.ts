@@ -113,7 +113,11 @@ export const padToMultiple = (
     outside,
   );
 
-const multipleAbove = (n: number, k: number): number => Math.ceil(n / k) * k;
+function multipleAbove(n: number, k: number): number {
+  if (!(Number.isInteger(k) && k > 0))
+    throw new TransformError(`pad: a size is to be a multiple of a positive whole number, came ${k}.`, { multiple: k });
+  return Math.ceil(n / k) * k;
+}
 
 /** Exactly `sizes`: padded where smaller, cropped about the center where larger. */
 export function padOrCropBox(shape: PerAxis, sizes: readonly number[], side: 'symmetric' | 'end' = 'symmetric'): Box {

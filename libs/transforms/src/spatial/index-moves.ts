@@ -57,6 +57,11 @@ export interface Rotate90Settings {
 export const rotate90Application = placedApplication(
   'rotate90',
   (grid: Grid, { turns, axes: [p, q] }: Rotate90Settings): Placement => {
+    if (!Number.isInteger(turns) || p === q || ![p, q].every((axis) => axis === 0 || axis === 1 || axis === 2))
+      throw new TransformError(
+        `rotate90: expects whole turns and two different axes of 0, 1, 2; came ${turns} and [${p}, ${q}].`,
+        { turns, axes: [p, q] },
+      );
     const k = ((turns % 4) + 4) % 4;
     const shape = [...grid.shape];
     if (k % 2 === 1) [shape[p], shape[q]] = [shape[q]!, shape[p]!];
@@ -116,8 +121,11 @@ export const boxApplication: BoxApplication = {
 };
 
 function cut(volume: Volume<Tensor>, { start, shape, boundary, fill, labelFill }: BoxParameters): Volume<Tensor> {
-  if (shape.some((n) => !(n > 0)))
-    throw new TransformError(`crop: the box [${start.join(', ')}] + [${shape.join(', ')}] is empty.`, { start, shape });
+  if (!shape.every((n) => Number.isInteger(n) && n > 0) || !start.every(Number.isInteger))
+    throw new TransformError(
+      `crop: a box is whole voxels, at least one along each axis; came [${start.join(', ')}] + [${shape.join(', ')}].`,
+      { start, shape },
+    );
   const { grid } = volume;
   if (start.every((s) => s === 0) && shape.every((n, axis) => n === grid.shape[axis])) return volume;
   const axes = shape.map((size, axis) => ({ axis, size, rule: 'move', start: start[axis]!, step: 1 })) as unknown as [
