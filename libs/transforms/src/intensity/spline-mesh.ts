@@ -78,7 +78,7 @@ function spread(
   points: Float64Array,
   axes: readonly AxisWeights[],
   control: Space,
-  onto = new Float64Array(axes.reduce((product, { first }) => product * first.length, 1)),
+  onto: Float64Array = new Float64Array(axes.reduce((product, { first }) => product * first.length, 1)),
 ): Float64Array {
   let data = points;
   const sizes: number[] = [...control];

@@ -14,7 +14,7 @@ export interface FlipSettings {
 }
 const flipPlacement = (grid: Grid, { axes }: FlipSettings): Placement => {
   const letters = [...orientationOf(grid)];
-  const flipped = axes.map((axis) => {
+  const flipped = axes.map((axis): number => {
     const pair = { R: 'RL', A: 'AP', S: 'SI' }[axis as string];
     const found = pair ? letters.findIndex((letter) => pair.includes(letter)) : axis;
     if (found !== 0 && found !== 1 && found !== 2)
