@@ -41,25 +41,41 @@ export const components = defineOp<{ x: Tensor }, ComponentsOptions>({
     return { shape: x.shape, dtype: 'i32' };
   },
   kernels: { reference, wasm, webgpu },
-  cases: ([6, 18, 26] as const).flatMap((connectivity) => [
+  cases: [
+    ...([6, 18, 26] as const).flatMap((connectivity) => [
+      {
+        name: `${connectivity}, sparse`,
+        inputs: { x: { shape: [1, 9, 10, 11], dtype: 'i32', fill: { integersBelow: 2 } } },
+        options: { connectivity },
+        gradient: false,
+      } as const,
+      {
+        name: `${connectivity}, labels`,
+        inputs: { x: { shape: [1, 7, 10, 9], dtype: 'i32', fill: { integersBelow: 3 } } },
+        options: { connectivity },
+        gradient: false,
+      } as const,
+      {
+        name: `${connectivity}, mask`,
+        inputs: { x: { shape: [1, 1, 20, 19], dtype: 'u8', fill: { integersBelow: 2 } } },
+        options: { connectivity },
+        gradient: false,
+      } as const,
+    ]),
+    { name: 'nothing', inputs: { x: { shape: [1, 2, 3, 5], dtype: 'u8', fill: [0] } }, gradient: false },
     {
-      name: `${connectivity}, sparse`,
-      inputs: { x: { shape: [1, 9, 10, 11], dtype: 'i32', fill: { integersBelow: 2 } } },
-      options: { connectivity },
+      name: 'everything',
+      inputs: { x: { shape: [1, 3, 2, 5], dtype: 'i32', fill: [4] } },
+      options: { connectivity: 26 },
       gradient: false,
-    } as const,
+    },
+    { name: 'one voxel', inputs: { x: { shape: [1, 1, 1, 1], dtype: 'i32', fill: [-3] } }, gradient: false },
     {
-      name: `${connectivity}, labels`,
-      inputs: { x: { shape: [1, 7, 10, 9], dtype: 'i32', fill: { integersBelow: 3 } } },
-      options: { connectivity },
+      name: 'a line along z, labels below 0 too',
+      inputs: { x: { shape: [1, 9, 1, 1], dtype: 'i32', fill: [1, 1, 0, -1, -1, 2, 0, 2, 2] } },
+      options: { connectivity: 18 },
       gradient: false,
-    } as const,
-    {
-      name: `${connectivity}, mask`,
-      inputs: { x: { shape: [1, 1, 20, 19], dtype: 'u8', fill: { integersBelow: 2 } } },
-      options: { connectivity },
-      gradient: false,
-    } as const,
-  ]),
+    },
+  ],
   tolerance: { f32: 0 },
 });

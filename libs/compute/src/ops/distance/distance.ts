@@ -92,6 +92,14 @@ export const distance = defineOp<{ mask: Tensor }, DistanceOptions>({
       options: { spacing: [1, 0.5, 2] },
       gradient: false,
     },
+    { name: 'nothing inside', inputs: { mask: { shape: [1, 2, 3, 4], dtype: 'u8', fill: [0] } }, gradient: false },
+    { name: 'one voxel', inputs: { mask: { shape: [1, 1, 1, 1], dtype: 'u8', fill: [1] } }, gradient: false },
+    {
+      name: 'a line along z',
+      inputs: { mask: { shape: [1, 7, 1, 1], dtype: 'u8', fill: [1, 1, 0, 1, 1, 1, 1] } },
+      options: { spacing: [3, 1, 1] },
+      gradient: false,
+    },
     {
       name: 'all inside',
       inputs: { mask: { shape: [1, 2, 2, 2], dtype: 'u8', fill: [1, 1, 1, 1, 1, 1, 1, 1] } },

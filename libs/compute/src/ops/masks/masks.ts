@@ -89,6 +89,20 @@ export const fillHoles = defineOp<{ mask: Tensor }, { readonly connectivity: 6 |
       gradient: false,
     },
     {
+      name: 'a ring and a shell',
+      inputs: {
+        mask: {
+          shape: [1, 3, 3, 3],
+          dtype: 'u8',
+          fill: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1],
+        },
+      },
+      gradient: false,
+    },
+    { name: 'nothing', inputs: { mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: [0] } }, gradient: false },
+    { name: 'everything', inputs: { mask: { shape: [1, 3, 4, 5], dtype: 'u8', fill: [1] } }, gradient: false },
+    { name: 'one voxel', inputs: { mask: { shape: [1, 1, 1, 1], dtype: 'u8', fill: [0] } }, gradient: false },
+    {
       name: 'corners leak',
       inputs: { mask: { shape: [1, 9, 10, 11], dtype: 'u8', fill: { integersBelow: 6 } } },
       options: { connectivity: 26 },

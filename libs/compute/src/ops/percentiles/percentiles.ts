@@ -79,6 +79,18 @@ export const percentiles = defineOp<Input, PercentilesOptions>({
       options: { percentiles: [5, 25, 95] },
       gradient: false,
     },
+    {
+      name: 'nothing selected',
+      inputs: { x: { shape: [2, 2, 3, 4] }, mask: { shape: [1, 2, 3, 4], dtype: 'u8', fill: [0] } },
+      options: { percentiles: [0, 50] },
+      gradient: false,
+    },
+    {
+      name: 'equal numbers, zeros of both signs, extremes',
+      inputs: { x: { shape: [1, 1, 2, 5], fill: [-0, 7, 7, 0, -1e30, 7, 7, 1e-42, -3, 7] } },
+      options: { percentiles: [0, 20, 30, 45, 60, 100] },
+      gradient: false,
+    },
     { name: 'one voxel', inputs: { x: { shape: [1, 1, 1, 1] } }, options: { percentiles: [50] }, gradient: false },
   ],
   tolerance: { f32: 1e-6 },

@@ -143,10 +143,11 @@ export function resize_spline_planes(args: usize, part: i32, parts: i32): void {
       resizeBlock(block, ny, my, order, 16, target + x, stride);
     }
     if (!clip) continue;
+    // Not pmin and pmax: NaN stays, in a voxel as in the range.
     const least = f64x2.splat(low);
     const most = f64x2.splat(high);
     const stop = target + <usize>my * stride;
-    for (let at = target; at < stop; at += 16) v128.store(at, f64x2.pmin(most, f64x2.pmax(least, v128.load(at))));
+    for (let at = target; at < stop; at += 16) v128.store(at, f64x2.min(most, f64x2.max(least, v128.load(at))));
   }
 }
 

@@ -71,6 +71,11 @@ export const statistics = defineOp<{ x: Tensor; mask?: Tensor | undefined }>({
       gradient: false,
     },
     {
+      name: 'nothing selected',
+      inputs: { x: { shape: [2, 2, 3, 4] }, mask: { shape: [1, 2, 3, 4], dtype: 'u8', fill: [0] } },
+      gradient: false,
+    },
+    {
       name: 'the first value masked, not a number',
       inputs: {
         x: { shape: [1, 1, 2, 2], fill: [NaN, 1, 2, 4] },
