@@ -86,6 +86,10 @@ class Compiler {
   readonly #results: ResultBuffer[] = [];
   readonly #written = new Set<number>();
   readonly #constants = new Map<ScratchBuffer, { readonly offset: number; readonly source: number }>();
+  /** Outputs that lie where a dying input lay, by whose lifetime that place is planned. */
+  readonly #shares = new Map<View, View>();
+  /** The last node that reads a slot. */
+  readonly #lastReader = new Map<number, GraphNode>();
   #constantBytes = 0;
   #nextId = 0;
 
@@ -102,11 +106,13 @@ class Compiler {
         this.#resultIndex.set(slot.index, this.#resultIndex.size);
       }
     }
-    for (const node of graph.nodes)
+    for (const node of graph.nodes) {
       for (const name of node.op.mutates ?? []) {
         const external = this.#externalIndex.get(node.inputs[name]?.index ?? -1);
         if (external !== undefined) this.#written.add(external);
       }
+      for (const slot of Object.values(node.inputs)) if (slot) this.#lastReader.set(slot.index, node);
+    }
   }
 
   run(): WasmProgram {
@@ -125,7 +131,11 @@ class Compiler {
       const layout = wanted?.inputs[name] ?? 'plain';
       inputs[name] = this.#viewIn(slot, layout);
     }
-    const outputs = node.outputs.map((slot, k) => this.#define(slot, wanted?.outputs[k] ?? 'plain'));
+    const outputs = node.outputs.map((slot, k) => {
+      const output = this.#define(slot, wanted?.outputs[k] ?? 'plain');
+      this.#sharePlace(output, node, kernel.overwrites?.[k], inputs);
+      return output;
+    });
     const scratches: ScratchBuffer[] = [];
     const scratch = (bytes: number): ScratchBuffer => {
       const buffer: ScratchBuffer = { bytes };
@@ -192,6 +202,22 @@ class Compiler {
     return view;
   }
 
+  /** Puts an output where the input lies that it may overwrite, if both are temporary and nobody reads the input again. */
+  #sharePlace(
+    output: View,
+    node: GraphNode,
+    name: string | undefined,
+    inputs: Record<string, WasmView | undefined>,
+  ): void {
+    const slot = name === undefined ? undefined : node.inputs[name];
+    if (slot === undefined || this.#lastReader.get(slot.index) !== node) return;
+    if (Object.values(node.inputs).filter((other) => other === slot).length > 1) return;
+    const input = inputs[name!] as View;
+    if (input.place.base !== 'temporary' || output.place.base !== 'temporary') return;
+    if (storedBytes(input, input.layout) === storedBytes(output, output.layout))
+      this.#shares.set(output, this.#shares.get(input) ?? input);
+  }
+
   #viewIn(slot: Slot, layout: Layout): View {
     const views = this.#views.get(slot.index)!;
     const there = views.get(layout);
@@ -220,8 +246,9 @@ class Compiler {
 
   #touch(view: View, first: number, last: number): void {
     if (view.place.base !== 'temporary') return;
-    const life = this.#lifetimes.get(view);
-    if (life === undefined) this.#lifetimes.set(view, { bytes: storedBytes(view, view.layout), first, last });
+    const owner = this.#shares.get(view) ?? view;
+    const life = this.#lifetimes.get(owner);
+    if (life === undefined) this.#lifetimes.set(owner, { bytes: storedBytes(view, view.layout), first, last });
     else life.last = Math.max(life.last, last);
   }
 
@@ -258,7 +285,12 @@ class Compiler {
           const view = arg.pointer as View;
           const extra = arg.byteOffset ?? 0;
           if (view.place.base === 'temporary')
-            patches.push({ word, base: 'arena', index: 0, byteOffset: offsets.get(view)! + extra });
+            patches.push({
+              word,
+              base: 'arena',
+              index: 0,
+              byteOffset: offsets.get(this.#shares.get(view) ?? view)! + extra,
+            });
           else patches.push({ word, base: view.place.base, index: view.place.index, byteOffset: extra });
         }
       });

@@ -87,6 +87,11 @@ export interface WasmKernel<R = unknown> {
     readonly outputs: readonly TensorSpec[];
     readonly options: R;
   }): { readonly inputs: Readonly<Record<string, Layout>>; readonly outputs: readonly Layout[] };
+  /**
+   * Per output, the input whose memory it may take if nobody needs that input later: the kernels read a number of it for the
+   * last time before they write that number of the output.
+   */
+  readonly overwrites?: readonly string[];
   lower(context: LoweringContext<R>): readonly KernelCall[];
   /** Options that compute the same in other ways, the best by estimate first, for a device that times them. Same layouts for all. */
   variants?(node: {
