@@ -53,6 +53,7 @@ export type { TorchFile } from './formats/torch/torch-read.ts';
 export { TorchTensor } from './formats/torch/torch-tensor.ts';
 export { encodeTorch } from './formats/torch/torch-write.ts';
 export type { TorchWritable } from './formats/torch/torch-write.ts';
+export { decodePickle } from './formats/torch/pickle-file.ts';
 export { unpickle } from './formats/torch/unpickle.ts';
 export { examineDataset } from './doctor/examine-dataset.ts';
 export type { ExamineOptions } from './doctor/examine-dataset.ts';

@@ -29,6 +29,7 @@ it('exports what it promises: growing this list is a decision', () => {
     datasetJson
     decodeNpy
     decodeNpz
+    decodePickle
     decodeSafetensors
     decodeTorch
     decodeVolume

@@ -13,6 +13,7 @@ export type { BudgetPlan, Decision } from './recipes/budget.ts';
 export type { CaseSource, Crop, PreparedCase } from './cases/prepared-case.ts';
 export { cutBox, memoryCase, memoryCases, type CaseArrays } from './cases/memory-case.ts';
 export { prepareCase, type PrepareOptions } from './cases/prepare-case.ts';
+export { caseFromNnunet, type NnunetCaseFiles } from './cases/nnunet-case.ts';
 export { withPreviousStage } from './cases/staged-cases.ts';
 export { decodeCase, encodeCase } from './cases/case-file.ts';
 export type { Augmentation } from './sampling/augmentation.ts';

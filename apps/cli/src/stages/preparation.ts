@@ -1,11 +1,11 @@
 /** Preprocesses the cases of a data set for one configuration, and copies the ground truth aside. */
 import { preprocessSettings } from '@voxelwise/inference';
 import type { ConfigurationPlan } from '@voxelwise/planner';
-import { prepareCase } from '@voxelwise/training';
+import { caseFromNnunet, prepareCase } from '@voxelwise/training';
 import { caseFolder, type CaseFolder } from '@voxelwise/training/node';
 import { createWasmDevice } from '@voxelwise/compute';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { exists, writeJson } from '../files.ts';
@@ -35,17 +35,35 @@ export async function prepareStage(
   const progress = context.output.progress(`preprocess ${plan.name}`, missing.length, 'case');
   // One thread on this one: small volumes gain nothing from more, and nothing has to be handed over.
   const device = await createWasmDevice({ threads: 1 });
+  let taken = 0;
   try {
     for (const [k, files] of missing.entries()) {
       stopIfInterrupted(context);
-      await folder.save(await prepareCase(await loadTrainingCase(dataset, files), plan, device));
+      const theirs = await preparedByNnunet(dataset, plan, files.id);
+      if (theirs) taken++;
+      await folder.save(theirs ?? (await prepareCase(await loadTrainingCase(dataset, files), plan, device)));
       progress.update(k + 1, files.id);
     }
   } finally {
     device.dispose();
   }
   progress.end();
+  if (taken > 0)
+    context.output.note(`${taken} of these cases are as nnU-Net preprocessed them (${plan.dataIdentifier})`);
   return folder;
+}
+
+/** nnU-Net's own preprocessed case, where its folder holds one. Throws: TrainingError if it is of another plan. */
+async function preparedByNnunet(
+  dataset: OpenedDataset,
+  plan: ConfigurationPlan,
+  id: string,
+): Promise<Awaited<ReturnType<typeof caseFromNnunet>> | undefined> {
+  const path = join(dataset.preprocessed, plan.dataIdentifier, `${id}.npz`);
+  const beside = join(dataset.preprocessed, plan.dataIdentifier, `${id}.pkl`);
+  if (!exists(path) || !exists(beside)) return undefined;
+  const [arrays, properties] = await Promise.all([readFile(path), readFile(beside)]);
+  return caseFromNnunet({ id, arrays, properties, path }, plan);
 }
 
 /** Labels as they are on disk, where nnU-Net's tools look for them. */

@@ -107,7 +107,7 @@ export function decodeNpy(bytes: Uint8Array, { file }: { readonly file?: string 
   return { dtype, shape, data: fortranOrder && shape.length > 1 ? toCOrder(data, shape, perElement) : data };
 }
 
-function toCOrder(data: ArrayData, shape: readonly number[], perElement: number): ArrayData {
+export function toCOrder(data: ArrayData, shape: readonly number[], perElement: number): ArrayData {
   const out = data.slice() as ArrayData;
   const strides: number[] = [];
   shape.reduce((stride, n, axis) => ((strides[axis] = stride), stride * n), 1);

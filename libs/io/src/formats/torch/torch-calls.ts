@@ -2,6 +2,7 @@
 import { ARRAY_BYTES, arrayData, elementCount } from '../../arrays/named-array.ts';
 import type { ArrayType, NamedArray } from '../../arrays/named-array.ts';
 import { FormatError } from '../../errors.ts';
+import { toCOrder } from '../npy/npy.ts';
 import { OpaqueObject, PickleGlobal, Tuple } from './pickle-values.ts';
 import type { PickleValue } from './pickle-values.ts';
 import { TorchStorage, TorchTensor } from './torch-tensor.ts';
@@ -175,18 +176,15 @@ export function torchHooks(storages: Map<string, TorchStorage>, file: string | u
   }
 
   function numpyArray([, shape, type, fortran, raw]: readonly PickleValue[]): NamedArray | undefined {
-    if (
-      !(shape instanceof Tuple) ||
-      !(type instanceof NumpyType) ||
-      !type.dtype ||
-      !(raw instanceof Uint8Array) ||
-      (fortran === true && shape.items.length > 1)
-    )
+    if (!(shape instanceof Tuple) || !(type instanceof NumpyType) || !type.dtype || !(raw instanceof Uint8Array))
       return undefined;
     const sizes = shape.items.map(Number);
     if (elementCount(sizes) * ARRAY_BYTES[type.dtype] !== raw.length)
       return fail('a NumPy array has not as many bytes as its shape says.');
-    return { dtype: type.dtype, shape: sizes, data: arrayData(type.dtype, raw, type.littleEndian) };
+    const data = arrayData(type.dtype, raw, type.littleEndian);
+    const columns = fortran === true && sizes.length > 1;
+    const each = type.dtype.startsWith('complex') ? 2 : 1;
+    return { dtype: type.dtype, shape: sizes, data: columns ? toCOrder(data, sizes, each) : data };
   }
 }
 

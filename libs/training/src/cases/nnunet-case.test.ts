@@ -1,0 +1,56 @@
+/** Cases as NumPy and pickle write them for nnU-Net's data loader. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConfigurationPlan } from '@voxelwise/planner';
+import { expect, it } from 'vitest';
+import { caseFromNnunet, type NnunetCaseFiles } from './nnunet-case.ts';
+
+const python = ['/usr/bin/python3', 'python3'].find((command) => {
+  try {
+    execFileSync(command, ['-c', 'import numpy'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+});
+const plan = {
+  channels: [{}, {}],
+  spacing: [2, 1, 1],
+  transposeForward: [2, 0, 1],
+} as unknown as ConfigurationPlan;
+
+function written(): NnunetCaseFiles {
+  const folder = mkdtempSync(join(tmpdir(), 'case-'));
+  const script = `
+import numpy as np, pickle, sys
+from collections import OrderedDict
+data = np.arange(2*3*4*5, dtype=np.float32).reshape(2, 3, 4, 5)
+seg = (np.arange(60).reshape(1, 3, 4, 5) % 3 - 1).astype(np.int16)
+np.savez_compressed(sys.argv[1] + '/a.npz', data=data, seg=seg)
+locations = {1: np.argwhere(seg == 1), (1, 2): np.argwhere(seg == 1)[:3], 2: []}
+pickle.dump({'sitk_stuff': {'origin': (0., 1., 2.)}, 'spacing': [1.0, 1.0, 4.0], 'shape_after_cropping_and_before_resampling': (np.int64(2), 4, 5)[0:1] + (4, 5),
+  'class_locations': OrderedDict(locations)}, open(sys.argv[1] + '/a.pkl', 'wb'))`;
+  execFileSync(python!, ['-c', script, folder]);
+  const path = join(folder, 'a.npz');
+  return { id: 'a', arrays: readFileSync(path), properties: readFileSync(join(folder, 'a.pkl')), path };
+}
+
+it.skipIf(python === undefined)('reads arrays and class locations, and refuses those of another plan', async () => {
+  const files = written();
+  // Two slices of 4 mm become four of 2 mm.
+  await expect(caseFromNnunet(files, plan)).rejects.toThrow(/a\.npz: is 3×4×5 voxels, this plan makes 4×4×5/);
+  const fitting = { ...plan, spacing: [8 / 3, 1, 1] };
+  const { shape, image, labels, locations } = await caseFromNnunet(files, fitting);
+  expect(shape).toEqual([3, 4, 5]);
+  expect(image[61]).toBe(61);
+  expect([...labels.subarray(0, 4)]).toEqual([-1, 0, 1, -1]);
+  expect([...locations.keys()]).toEqual(['1', '(1, 2)', '2']);
+  expect([...locations.get('1')!]).toEqual([...labels.keys()].filter((v) => labels[v] === 1));
+  expect(locations.get('(1, 2)')!.length).toBe(3);
+  expect(locations.get('2')!.length).toBe(0);
+  await expect(caseFromNnunet(files, { ...fitting, channels: plan.channels.slice(1) })).rejects.toThrow(
+    /holds 2 channel\(s\), the plan 1/,
+  );
+});
