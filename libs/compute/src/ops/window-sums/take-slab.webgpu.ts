@@ -1,7 +1,7 @@
 /** Lowering to one dispatch: an invocation per number taken. */
 import { linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/take-slab.ts';
-import { slabRuns, type TakeSlabOptions } from './take-slab.ts';
+import { slabRuns, type TakeSlabOptions } from './slab-runs.ts';
 
 export const takeSlabWebGpu: WebGpuKernel<TakeSlabOptions> = {
   lower: ({ inputs: { sum }, outputs: [y], options }) => {
