@@ -1,6 +1,8 @@
 /** nnU-Net v2's commands of an experiment: fingerprint, plans, preprocessing, training, choice. */
 import { planners } from '@voxelwise/planner';
+import { join } from 'node:path';
 import { CommandUsageError } from '../exit.ts';
+import { workspaceOf } from '../workspace.ts';
 import type { UpstreamCommand } from './upstream.ts';
 import type { UpstreamWords } from './upstream-flags.ts';
 
@@ -190,5 +192,20 @@ export const experimentCommands: readonly UpstreamCommand[] = [
         ...(words.has('-overwrite_id') ? ['--id', words.one('-overwrite_id', '')] : []),
       ],
     ],
+  },
+  {
+    name: 'nnUNetv2_convert_old_nnUNet_dataset',
+    description: 'as nnU-Net: a task folder of its first version as a v2 data set',
+    flags: '',
+    positionals: ['INPUT_FOLDER', 'OUTPUT_DATASET_NAME'],
+    examples: ['Task027_ACDC Dataset027_ACDC', 'old/Task027_ACDC Dataset127_ACDC --workspace work'],
+    map: (words, context) => {
+      const [input, name] = words.positional as [string, string];
+      if (!/^Dataset\d{3,}_[^/\\]+$/.test(name))
+        throw new CommandUsageError(
+          `nnUNetv2_convert_old_nnUNet_dataset: OUTPUT_DATASET_NAME is as Dataset027_ACDC, came '${name}'`,
+        );
+      return [['convert', input, '--to', 'nnunet', '--out', join(workspaceOf(context).raw, name)]];
+    },
   },
 ];

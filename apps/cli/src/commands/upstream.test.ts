@@ -1,7 +1,8 @@
 /** A nnU-Net user's script, word for word, on two channels and overlapping regions: convert, plan, train, choose, predict, hand on. */
 import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
 import { runLine, temporaryFolder, type Document } from '../testing/command-line.ts';
@@ -80,6 +81,17 @@ describe('the commands of nnU-Net', { timeout: 60_000 }, () => {
     const summary = json(model, 'fold_0/validation/summary.json');
     expect(Object.keys(summary.mean)).toEqual(['(1, 2)', '(2,)']);
     expect(readdirSync(work.at(model, 'fold_0/validation')).filter((name) => name.endsWith('.npz'))).toHaveLength(1);
+  });
+
+  it('convert a task of the first version', async () => {
+    const old = work.at('Task027_Old');
+    for (const folder of ['imagesTr', 'labelsTr'])
+      cpSync(work.at('raw/Dataset099_Mini', folder), join(old, folder), { recursive: true });
+    cpSync(work.at('Task99_Mini/dataset.json'), join(old, 'dataset.json'));
+    await run(`nnUNetv2_convert_old_nnUNet_dataset ${old} Dataset027_New`);
+    expect(readdirSync(work.at('raw/Dataset027_New/imagesTr'))).toHaveLength(10);
+    expect(json('raw/Dataset027_New/dataset.json').channel_names).toEqual({ 0: 'FLAIR', 1: 'T1gd' });
+    expect((await refused(`nnUNetv2_convert_old_nnUNet_dataset ${old} New`))[0]).toBe(2);
   });
 
   it('go on, validate again, validate the best weights, and refuse to validate nothing', async () => {
