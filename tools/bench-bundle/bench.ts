@@ -3,9 +3,10 @@
  * f32 and f16 activations, beside PyTorch where Python has it. Prints one table; `--json FILE` keeps the numbers.
  *
  *   node bench.js [--tiny] [--budget SECONDS] [--only A,B,C] [--no-conformance] [--no-torch] [--json FILE]
- *                 [--profile] [--unchecked]
+ *                 [--profile] [--unchecked] [--autotune]
  *
- * `--profile` names the operations that take the GPU's time; `--unchecked` leaves out Dawn's bounds checks, as no browser does.
+ * `--profile` names the operations that take the GPU's time; `--unchecked` leaves out Dawn's bounds checks, as no browser does;
+ * `--autotune` times the tiles of convolutions first, and prints what it chose.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -27,6 +28,7 @@ const { values: given } = parseArgs({
     'no-torch': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     unchecked: { type: 'boolean', default: false },
+    autotune: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -176,8 +178,10 @@ else notes.push('f16 matrices left out: the adapter has no subgroup matrices of 
 if (!hasHalves) notes.push('f16 left out: the adapter has no shader-f16');
 for (const [column, options] of columns) {
   if (!given['no-conformance']) reports[column] = await conformance(open(options), column);
-  const device = await open({ ...options, profile: given.profile })();
+  const tiles: Record<string, string> = {};
+  const device = await open({ ...options, profile: given.profile, ...(given.autotune ? { autotune: tiles } : {}) })();
   await workloads(device, column);
+  for (const [key, tile] of Object.entries(tiles)) notes.push(`tile ${tile}: ${key}`);
   if (given.profile) {
     const rows = [...device.profile].sort((a, b) => b[1] - a[1]).slice(0, 12);
     notes.push(

@@ -6,7 +6,7 @@ export { keep, scope } from './tensor/scope.ts';
 export type { Device, DeviceKind, MemoryUse } from './devices/device.ts';
 export { createReferenceDevice } from './devices/reference/reference-device.ts';
 export { createShapeDevice, type ShapeDevice, type WorkCount } from './devices/shape/shape-device.ts';
-export type { AutotuneTable } from './devices/wasm/autotune.ts';
+export type { AutotuneTable } from './devices/autotune.ts';
 export { createPlanningDevice, type PlanningOptions } from './devices/wasm/planning-device.ts';
 export { createWasmDevice, type WasmDevice, type WasmOptions } from './devices/wasm/wasm-device.ts';
 export { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './devices/wasm/features.ts';

@@ -25,3 +25,17 @@ export interface Graph {
   readonly nodes: readonly GraphNode[];
   readonly slots: readonly Slot[];
 }
+
+/** A graph of one node, from buffers for its inputs, laid out as told, to results of its own. */
+export function aloneWith(node: GraphNode, options: unknown, layoutOf: (input: Slot) => string): Graph {
+  const slots: Slot[] = [];
+  const alone = (slot: Slot, role: Slot['role']): Slot => {
+    slots.push({ ...slot, index: slots.length, role, layout: role === 'external' ? layoutOf(slot) : '' });
+    return slots.at(-1)!;
+  };
+  const inputs = Object.fromEntries(
+    Object.entries(node.inputs).map(([name, slot]) => [name, slot && alone(slot, 'external')]),
+  );
+  const outputs = node.outputs.map((slot) => alone(slot, 'result'));
+  return { nodes: [{ ...node, inputs, outputs, options }], slots };
+}

@@ -10,7 +10,7 @@ import { compile, type WasmProgram } from './compile.ts';
 import { hardwareThreads, relaxedSimdAvailable, sharedMemoryAvailable } from './features.ts';
 import { Heap } from './heap.ts';
 import { kernelName } from './interpreter.ts';
-import { fingerprint, tune, tuned, type AutotuneTable, type Trial, type TuningMachine } from './autotune.ts';
+import { fingerprint, tune, tuned, type AutotuneTable, type Trial, type TuningMachine } from '../autotune.ts';
 import type { Layout, WasmKernel } from './kernel.ts';
 import { storedBytes, unblock } from './layouts.ts';
 import { InlineRunner, PoolRunner, type Runner } from './runner.ts';
@@ -113,6 +113,7 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       this.#autotune = {
         table: options.autotune,
         machine: {
+          kind: 'wasm',
           name: `${fingerprint(build === 'relaxed' ? relaxedBase64 : simdBase64)}/${build}/${runner.threads}`,
           now: () => performance.now(),
           trial: (node, nodeOptions) => this.#trial(node, nodeOptions),
@@ -210,7 +211,7 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
 
   compile(graph: Graph): LoadedProgram {
     return this.#load(
-      this.#autotune ? tuned(graph, this.#autotune.table, this.#autotune.machine.name) : graph,
+      this.#autotune ? tuned(graph, this.#autotune.table, this.#autotune.machine) : graph,
       this.#heap.limitBytes * CONSTANT_SHARE,
     );
   }

@@ -234,7 +234,7 @@ function memoryOf(binding: GpuView | GpuScratch): Memory {
 }
 
 /** Activations: what has samples and channels. */
-function mayBeHalf(spec: TensorSpec): boolean {
+export function mayBeHalf(spec: TensorSpec): boolean {
   return spec.dtype === 'f32' && (spec.shape.length === 4 || spec.shape.length === 5);
 }
 

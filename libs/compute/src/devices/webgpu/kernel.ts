@@ -13,6 +13,7 @@
  * A kernel sees tensors that fit one binding of the adapter. Where one does not, the device computes the operation in parts by
  * the kernel's `cuts`: it hands the kernel boxes of the tensors as if they were whole, and puts the results in place.
  */
+import type { Variant } from '../autotune.ts';
 import type { DType, Shape, TensorSpec } from '../../tensor/spec.ts';
 
 /** A tensor as a lowering sees it. */
@@ -121,6 +122,8 @@ export interface WebGpuKernel<R = unknown> {
   readonly halves?: 'inputs' | 'all';
   /** How to compute a call whose tensors pass the adapter's limits, best first. Absent: such a call is refused. */
   cuts?(call: GpuCall<R>): readonly GpuCut[];
+  /** Ways to run a call, by options that lead to the same results; an autotuner times them where a table is given. */
+  variants?(call: GpuCall<R>): readonly Variant[];
   lower(context: GpuLoweringContext<R>): readonly Dispatch[];
 }
 

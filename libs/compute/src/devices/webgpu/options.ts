@@ -1,4 +1,5 @@
 /** What a WebGPU device can be told. */
+import type { AutotuneTable } from '../autotune.ts';
 import type { GpuLimit } from './limits.ts';
 
 export interface WebGpuOptions {
@@ -19,6 +20,11 @@ export interface WebGpuOptions {
    * The kernels compile but have not been measured on hardware yet. Default false.
    */
   readonly tensorCores?: boolean;
+  /**
+   * Times the tiles of convolutions for each new shape, for about a second per program, and keeps the fastest here; the rows
+   * are the adapter's own. Default: the shipped choice by channels.
+   */
+  readonly autotune?: AutotuneTable;
   /** Use less than the adapter offers: a cap per limit. Tensors beyond a binding lie in several buffers. Default: none. */
   readonly limits?: Readonly<Partial<Record<GpuLimit, number>>>;
   /** Tensors and temporaries never take more than this together. Default: no limit but the adapter's. */

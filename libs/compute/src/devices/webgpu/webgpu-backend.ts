@@ -1,12 +1,13 @@
 /** What the WebGPU device does with a program: one command buffer, with cached pipelines, bind groups and memory. */
 import { DeviceError, OutOfMemoryError } from '../../errors.ts';
+import { tune, tuned, type AutotuneTable, type Trial, type TuningMachine } from '../autotune.ts';
 import type { Backend } from '../../graph/recording-device.ts';
-import type { Graph } from '../../graph/graph.ts';
+import { aloneWith, type Graph, type GraphNode, type Slot } from '../../graph/graph.ts';
 import type { AnyOp } from '../../op/op.ts';
 import { describe, hostArray, type HostArray, type TensorSpec } from '../../tensor/spec.ts';
 import type { MemoryUse } from '../device.ts';
 import { BufferPool, BufferUsage, MAP_READ, type PooledBuffer } from './buffer-pool.ts';
-import { assertStorable, compile, HALF_LAYOUT, type CompiledGraph } from './compile.ts';
+import { assertStorable, compile, HALF_LAYOUT, mayBeHalf, type CompiledGraph } from './compile.ts';
 import { gpuBytes, gpuType, type GpuType } from './kernel.ts';
 import { cappedLimits } from './limits.ts';
 import { PipelineCache, type Pipeline } from './pipelines.ts';
@@ -21,6 +22,8 @@ import type { WebGpuOptions } from './options.ts';
 const IN_FLIGHT = 3;
 /** Bind groups kept per dispatch: results alternate between a few buffers. */
 const GROUPS_KEPT = 8;
+/** Counted up when kernels with variants change, so that old timings do nothing. */
+const TUNED_KERNELS = 1;
 
 interface GpuTensorBuffer {
   /** One per segment. */
@@ -61,6 +64,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   readonly #inFlight: Promise<unknown>[] = [];
   #failure: DeviceError | OutOfMemoryError | undefined;
   #disposed = false;
+  readonly #autotune: { readonly table: AutotuneTable; readonly machine: TuningMachine } | undefined;
 
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions, language: ReadonlySet<string>) {
     this.gpu = gpu;
@@ -79,6 +83,16 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
         { feature: MATRIX_FEATURE },
       );
     this.name = `webgpu (${[info.vendor, info.architecture || info.description].filter(Boolean).join(' ') || 'unnamed adapter'}${gpu.features.has('shader-f16') ? `, f16${this.half ? ' activations' : ''}` : ''})`;
+    if (options.autotune !== undefined)
+      this.#autotune = {
+        table: options.autotune,
+        machine: {
+          kind: 'webgpu',
+          name: `${this.name}/${info.device}/${TUNED_KERNELS}`,
+          now: () => performance.now(),
+          trial: (node, nodeOptions) => this.#trial(node, nodeOptions),
+        },
+      };
     this.pipelines = new PipelineCache(gpu);
     this.times = options.profile && gpu.features.has('timestamp-query') ? new StepTimes(gpu) : undefined;
     this.#pool = new BufferPool(
@@ -126,11 +140,62 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
     return { segments, half: false };
   }
 
+  async prepare(graph: Graph): Promise<void> {
+    if (this.#autotune === undefined) return;
+    try {
+      await tune(graph, this.#autotune.table, this.#autotune.machine);
+    } catch (error) {
+      // No room to try: the shipped choice stands.
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
+  }
+
+  /** One node alone on buffers of its own, with what they happen to hold. */
+  async #trial(node: GraphNode, options: unknown): Promise<Trial> {
+    const layoutOf = (slot: Slot): string =>
+      slot.role === 'external' ? slot.layout : this.half && mayBeHalf(slot) ? HALF_LAYOUT : '';
+    const graph = aloneWith(node, options, layoutOf);
+    const program = this.#load(graph);
+    const buffers: GpuTensorBuffer[] = [];
+    const dispose = (): void => {
+      for (const buffer of buffers) this.free(buffer);
+      this.dropProgram(program);
+    };
+    try {
+      for (const slot of graph.slots) {
+        if (slot.role !== 'external') continue;
+        const half = slot.layout === HALF_LAYOUT;
+        const segments: PooledBuffer[] = [];
+        const wanted = this.#segmentsOf(slot, half ? 'f16' : gpuType(slot.dtype));
+        this.#takeAll(
+          wanted.map(({ bytes }) => bytes),
+          describe(slot),
+          segments,
+        );
+        buffers.push({ segments, half });
+      }
+      const run = async (): Promise<void> => {
+        for (const result of await this.execute(program, buffers)) this.free(result);
+        await this.#orLost(this.gpu.queue.onSubmittedWorkDone());
+      };
+      // Pipelines are made in the first run.
+      await run();
+      return { run, dispose };
+    } catch (error) {
+      dispose();
+      throw error;
+    }
+  }
+
   layoutOf(buffer: GpuTensorBuffer): string {
     return buffer.half ? HALF_LAYOUT : '';
   }
 
   compile(graph: Graph): LoadedProgram {
+    return this.#load(this.#autotune ? tuned(graph, this.#autotune.table, this.#autotune.machine) : graph);
+  }
+
+  #load(graph: Graph): LoadedProgram {
     this.#assertWell();
     const compiled = compile(graph, {
       features: this.features,

@@ -14,7 +14,7 @@ import {
   type ConvGeometry,
   type ConvOptions,
 } from '../conv/geometry.ts';
-import { lowerGpuProduct } from '../conv/conv.webgpu.ts';
+import { lowerGpuProduct, tileVariants } from '../conv/conv.webgpu.ts';
 import { convTransposeCuts } from '../conv/cuts.ts';
 
 export interface ConvTransposeOptions extends ConvOptions {
@@ -88,6 +88,7 @@ export const convTranspose = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor
     webgpu: {
       halves: 'all',
       cuts: convTransposeCuts,
+      variants: ({ inputs: { weight }, options }) => tileVariants(weight!.shape[1]!, options),
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
         return lowerGpuProduct(context, {

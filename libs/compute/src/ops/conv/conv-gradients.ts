@@ -7,7 +7,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceInputGradient, referenceWeightGradient } from './conv.reference.ts';
 import { algorithmVariants, imageLayout, lowerProduct, lowerWeightGradient } from './conv.wasm.ts';
-import { lowerGpuProduct } from './conv.webgpu.ts';
+import { lowerGpuProduct, tileVariants } from './conv.webgpu.ts';
 import { convInputGradientCuts, convWeightGradientCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvGeometry, type ConvOptions } from './geometry.ts';
 import { lowerBiasGradient } from './weight-gradient.wasm.ts';
@@ -76,6 +76,7 @@ export const convInputGradient = defineOp<{ dy: Tensor; weight: Tensor }, ConvIn
     webgpu: {
       halves: 'all',
       cuts: convInputGradientCuts,
+      variants: ({ inputs: { weight }, options }) => tileVariants(weight!.shape[1]!, options),
       lower: (context) => {
         const { dy, weight } = context.inputs;
         return lowerGpuProduct(context, {

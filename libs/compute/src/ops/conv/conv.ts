@@ -7,7 +7,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceConv } from './conv.reference.ts';
 import { algorithmVariants, imageLayout, lowerProduct } from './conv.wasm.ts';
-import { lowerGpuProduct } from './conv.webgpu.ts';
+import { lowerGpuProduct, tileVariants } from './conv.webgpu.ts';
 import { convCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } from './geometry.ts';
 
@@ -63,6 +63,7 @@ export const conv = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor | undefi
     webgpu: {
       halves: 'all',
       cuts: convCuts,
+      variants: ({ inputs: { weight }, options }) => tileVariants(weight!.shape[0]!, options),
       lower: (context) => {
         const { x, weight, bias } = context.inputs;
         return lowerGpuProduct(context, {

@@ -14,6 +14,7 @@ import matrixShader from '../../generated/wgsl/conv-product-matrix.ts';
 import packShader from '../../generated/wgsl/conv-pack.ts';
 import partsShader from '../../generated/wgsl/conv-parts.ts';
 import productShader from '../../generated/wgsl/conv-product.ts';
+import type { Variant } from '../../devices/autotune.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { product, type ConvGeometry, type Triple } from './geometry.ts';
 
@@ -45,12 +46,48 @@ const MAX_GROUPS = 65535;
 const MATRIX_TILE = 64;
 const MATRIX_TILE_K = 16;
 
-/** Tiles by number of output channels: as many channels as there are, the rest of the invocations along the voxels. */
-function tileFor(channels: number): Tile {
-  if (channels > 32) return { GX: 16, GY: 8, TM: 8, TN: 8, TILE_K: 8 };
-  if (channels > 16) return { GX: 32, GY: 4, TM: 8, TN: 8, TILE_K: 8 };
-  if (channels > 4) return { GX: 32, GY: 4, TM: 4, TN: 4, TILE_K: 8 };
-  return { GX: 64, GY: 1, TM: 4, TN: 4, TILE_K: 8 };
+/**
+ * Tiles by channels x voxels x rows of a step. The invocations along the channels fetch the columns in whole turns, so GY is
+ * a multiple of TN / 4.
+ */
+export const TILES = {
+  '64x128x8': { GX: 16, GY: 8, TM: 8, TN: 8, TILE_K: 8 },
+  '64x128x16': { GX: 16, GY: 8, TM: 8, TN: 8, TILE_K: 16 },
+  '64x64x8': { GX: 16, GY: 16, TM: 4, TN: 4, TILE_K: 8 },
+  '64x64x16': { GX: 16, GY: 8, TM: 8, TN: 4, TILE_K: 16 },
+  '32x256x8': { GX: 32, GY: 4, TM: 8, TN: 8, TILE_K: 8 },
+  '32x128x8': { GX: 32, GY: 8, TM: 4, TN: 4, TILE_K: 8 },
+  '32x64x16': { GX: 16, GY: 8, TM: 4, TN: 4, TILE_K: 16 },
+  '16x128x8': { GX: 32, GY: 4, TM: 4, TN: 4, TILE_K: 8 },
+  '4x256x8': { GX: 64, GY: 1, TM: 4, TN: 4, TILE_K: 8 },
+} as const satisfies Record<string, Tile>;
+
+export type TileName = keyof typeof TILES;
+
+/** What a variant of a convolution adds to its options. */
+export interface TileChoice {
+  readonly tile?: TileName;
+}
+
+/** By number of output channels: as many channels as there are, the rest of the invocations along the voxels. */
+function tileFor(channels: number): TileName {
+  if (channels > 32) return '64x128x8';
+  if (channels > 16) return '32x256x8';
+  return channels > 4 ? '16x128x8' : '4x256x8';
+}
+
+/**
+ * None where a tile is given; else the one that is taken without a table, then all others that do not leave more than
+ * half of their channels idle.
+ */
+export function tileVariants(targets: number, options: object): Variant[] {
+  if ('tile' in options) return [];
+  const usual = tileFor(targets);
+  const rest = (Object.keys(TILES) as TileName[]).filter((name) => {
+    const channels = TILES[name].GY * TILES[name].TM;
+    return name !== usual && (channels <= 2 * targets || channels === 4) && channels * 8 >= Math.min(targets, 64);
+  });
+  return [usual, ...rest].map((tile) => ({ name: tile, options: { ...options, tile } }));
 }
 
 /** Positions that share their taps: destination = position * step + offset. */
@@ -103,7 +140,9 @@ export function lowerGpuProduct(
   const taps = phases.flatMap((phase) => phase.taps);
   // Halves through tensor cores pay from whole tiles of channels on.
   const matrices = context.tensorCores && from.storage === 'f16' && targets >= 32 && sources >= MATRIX_TILE_K;
-  const tile = matrices ? { ...tileFor(targets), TILE_K: MATRIX_TILE_K } : tileFor(targets);
+  const tile: Tile = matrices
+    ? { ...TILES[tileFor(targets)], TILE_K: MATRIX_TILE_K }
+    : TILES[(context.options as TileChoice).tile ?? tileFor(targets)];
   const [tileM, tileN] = matrices ? [MATRIX_TILE, MATRIX_TILE] : [tile.GY * tile.TM, tile.GX * tile.TN];
   const tilesX = Math.max(...phases.map((phase) => Math.ceil((g.samples * product(phase.size)) / tileN)));
   const tilesY = Math.ceil(targets / tileM);

@@ -1,6 +1,6 @@
 /** Picks among a kernel's variants by the clock, and remembers what it picked. Off unless a table is given. */
-import type { Graph, GraphNode } from '../../graph/graph.ts';
-import type { WasmKernel, WasmVariant } from './kernel.ts';
+import type { Graph, GraphNode } from '../graph/graph.ts';
+import type { DeviceKind } from './device.ts';
 
 /**
  * What was fastest, as plain JSON to save and load: machine, operation, shapes and options → the variant's name. A device
@@ -8,14 +8,21 @@ import type { WasmKernel, WasmVariant } from './kernel.ts';
  */
 export type AutotuneTable = Record<string, string>;
 
+/** One way to run a kernel: the same results, with other options. */
+export interface Variant {
+  readonly name: string;
+  readonly options: unknown;
+}
+
 /** Where variants are timed. */
 export interface TuningMachine {
-  /** Kernels, build and threads: timings of one are nothing to another. */
+  readonly kind: Extract<DeviceKind, 'wasm' | 'webgpu'>;
+  /** Kernels, build and threads, or adapter: timings of one are nothing to another. */
   readonly name: string;
   /** Milliseconds. */
   now(): number;
   /** One node alone, on buffers of its own. */
-  trial(node: GraphNode, options: unknown): Trial;
+  trial(node: GraphNode, options: unknown): Trial | Promise<Trial>;
 }
 
 export interface Trial {
@@ -29,10 +36,12 @@ const RUNS = 3;
 /** A variant whose first run takes so many times the best is not run again. */
 const HOPELESS = 2;
 
-function variantsOf(node: GraphNode): readonly WasmVariant<unknown>[] {
-  return (
-    (node.op.kernels.wasm as WasmKernel | undefined)?.variants?.({ inputs: node.inputs, options: node.options }) ?? []
-  );
+interface Tunable {
+  variants?(call: Pick<GraphNode, 'inputs' | 'outputs' | 'options'>): readonly Variant[];
+}
+
+function variantsOf(node: GraphNode, kind: TuningMachine['kind']): readonly Variant[] {
+  return (node.op.kernels[kind] as Tunable | undefined)?.variants?.(node) ?? [];
 }
 
 function keyOf(machine: string, node: GraphNode): string {
@@ -44,7 +53,7 @@ function keyOf(machine: string, node: GraphNode): string {
 export async function tune(graph: Graph, table: AutotuneTable, machine: TuningMachine): Promise<void> {
   const until = machine.now() + BUDGET_MS;
   for (const node of graph.nodes) {
-    const variants = variantsOf(node);
+    const variants = variantsOf(node, machine.kind);
     const key = keyOf(machine.name, node);
     if (variants.length < 2 || variants.some(({ name }) => name === table[key])) continue;
     if (machine.now() >= until) return;
@@ -55,7 +64,7 @@ export async function tune(graph: Graph, table: AutotuneTable, machine: TuningMa
 
 async function fastest(
   node: GraphNode,
-  variants: readonly WasmVariant<unknown>[],
+  variants: readonly Variant[],
   machine: TuningMachine,
   until: number,
 ): Promise<string | undefined> {
@@ -64,7 +73,7 @@ async function fastest(
   let timed = 0;
   for (const { name, options } of variants) {
     if (machine.now() >= until) break;
-    const trial = machine.trial(node, options);
+    const trial = await machine.trial(node, options);
     try {
       for (let k = 0; k < RUNS; k++) {
         const begun = machine.now();
@@ -83,10 +92,10 @@ async function fastest(
 }
 
 /** The graph with the options that the table names. */
-export function tuned(graph: Graph, table: AutotuneTable, machine: string): Graph {
+export function tuned(graph: Graph, table: AutotuneTable, machine: Pick<TuningMachine, 'kind' | 'name'>): Graph {
   const nodes = graph.nodes.map((node) => {
-    const name = table[keyOf(machine, node)];
-    const variant = name === undefined ? undefined : variantsOf(node).find((one) => one.name === name);
+    const name = table[keyOf(machine.name, node)];
+    const variant = name === undefined ? undefined : variantsOf(node, machine.kind).find((one) => one.name === name);
     return variant === undefined ? node : { ...node, options: variant.options };
   });
   return { ...graph, nodes };

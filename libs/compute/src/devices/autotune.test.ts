@@ -1,13 +1,13 @@
 /** The clock decides, the table remembers, and nothing is timed unless asked. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Graph } from '../../graph/graph.ts';
-import { DeviceError } from '../../errors.ts';
-import { valueAndGradients } from '../../autograd/backward.ts';
-import { conv, mean } from '../../ops/index.ts';
-import type { AnyOp } from '../../op/op.ts';
-import { tensor } from '../../tensor/tensor.ts';
+import type { Graph } from '../graph/graph.ts';
+import { DeviceError } from '../errors.ts';
+import { valueAndGradients } from '../autograd/backward.ts';
+import { conv, mean } from '../ops/index.ts';
+import type { AnyOp } from '../op/op.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { tune, tuned, type AutotuneTable, type TuningMachine } from './autotune.ts';
-import { createWasmDevice } from './wasm-device.ts';
+import { createWasmDevice } from './wasm/wasm-device.ts';
 
 const slot = (index: number, shape: readonly number[]) =>
   ({ index, shape, dtype: 'f32', role: 'external', layout: 'plain' }) as const;
@@ -35,6 +35,7 @@ function fakeMachine(cost: Readonly<Record<string, number>>): TuningMachine & { 
   let clock = 0;
   const runs: string[] = [];
   return {
+    kind: 'wasm',
     name: 'fake/simd/1',
     runs,
     now: () => clock,
@@ -61,9 +62,9 @@ describe('tuning', () => {
       await tune(graphOf(), table, machine);
       expect(Object.values(table)).toEqual([fastest]);
       const saved = JSON.parse(JSON.stringify(table)) as AutotuneTable;
-      expect(algorithmsOf(tuned(graphOf(), saved, machine.name))).toEqual([fastest, 'auto']);
+      expect(algorithmsOf(tuned(graphOf(), saved, machine))).toEqual([fastest, 'auto']);
       // Another machine's rows do nothing; a known row is not timed again.
-      expect(algorithmsOf(tuned(graphOf(), saved, 'fake/relaxed/2'))).toEqual(['auto', 'auto']);
+      expect(algorithmsOf(tuned(graphOf(), saved, { kind: 'wasm', name: 'fake/relaxed/2' }))).toEqual(['auto', 'auto']);
       const again = fakeMachine({});
       await tune(graphOf(), saved, again);
       expect(again.runs).toEqual([]);
@@ -93,8 +94,8 @@ describe('tuning', () => {
 
   it('passes over names that no variant has', () => {
     const key = 'fake/simd/1/conv x=1x16x20x20 weight=16x16x3x3 bias=- {"stride":1,"padding":1,"algorithm":"auto"}';
-    expect(algorithmsOf(tuned(graphOf(), { [key]: 'F2' }, 'fake/simd/1'))[0]).toBe('F2');
-    expect(algorithmsOf(tuned(graphOf(), { [key]: 'F9' }, 'fake/simd/1'))[0]).toBe('auto');
+    expect(algorithmsOf(tuned(graphOf(), { [key]: 'F2' }, { kind: 'wasm', name: 'fake/simd/1' }))[0]).toBe('F2');
+    expect(algorithmsOf(tuned(graphOf(), { [key]: 'F9' }, { kind: 'wasm', name: 'fake/simd/1' }))[0]).toBe('auto');
   });
 });
 
