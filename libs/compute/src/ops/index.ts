@@ -12,7 +12,8 @@ export {
 export { components, type ComponentsOptions } from './components/components.ts';
 export { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
 export { addWindow, type AddWindowInputs, type AddWindowOptions } from './window-sums/add-window.ts';
-export { takeSlab, type TakeSlabOptions } from './window-sums/take-slab.ts';
+export { takeSlab } from './window-sums/take-slab.ts';
+export type { TakeSlabOptions } from './window-sums/slab-runs.ts';
 export { decideLabels, type DecideLabelsOptions } from './decide-labels/decide-labels.ts';
 export { resizeDecide, type ResizeDecideOptions } from './resize-decide/resize-decide.ts';
 export { sgd, type SgdOptions } from './sgd/sgd.ts';
