@@ -46,7 +46,11 @@ export const runCommand: CommandDefinition = {
         '--configurations <list>',
         '2d,3d_fullres … (default: with a budget 3d_fullres or else 2d, without one all)',
       )
-      .option('--folds <list>', '0,1 … or all (default: 0 with a budget, all five without)', '')
+      .option(
+        '--folds <list>',
+        '0,1,2,3,4 or fewer; all is one training on every case (default: 0 with a budget, the five without)',
+        '',
+      )
       .option('--test <dir>', 'images to segment at the end, with labels beside them if they are to be scored')
       .option('--output <dir>', 'where segmentations of --test go (default: in the results folder)')
       .addHelpText(
