@@ -67,6 +67,8 @@ it('exports what it promises: growing this list is a decision', () => {
     gpuType
     gradientNorm
     hardwareThreads
+    histogram
+    histogramEdges
     i32
     instanceNorm
     instanceNormGradient

@@ -74,6 +74,8 @@ export { voxelCrossEntropy, type VoxelCrossEntropyOptions } from './voxel-cross-
 export { topMean, type TopMeanOptions } from './top-mean/top-mean.ts';
 export { distance, type DistanceOptions } from './distance/distance.ts';
 export { percentiles, type PercentilesOptions } from './percentiles/percentiles.ts';
+export { histogram, type HistogramOptions } from './histogram/histogram.ts';
+export { histogramEdges } from './histogram/edges.ts';
 export { splineCoefficients } from './spline-coefficients/spline-coefficients.ts';
 export { argmax, type ArgmaxOptions } from './argmax/argmax.ts';
 export { oneHot, type OneHotOptions } from './one-hot/one-hot.ts';

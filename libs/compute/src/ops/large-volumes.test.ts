@@ -13,6 +13,7 @@ import { contrast } from './contrast/contrast.ts';
 import { decideLabels } from './decide-labels/decide-labels.ts';
 import { distance } from './distance/distance.ts';
 import { gamma } from './gamma/gamma.ts';
+import { histogram } from './histogram/histogram.ts';
 import { lowResolution } from './low-resolution/low-resolution.ts';
 import { boundingBox, fillHoles, nonzeroMask, rangeMask } from './masks/masks.ts';
 import { percentiles } from './percentiles/percentiles.ts';
@@ -184,6 +185,7 @@ describe.skipIf(gpu === undefined)(
       contrast: (x) => contrast({ x }, { factors: [1.2, null, 0.8] }),
       gamma: (x) => gamma({ x }, { exponents: [null, 0.7, 1.4] }),
       lowResolution: (x) => lowResolution({ x }, { shapes: [[5, 9, 20], null, [11, 10, 8]] }),
+      histogram: (x) => histogram({ x }, { bins: 1500, low: -2, high: 2 }),
       percentiles: (x) => percentiles({ x }, { percentiles: [40] }),
       statistics: (x) => statistics({ x }),
       splineCoefficients: (x) => splineCoefficients({ x }),
@@ -219,6 +221,18 @@ describe.skipIf(gpu === undefined)(
         (x: Tensor) => resizeLabels({ x }, { shape: [12, 19, 30] }),
       ])
         expect(await on(capped, run)).toEqual(await on(wasm, run));
+    });
+
+    it('a channel beyond the limit is counted slab by slab, with its mask', async () => {
+      const counted: Shape = [1, 9, 60, 70];
+      const values = Float32Array.from({ length: sizeOf(counted) }, (_, k) => Math.sin(k));
+      const chosen = integers(counted, 2);
+      const on = async (device: Device): Promise<HostArray> =>
+        histogram(
+          { x: tensor(device, values, counted), mask: tensor(device, chosen, counted, 'u8') },
+          { bins: 40, low: -0.9, high: 1 },
+        ).read();
+      expect(await on(capped)).toEqual(await on(wasm));
     });
 
     it('what needs the whole volume at once says so', async () => {

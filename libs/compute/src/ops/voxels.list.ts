@@ -7,6 +7,7 @@ import { distance } from './distance/distance.ts';
 import { gamma } from './gamma/gamma.ts';
 import { gaussianNoise } from './gaussian-noise/gaussian-noise.ts';
 import { lowResolution } from './low-resolution/low-resolution.ts';
+import { histogram } from './histogram/histogram.ts';
 import { boundingBox, fillHoles, labelOutside, nonzeroMask, rangeMask } from './masks/masks.ts';
 import { percentiles } from './percentiles/percentiles.ts';
 import { reindex } from './reindex/reindex.ts';
@@ -29,6 +30,7 @@ export const voxelOperations = [
   fillHoles,
   gamma,
   gaussianNoise,
+  histogram,
   labelOutside,
   lowResolution,
   nonzeroMask,

@@ -68,6 +68,8 @@ fn scatter(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
   if (SCALED) {
     let value = f32(from_[k]) * sizes.scale;
     if (JOIN == 0) { to[j] = TO(value); } else { to[j] = TO(joined(f32(to[j]), value)); }
+  } else if (JOIN == 1) {
+    to[j] += TO(from_[k]); // whole numbers, which single precision would round
   } else {
     to[j] = TO(from_[k]);
   }

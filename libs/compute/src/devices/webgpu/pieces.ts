@@ -108,7 +108,10 @@ export function scatter(piece: Piece, view: View): Dispatch[] {
     shader,
     entryPoint: 'scatter',
     types: { FROM: view.storage, TO: segment.storage },
-    constants: { JOIN, SCALED: JOIN !== 0 || piece.scale !== 1 },
+    constants: {
+      JOIN,
+      SCALED: piece.scale !== 1 || (JOIN !== 0 && !(piece.join === 'add' && segment.storage === 'i32')),
+    },
     bindings: [view, segment],
     uniforms: place(piece.scale, false),
     workgroups: linearGroups(sizeOf(piece.shape), 64),
