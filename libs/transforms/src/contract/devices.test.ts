@@ -5,6 +5,7 @@ import { alignedGrid, type Case, type PerAxis } from '@voxelwise/volume';
 import { gpuForTests, webGpuForTests } from '../../../compute/src/testing/gpu-for-tests.ts';
 import { run, sequence } from '../compose/sequence.ts';
 import { contrastAboutMean, gammaCurve, noise, sharpen, smooth } from '../intensity/curves.ts';
+import { equalize, standardizeHistogram } from '../intensity/histogram.ts';
 import { intensityRange, percentileRange, zScore } from '../intensity/range.ts';
 import { keepLargest, remap } from '../labels/labels.ts';
 import {
@@ -80,6 +81,8 @@ const transforms: Readonly<Record<string, Transform<unknown>>> = {
   'balanced crop': balancedCrop({ size: [6, 10, 10], positive: 1, negative: 1 }),
   'intensity range': intensityRange({ from: [0, 150], to: [0, 1], clip: true }),
   percentiles: percentileRange({ lower: 2, upper: 98, clip: true, perChannel: true }),
+  equalization: equalize(),
+  landmarks: standardizeHistogram([0, 5, 12, 20, 25, 30, 38, 45, 55, 70, 75, 90, 100]),
   'z-score': zScore({ nonzero: true, perChannel: true }),
   gamma: gammaCurve({ exponent: 1.4 }),
   contrast: contrastAboutMean({ factor: 1.3 }),

@@ -13,6 +13,9 @@ export interface HostVoxels {
   readonly shape: readonly [number, number, number, number];
 }
 
+/** Changed voxels; a plain array keeps the shape. */
+type HostChange = HostVoxels | Float64Array;
+
 export async function readVoxels(volume: Volume<Tensor>): Promise<HostVoxels> {
   return { data: Float64Array.from(await volume.voxels.read()), shape: volume.voxels.shape as HostVoxels['shape'] };
 }
@@ -32,12 +35,12 @@ export function withVoxels(
 export async function mapHost(
   scene: Scene,
   kind: Volume['kind'] | 'any',
-  change: (voxels: HostVoxels, volume: Volume<Tensor>) => HostVoxels | Float64Array,
+  change: (voxels: HostVoxels, volume: Volume<Tensor>) => HostChange | Promise<HostChange>,
 ): Promise<Scene> {
   const one = async (volume: Volume<Tensor>): Promise<Volume<Tensor>> => {
     if (kind !== 'any' && volume.kind !== kind) return volume;
     const voxels = await readVoxels(volume);
-    const changed = change(voxels, volume);
+    const changed = await change(voxels, volume);
     return withVoxels(volume, changed instanceof Float64Array ? { data: changed, shape: voxels.shape } : changed);
   };
   const volumes: Record<string, Volume<Tensor>> = {};
@@ -53,7 +56,7 @@ export async function mapHost(
 /** An intensity change as a function of voxels and parameters. */
 export function hostIntensity<P>(
   name: string,
-  change: (voxels: HostVoxels, parameters: P, volume: Volume<Tensor>) => HostVoxels | Float64Array,
+  change: (voxels: HostVoxels, parameters: P, volume: Volume<Tensor>) => HostChange | Promise<HostChange>,
 ): Application<P> {
   return {
     name,
@@ -64,7 +67,7 @@ export function hostIntensity<P>(
 /** A label change as a function of voxels and parameters. */
 export function hostLabels<P>(
   name: string,
-  change: (voxels: HostVoxels, parameters: P, volume: Volume<Tensor>) => HostVoxels | Float64Array,
+  change: (voxels: HostVoxels, parameters: P, volume: Volume<Tensor>) => HostChange,
 ): Application<P> {
   return {
     name,

@@ -1,8 +1,9 @@
-/** Histograms and order statistics on the host: equalization, shifts, landmarks, matching, medians, thresholds. */
+/** Histograms and order statistics, applied on the host: equalization, shifts, landmarks, matching, medians, thresholds. */
 import type { Rng } from '@voxelwise/compute';
 import { type Application, type Scene, type Transform } from '../contract/transform.ts';
 import { hostIntensity, perChannel, readVoxels, type HostVoxels } from '../contract/host.ts';
 import { TransformError } from '../errors.ts';
+import { measureHistogram, percentilesPerChannel } from './range.ts';
 
 const fixed = <P>(
   application: Application<P>,
@@ -29,19 +30,19 @@ export interface EqualizeParameters {
   readonly bins: number;
   readonly to: readonly [number, number];
 }
-export const equalizeApplication = hostIntensity<EqualizeParameters>('equalize', ({ data }, { bins, to }) => {
-  const [low, high] = extremes(data);
-  const width = (high - low) / bins || 1;
-  const counts = new Float64Array(bins);
-  for (const value of data) counts[Math.min(bins - 1, Math.floor((value - low) / width))]!++;
-  const centers = Float64Array.from({ length: bins }, (_, k) => low + (k + 0.5) * width);
-  let sum = 0;
-  const share = counts.map((count) => (sum += count));
-  const [first, last] = [share[0]!, share[bins - 1]!];
-  const cumulative = share.map((value) => ((value - first) / (last - first || 1)) * (to[1] - to[0]) + to[0]);
-  return data.map((value) => interpolate(value, centers, cumulative));
-});
-/** Histogram equalization onto a range. */
+export const equalizeApplication = hostIntensity<EqualizeParameters>(
+  'equalize',
+  async ({ data }, { bins, to }, { voxels }) => {
+    const { counts, edges } = await measureHistogram('equalize', voxels, bins);
+    const centers = Float64Array.from(counts, (_, k) => (edges[k]! + edges[k + 1]!) / 2);
+    let sum = 0;
+    const share = Float64Array.from(counts, (count) => (sum += count));
+    const [first, last] = [share[0]!, share[bins - 1]!];
+    const cumulative = share.map((value) => ((value - first) / (last - first || 1)) * (to[1] - to[0]) + to[0]);
+    return data.map((value) => interpolate(value, centers, cumulative));
+  },
+);
+/** Histogram equalization onto a range, by the histogram of all channels together. Throws: TransformError for values that are not finite. */
 export const equalize = ({
   bins = 256,
   to = [0, 255],
@@ -72,21 +73,25 @@ export const histogramShift = (points = 10): Transform<CurveParameters> =>
 export const LANDMARK_PERCENTILES = [1, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 99] as const;
 /** The quartiles are trained but not mapped. */
 const USED = [0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 12];
+const USED_PERCENTILES = USED.map((k) => LANDMARK_PERCENTILES[k]!);
 export interface LandmarkParameters {
   readonly landmarks: readonly number[];
 }
-export const landmarksApplication = hostIntensity<LandmarkParameters>('landmarks', (voxels, { landmarks }) =>
-  perChannel(voxels, (channel) => {
-    const sorted = Float64Array.from(channel).sort();
-    const own = USED.map((k) => percentileOf(sorted, LANDMARK_PERCENTILES[k]!));
-    const aims = USED.map((k) => landmarks[k]!);
-    const slopes = own.slice(1).map((value, k) => (aims[k + 1]! - aims[k]!) / (value - own[k]! || Infinity));
-    return channel.map((value) => {
-      let piece = own.findIndex((edge, k) => k > 0 && value < edge) - 1;
-      if (piece < 0) piece = value < own[1]! ? 0 : slopes.length - 1;
-      return aims[piece]! + slopes[piece]! * (value - own[piece]!);
+export const landmarksApplication = hostIntensity<LandmarkParameters>(
+  'landmarks',
+  async (voxels, { landmarks }, volume) => {
+    const rows = await percentilesPerChannel(volume.voxels, USED_PERCENTILES);
+    return perChannel(voxels, (channel, c) => {
+      const own = rows[c]!;
+      const aims = USED.map((k) => landmarks[k]!);
+      const slopes = own.slice(1).map((value, k) => (aims[k + 1]! - aims[k]!) / (value - own[k]! || Infinity));
+      return channel.map((value) => {
+        let piece = own.findIndex((edge, k) => k > 0 && value < edge) - 1;
+        if (piece < 0) piece = value < own[1]! ? 0 : slopes.length - 1;
+        return aims[piece]! + slopes[piece]! * (value - own[piece]!);
+      });
     });
-  }),
+  },
 );
 /** Histogram standardization (Nyúl & Udupa 2000): percentiles go to trained landmarks, linearly in between and beyond. */
 export function standardizeHistogram(landmarks: readonly number[]): Transform<LandmarkParameters> {

@@ -1,6 +1,6 @@
 /** Intensity transforms against MONAI's and TorchIO's goldens. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWasmDevice, createReferenceDevice, Philox, type Device } from '@voxelwise/compute';
+import { createWasmDevice, createReferenceDevice, Philox, tensor, type Device } from '@voxelwise/compute';
 import { excess, inputVolume, sceneFile, type GoldenCase, type SceneFile } from '../../fixtures/scenes.ts';
 import type { Application, Scene, Transform } from '../contract/transform.ts';
 import { contrastAboutMean, gammaCurve, noise, sharpen, smooth } from './curves.ts';
@@ -177,6 +177,24 @@ describe('chance and bad input', () => {
     const step = standardizeHistogram(landmarks);
     const again = await (await step.apply(scene(), await step.sample(scene(), new Philox(1)))).images.voxels.read();
     expect(trainLandmarks([again])[6]).toBeCloseTo(landmarks[6]!, 3);
+  });
+  it('equalizes values on the edges of bins, and a constant image, as NumPy does', async () => {
+    const of = (values: readonly number[]): Scene => {
+      const { images } = scene();
+      const voxels = tensor(images.voxels.device, values, [1, 1, 1, values.length]);
+      return { id: 's', images: { ...images, grid: { ...images.grid, shape: [1, 1, values.length] }, voxels } };
+    };
+    const equalized = async (values: readonly number[], step: Transform<Any>): Promise<number[]> => [
+      ...(await (await step.apply(of(values), await step.sample(of(values), new Philox(1)))).images.voxels.read()),
+    ];
+    // np.interp(x, centers, rescaled cumulative sum) of np.histogram(x, 10) for x = [0 … 8, 10] * float32(0.1).
+    const tenths = await equalized(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 10].map((k) => Math.fround(k * Math.fround(0.1))),
+      equalize({ bins: 10, to: [0, 1] }),
+    );
+    [0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 9].forEach((ninths, k) => expect(tenths[k]).toBeCloseTo(ninths / 9, 6));
+    expect(await equalized([7, 7, 7], equalize())).toEqual([127.5, 127.5, 127.5]);
+    await expect(equalized([1, NaN, 2], equalize())).rejects.toThrow(/^equalize: expects finite values, they range from NaN/);
   });
   it('refuses what cannot be', () => {
     expect(() => motion({ count: 0 })).toThrow(/positive whole/);

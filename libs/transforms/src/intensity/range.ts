@@ -1,5 +1,7 @@
 /** Intensity ranges and normalization: measured in `sample`, applied as linear changes on the device. */
 import {
+  histogram,
+  histogramEdges,
   nonzeroMask,
   percentiles,
   rangeMask,
@@ -124,11 +126,40 @@ export async function measurePercentiles(
 ): Promise<number[][]> {
   const x = scene.images.voxels;
   const together = perChannel ? x : asOneChannel(x);
-  const numbers = await readTable(percentiles({ x: together }, { percentiles: wanted }));
+  const rows = await percentilesPerChannel(together, wanted);
   if (together !== x) together.dispose();
+  return rows;
+}
+
+/** One row per channel. */
+export async function percentilesPerChannel(x: Tensor, wanted: readonly number[]): Promise<number[][]> {
+  const numbers = await readTable(percentiles({ x }, { percentiles: wanted }));
   return Array.from({ length: numbers.length / wanted.length }, (_, c) => [
     ...numbers.subarray(c * wanted.length, (c + 1) * wanted.length),
   ]);
+}
+
+/** How the values of all channels together fall into equal bins between the least and the greatest, as numpy.histogram has it. */
+export async function measureHistogram(
+  transform: string,
+  voxels: Tensor,
+  bins: number,
+): Promise<{ readonly counts: Int32Array; readonly edges: Float32Array }> {
+  const x = asOneChannel(voxels);
+  try {
+    const [, low, high] = (await readTable(statistics({ x }))) as unknown as [number, number, number];
+    if (!Number.isFinite(low) || !Number.isFinite(high))
+      throw new TransformError(
+        `${transform}: expects finite values, they range from ${low} to ${high}; replace NaN and infinities before.`,
+        { low, high },
+      );
+    const table = histogram({ x }, { bins, low, high });
+    const counts = (await table.read()) as Int32Array;
+    table.dispose();
+    return { counts, edges: histogramEdges({ bins, low, high }) };
+  } finally {
+    if (x !== voxels) x.dispose();
+  }
 }
 
 function asOneChannel(x: Tensor): Tensor {
