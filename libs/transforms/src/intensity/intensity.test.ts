@@ -194,7 +194,9 @@ describe('chance and bad input', () => {
     );
     [0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 9].forEach((ninths, k) => expect(tenths[k]).toBeCloseTo(ninths / 9, 6));
     expect(await equalized([7, 7, 7], equalize())).toEqual([127.5, 127.5, 127.5]);
-    await expect(equalized([1, NaN, 2], equalize())).rejects.toThrow(/^equalize: expects finite values, they range from NaN/);
+    await expect(equalized([1, NaN, 2], equalize())).rejects.toThrow(
+      /^equalize: expects finite values, they range from NaN/,
+    );
   });
   it('refuses what cannot be', () => {
     expect(() => motion({ count: 0 })).toThrow(/positive whole/);
