@@ -1,11 +1,22 @@
 /**
- * Times voxel work beside SciPy and scikit-image (Debian's python3-scipy, python3-skimage), CPU seconds, one after the other.
+ * Times voxel work beside NumPy, SciPy and scikit-image (Debian's python3-scipy, python3-skimage), CPU seconds, one after the other.
  *
  *   npx tsx --conditions=@voxelwise/source tools/bench-transforms.ts [--large]
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { components, createWasmDevice, distance, fillHoles, Philox, tensor, type Tensor } from '@voxelwise/compute';
+import {
+  components,
+  createWasmDevice,
+  distance,
+  fillHoles,
+  histogram,
+  percentiles,
+  Philox,
+  tensor,
+  type Tensor,
+  type WasmDevice,
+} from '@voxelwise/compute';
 import { nnunetAugmentation, preprocess } from '@voxelwise/transforms';
 import { alignedGrid, type PerAxis } from '@voxelwise/volume';
 
@@ -49,16 +60,38 @@ async function masks(): Promise<void> {
     distance: () => distance({ mask: x }, { spacing: [2.5, 0.8, 0.8] }),
     'fill holes': () => fillHoles({ mask: x }),
   };
-  const theirs = JSON.parse(peer('components', nz, ny, nx)) as Record<string, number>;
+  await compare(device, jobs, peer('components', nz, ny, nx));
+  device.dispose();
+}
+
+async function intensities(): Promise<void> {
+  const shape = [1, 128, 256, 256];
+  const voxels = shape.reduce((a, b) => a * b);
+  const device = await createWasmDevice({ threads: 1 });
+  const x = tensor(
+    device,
+    Float32Array.from({ length: voxels }, (_, k) => Math.sin(k)),
+    shape,
+  );
+  const jobs: Record<string, () => Tensor> = {
+    'histogram of 256 bins': () => histogram({ x }, { bins: 256, low: -1, high: 1 }),
+    'percentiles 0.5, 50, 99.5': () => percentiles({ x }, { percentiles: [0.5, 50, 99.5] }),
+  };
+  await compare(device, jobs, peer('intensities', voxels));
+  device.dispose();
+}
+
+/** `theirs`: seconds by the names of the jobs, as JSON. */
+async function compare(device: WasmDevice, jobs: Record<string, () => Tensor>, theirs: string): Promise<void> {
+  const seconds = JSON.parse(theirs) as Record<string, number>;
   for (const [name, job] of Object.entries(jobs)) {
     const ours = await cpuSeconds(async () => {
       const result = job();
       await device.flush();
       result.dispose();
     }, 5);
-    line(name, ours, theirs[name]!);
+    line(name, ours, seconds[name]!);
   }
-  device.dispose();
 }
 
 async function augmentation(): Promise<void> {
@@ -132,5 +165,6 @@ async function preprocessing([nz, ny, nx]: PerAxis): Promise<void> {
 }
 
 await masks();
+await intensities();
 await augmentation();
 await preprocessing(process.argv.includes('--large') ? [200, 512, 512] : [100, 256, 256]);
