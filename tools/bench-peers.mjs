@@ -1,6 +1,6 @@
 /**
  * Times our workloads beside PyTorch, onnxruntime-web and onnxruntime-node in interleaved rounds, and writes the table of
- * ratios into docs/benchmarks.md (between its markers). C takes minutes a round; onnxruntime is timed at A and B only.
+ * ratios into docs/benchmarks.md (between its markers). C takes minutes a round: PyTorch and two threads only.
  *
  *   npm run bench:peers -- [--rounds 5] [--seconds 2] [--only A,B] [--print]
  *
@@ -44,27 +44,33 @@ const peers = {
     process.execPath,
     [cli, 'bench', 'peers-workloads', '--json', '--only', only, '--threads', '2', '--seconds', seconds],
   ],
-  'Voxelwise, 1 thread': [
-    process.execPath,
-    [cli, 'bench', 'peers-workloads', '--json', '--only', only, '--threads', '1', '--seconds', seconds],
-  ],
-  'Voxelwise, no relaxed SIMD, 2 threads': [
-    process.execPath,
-    [
-      cli,
-      'bench',
-      'peers-workloads',
-      '--json',
-      '--only',
-      only,
-      '--threads',
-      '2',
-      '--deterministic',
-      '--seconds',
-      seconds,
-    ],
-  ],
+  ...(only === 'C' ? {} : variants()),
 };
+
+function variants() {
+  return {
+    'Voxelwise, 1 thread': [
+      process.execPath,
+      [cli, 'bench', 'peers-workloads', '--json', '--only', only, '--threads', '1', '--seconds', seconds],
+    ],
+    'Voxelwise, no relaxed SIMD, 2 threads': [
+      process.execPath,
+      [
+        cli,
+        'bench',
+        'peers-workloads',
+        '--json',
+        '--only',
+        only,
+        '--threads',
+        '2',
+        '--deterministic',
+        '--seconds',
+        seconds,
+      ],
+    ],
+  };
+}
 
 function onnxruntimes() {
   return {
@@ -117,7 +123,7 @@ const lines = [
 for (const path of rows) {
   const best = (name) => Math.min(...times[name].map((r) => pick(r, path) ?? Infinity));
   const ratio = (peer, us = ours) => {
-    const list = (times[peer] ?? []).map((r, k) => pick(r, path) / pick(times[us][k], path)).filter(Number.isFinite);
+    const list = (times[peer] ?? []).map((r, k) => pick(r, path) / pick(times[us]?.[k], path)).filter(Number.isFinite);
     return list.length ? median(list).toFixed(2) : '–';
   };
   const show = (value) =>
