@@ -44,6 +44,7 @@ export { ARRAY_BYTES, asFloat32, elementCount } from './arrays/named-array.ts';
 export type { ArrayData, ArrayType, NamedArray, NamedArrays } from './arrays/named-array.ts';
 export { Zip, encodeZip, isZip } from './archives/zip.ts';
 export type { ZipContent, ZipEntry } from './archives/zip.ts';
+export { decodeB2nd } from './formats/blosc2/b2nd.ts';
 export { decodeNpy, decodeNpz, encodeNpy, encodeNpz } from './formats/npy/npy.ts';
 export { OpaqueObject, OrderedDict, PickleGlobal, PyFloat, Tuple } from './formats/torch/pickle-values.ts';
 export type { PickleValue } from './formats/torch/pickle-values.ts';

@@ -27,6 +27,7 @@ it('exports what it promises: growing this list is a decision', () => {
     caseById
     castVoxels
     datasetJson
+    decodeB2nd
     decodeNpy
     decodeNpz
     decodePickle

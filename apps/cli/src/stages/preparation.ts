@@ -59,11 +59,20 @@ async function preparedByNnunet(
   plan: ConfigurationPlan,
   id: string,
 ): Promise<Awaited<ReturnType<typeof caseFromNnunet>> | undefined> {
-  const path = join(dataset.preprocessed, plan.dataIdentifier, `${id}.npz`);
-  const beside = join(dataset.preprocessed, plan.dataIdentifier, `${id}.pkl`);
+  const folder = join(dataset.preprocessed, plan.dataIdentifier);
+  const [packed, zipped, beside] = [`${id}.b2nd`, `${id}.npz`, `${id}.pkl`].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const path = exists(packed) ? packed : zipped;
   if (!exists(path) || !exists(beside)) return undefined;
-  const [arrays, properties] = await Promise.all([readFile(path), readFile(beside)]);
-  return caseFromNnunet({ id, arrays, properties, path }, plan);
+  const [arrays, properties, labels] = await Promise.all([
+    readFile(path),
+    readFile(beside),
+    path === packed ? readFile(join(folder, `${id}_seg.b2nd`)) : undefined,
+  ]);
+  return caseFromNnunet({ id, arrays, properties, path, ...(labels ? { labels } : {}) }, plan);
 }
 
 /** Labels as they are on disk, where nnU-Net's tools look for them. */

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
   Zip,
+  decodeB2nd,
   decodeNpz,
   decodeSafetensors,
   decodeTorch,
@@ -201,6 +202,14 @@ describe('mutants', { timeout: 240_000 }, () => {
           : (await decodeNpz(await encodeZip([{ name: 'voxels.npy', bytes: b }]))).get('voxels')!.data.byteLength,
       128,
     );
+  });
+  it('Blosc2 arrays', async () => {
+    const seeds = ['zstd_shuffle', 'lz4hc_shuffle', 'blosclz_shuffle', 'lz4_bitshuffle', 'zstd_delta', 'zeros'].map(
+      (name) => new Uint8Array(readFileSync(new URL(`../../fixtures/blosc2/${name}.b2nd`, import.meta.url))),
+    );
+    // A mark in the index stands for a chunk of any size: here the limit bounds the memory, not the bytes.
+    const limitBytes = 1 << 16;
+    await survives(seeds, async (b) => Math.max(0, (await decodeB2nd(b, { limitBytes })).data.byteLength - limitBytes));
   });
   it('MRC', async () => {
     const bytes = new Uint8Array(1024 + 48);

@@ -37,10 +37,18 @@ pickle.dump({'sitk_stuff': {'origin': (0., 1., 2.)}, 'spacing': [1.0, 1.0, 4.0],
   return { id: 'a', arrays: readFileSync(path), properties: readFileSync(join(folder, 'a.pkl')), path };
 }
 
-it.skipIf(python === undefined)('reads arrays and class locations, and refuses those of another plan', async () => {
-  const files = written();
+const fixtures = new URL('../../fixtures/nnunet-case/', import.meta.url);
+/** As nnU-Net saves cases since 2.6, by python-blosc2 and NumPy 2 (tools/fixtures/blosc2_arrays.py). */
+function saved(): NnunetCaseFiles {
+  const [arrays, labels, properties] = ['a.b2nd', 'a_seg.b2nd', 'a.pkl'].map((name) =>
+    readFileSync(new URL(name, fixtures)),
+  ) as [Uint8Array, Uint8Array, Uint8Array];
+  return { id: 'a', arrays, labels, properties, path: 'a.b2nd' };
+}
+
+async function check(files: NnunetCaseFiles): Promise<void> {
   // Two slices of 4 mm become four of 2 mm.
-  await expect(caseFromNnunet(files, plan)).rejects.toThrow(/a\.npz: is 3×4×5 voxels, this plan makes 4×4×5/);
+  await expect(caseFromNnunet(files, plan)).rejects.toThrow(/a\.(npz|b2nd): is 3×4×5 voxels, this plan makes 4×4×5/);
   const fitting = { ...plan, spacing: [8 / 3, 1, 1] };
   const { shape, image, labels, locations } = await caseFromNnunet(files, fitting);
   expect(shape).toEqual([3, 4, 5]);
@@ -53,4 +61,14 @@ it.skipIf(python === undefined)('reads arrays and class locations, and refuses t
   await expect(caseFromNnunet(files, { ...fitting, channels: plan.channels.slice(1) })).rejects.toThrow(
     /holds 2 channel\(s\), the plan 1/,
   );
+}
+
+it.skipIf(python === undefined)('reads arrays and class locations of .npz, and refuses those of another plan', () =>
+  check(written()),
+);
+
+it('reads the same of .b2nd, and says which of its files is damaged', async () => {
+  await check(saved());
+  const cut = { ...saved(), labels: saved().labels!.subarray(0, 300) };
+  await expect(caseFromNnunet(cut, plan)).rejects.toThrow(/^a_seg\.b2nd: the frame takes 479 bytes/);
 });

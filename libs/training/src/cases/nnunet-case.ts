@@ -1,5 +1,16 @@
-/** Cases that nnU-Net preprocessed: `CASE.npz` with its `CASE.pkl` (versions before 2.6). Source: nnU-Net v2, nnUNetDatasetNumpy. */
-import { decodeNpz, decodePickle, NumpyArray, Tuple, type NamedArray, type PickleValue } from '@voxelwise/io';
+/**
+ * Cases that nnU-Net preprocessed: `CASE.b2nd` and `CASE_seg.b2nd`, or `CASE.npz` (versions before 2.6), with `CASE.pkl`.
+ * Source: nnU-Net v2, nnUNetDatasetBlosc2 and nnUNetDatasetNumpy.
+ */
+import {
+  decodeB2nd,
+  decodeNpz,
+  decodePickle,
+  NumpyArray,
+  Tuple,
+  type NamedArray,
+  type PickleValue,
+} from '@voxelwise/io';
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import { newShape } from '@voxelwise/transforms';
 import type { PerAxis } from '@voxelwise/volume';
@@ -8,8 +19,9 @@ import type { CaseArrays } from './memory-case.ts';
 
 export interface NnunetCaseFiles {
   readonly id: string;
-  /** Bytes of `CASE.npz`. */
+  /** Bytes of `CASE.npz`, or of `CASE.b2nd` where `labels` are those of `CASE_seg.b2nd`. */
   readonly arrays: Uint8Array;
+  readonly labels?: Uint8Array;
   /** Bytes of `CASE.pkl`. */
   readonly properties: Uint8Array;
   /** For messages. */
@@ -17,18 +29,15 @@ export interface NnunetCaseFiles {
 }
 
 /** Throws: TrainingError where arrays or properties are not of this plan; FormatError for damaged files. */
-export async function caseFromNnunet(
-  { id, arrays, properties, path }: NnunetCaseFiles,
-  plan: ConfigurationPlan,
-): Promise<CaseArrays> {
+export async function caseFromNnunet(files: NnunetCaseFiles, plan: ConfigurationPlan): Promise<CaseArrays> {
+  const { id, properties, path } = files;
   const refuse = (message: string): never => {
     throw new TrainingError(`${path}: ${message} Preprocess the data set again, or take the file away.`, {
       case: id,
       file: path,
     });
   };
-  const npz = await decodeNpz(arrays, { file: path });
-  const [data, seg] = [npz.get('data'), npz.get('seg')];
+  const [data, seg] = await imageAndLabels(files);
   if (data?.shape.length !== 4 || seg?.shape.length !== 4 || data.shape.slice(1).join() !== seg.shape.slice(1).join())
     return refuse(
       `"data" is [${String(data?.shape)}] and "seg" [${String(seg?.shape)}]; [C, z, y, x] and [1, z, y, x] were expected.`,
@@ -57,6 +66,20 @@ export async function caseFromNnunet(
       ),
     ),
   };
+}
+
+async function imageAndLabels({
+  arrays,
+  labels,
+  path,
+}: NnunetCaseFiles): Promise<readonly [NamedArray | undefined, NamedArray | undefined]> {
+  if (labels)
+    return [
+      await decodeB2nd(arrays, { file: path }),
+      await decodeB2nd(labels, { file: path.replace(/\.b2nd$/, '_seg.b2nd') }),
+    ];
+  const npz = await decodeNpz(arrays, { file: path });
+  return [npz.get('data'), npz.get('seg')];
 }
 
 /** The size that resampling gives under this plan. */

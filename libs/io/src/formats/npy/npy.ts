@@ -24,6 +24,13 @@ const TYPES: Readonly<Record<string, ArrayType>> = {
 const CODES = Object.fromEntries(Object.entries(TYPES).map(([code, type]) => [type, code]));
 const MOST_AXES = 64;
 
+/** A type as NumPy writes it, "<f4"; undefined for those that are not read (structures, objects, texts). */
+export function parseNumpyType(text: string): { dtype: ArrayType; littleEndian: boolean } | undefined {
+  const match = /^([<>|=])([a-zA-Z]\d+)$/.exec(text);
+  const dtype = match ? TYPES[match[2]!] : undefined;
+  return dtype && { dtype, littleEndian: match![1] !== '>' };
+}
+
 export interface NpyHeader {
   readonly dtype: ArrayType;
   readonly littleEndian: boolean;
@@ -57,7 +64,7 @@ export function parseNpyHeader(bytes: Uint8Array, file?: string): NpyHeader {
   const text = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(
     bytes.subarray(start, start + Math.min(length, 1 << 16)),
   );
-  const descr = /'descr'\s*:\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(text);
+  const descr = /'descr'\s*:\s*'([<>|=][a-zA-Z]\d+)'/.exec(text);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text);
   const shape = /'shape'\s*:\s*\(([\d\sL,]*)\)/.exec(text);
   if (!descr || !order || !shape)
@@ -66,13 +73,9 @@ export function parseNpyHeader(bytes: Uint8Array, file?: string): NpyHeader {
       start,
       `the header is not understood: ${text.slice(0, 120).trim()} (structured and object arrays are not read).`,
     );
-  const dtype = TYPES[descr[2]! + descr[3]!];
-  if (!dtype)
-    return fail(
-      'descr',
-      start,
-      `the type "${descr[1]}${descr[2]}${descr[3]}" is not read; known are ${Object.keys(TYPES).join(', ')}.`,
-    );
+  const type = parseNumpyType(descr[1]!);
+  if (!type)
+    return fail('descr', start, `the type "${descr[1]}" is not read; known are ${Object.keys(TYPES).join(', ')}.`);
   const sizes = shape[1]!
     .split(',')
     .map((s) => s.replace('L', '').trim())
@@ -81,8 +84,7 @@ export function parseNpyHeader(bytes: Uint8Array, file?: string): NpyHeader {
   if (sizes.length > MOST_AXES || !sizes.every(Number.isSafeInteger))
     return fail('shape', start, `the shape (${shape[1]}) is no list of at most ${MOST_AXES} sizes.`);
   return {
-    dtype,
-    littleEndian: descr[1] !== '>',
+    ...type,
     fortranOrder: order[1] === 'True',
     shape: sizes,
     dataOffset: start + length,
