@@ -7,7 +7,9 @@ import {
   pointer,
   type KernelArgument,
   type KernelCall,
+  MOMENTS_BYTES,
   type Layout,
+  type Moments,
   type ScratchBuffer,
   type WasmKernel,
   type WasmKernelModule,
@@ -90,6 +92,9 @@ class Compiler {
   readonly #shares = new Map<View, View>();
   /** The last node that reads a slot. */
   readonly #lastReader = new Map<number, GraphNode>();
+  /** Slots whose moments a later node asks for, and the records that were left of them. */
+  readonly #momentsWanted = new Set<number>();
+  readonly #moments = new Map<View, Moments>();
   #constantBytes = 0;
   #nextId = 0;
 
@@ -112,6 +117,8 @@ class Compiler {
         if (external !== undefined) this.#written.add(external);
       }
       for (const slot of Object.values(node.inputs)) if (slot) this.#lastReader.set(slot.index, node);
+      const measured = node.inputs[(node.op.kernels.wasm as WasmKernel).readsMoments ?? ''];
+      if (measured !== undefined) this.#momentsWanted.add(measured.index);
     }
   }
 
@@ -142,6 +149,7 @@ class Compiler {
       scratches.push(buffer);
       return buffer;
     };
+    const borrowed: ScratchBuffer[] = [];
     const first = this.#steps.length;
     const calls = kernel.lower({
       inputs,
@@ -150,10 +158,23 @@ class Compiler {
       ...this.#settings,
       scratch,
       constant: (bytes, source) => this.#constant(bytes, source as View) ?? scratch(bytes),
+      momentsOf: (input) => {
+        const moments = this.#moments.get(input as View);
+        if (moments) borrowed.push(moments.records);
+        return moments;
+      },
+      leaveMoments: (output, perRow) => {
+        if (!this.#momentsWanted.has(node.outputs[outputs.indexOf(output as View)]!.index)) return undefined;
+        const [samples, channels] = output.shape as [number, number];
+        const records = scratch(samples * Math.ceil(channels / 8) * perRow * MOMENTS_BYTES);
+        this.#moments.set(output as View, { records, perRow });
+        return records;
+      },
     });
     for (const call of calls) this.#steps.push({ call, module: kernel.module, label: node.op.name });
     const last = Math.max(first, this.#steps.length - 1);
     for (const scratch of scratches) this.#lifetimes.set(scratch, { bytes: scratch.bytes, first, last });
+    for (const records of borrowed) this.#lifetimes.get(records)!.last = last;
     for (const view of [...Object.values(inputs), ...outputs]) if (view) this.#touch(view as View, first, last);
     for (const name of node.op.mutates ?? []) {
       const slot = node.inputs[name];
@@ -175,6 +196,7 @@ class Compiler {
   /** After a write in place: the slot's own storage takes the new numbers if a converted copy was written; other copies are stale. */
   #writeBack(slot: Slot, written: View): void {
     const own = this.#anyView(slot);
+    this.#moments.delete(own);
     if (own !== written) this.#convert(written, own);
     this.#views.set(
       slot.index,

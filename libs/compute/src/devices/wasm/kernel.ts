@@ -36,6 +36,18 @@ export interface ScratchBuffer {
   readonly bytes: number;
 }
 
+/**
+ * Records of the moments of a blocked tensor (devices/wasm/moments.as.ts): `perRow` for each sample's block of channels, in order
+ * of rows. Which voxels a record covers follows from the sizes alone.
+ */
+export interface Moments {
+  readonly records: ScratchBuffer;
+  readonly perRow: number;
+}
+
+/** Bytes of a record of moments: as in the kernels. */
+export const MOMENTS_BYTES = 80;
+
 export interface KernelCall {
   /** Name of the exported function. */
   readonly kernel: string;
@@ -60,6 +72,13 @@ export interface LoweringContext<R> {
    * until somebody writes the source.
    */
   constant(bytes: number, source: WasmView): ScratchBuffer;
+  /** Records of an input's moments, where the operation that computed it in this program has left some. */
+  momentsOf(input: WasmView): Moments | undefined;
+  /**
+   * Room for `perRow` records of the moments of a blocked output, if a later operation asks for them (`WasmKernel.readsMoments`).
+   * Who asks for room fills it. An operation that knows its output while it is in the cache saves the other a pass over memory.
+   */
+  leaveMoments(output: WasmView, perRow: number): ScratchBuffer | undefined;
 }
 
 /** A WebAssembly module of somebody else's package: imports `env.memory` (shared, maximum 65536 pages), exports kernels. */
@@ -92,6 +111,8 @@ export interface WasmKernel<R = unknown> {
    * last time before they write that number of the output.
    */
   readonly overwrites?: readonly string[];
+  /** The input, blocked, whose moments this operation needs: `LoweringContext.momentsOf` may then have them. */
+  readonly readsMoments?: string;
   lower(context: LoweringContext<R>): readonly KernelCall[];
   /** Options that compute the same in other ways, the best by estimate first, for a device that times them. Same layouts for all. */
   variants?(node: {

@@ -191,6 +191,7 @@ export function lowerDirect(
     taps,
     phases.length,
   ];
+  const moments = transposed ? undefined : context.leaveMoments(to, counts[0] * Math.ceil(counts[1] / boxY));
   calls.push({
     kernel: 'conv_direct',
     args: [
@@ -206,6 +207,7 @@ export function lowerDirect(
       ...sizes.map(int),
       { words: table },
       ...[tables, gather ? 1 : 0, columns, outputs].map(int),
+      moments ? scratchPointer(moments) : int(0),
     ],
   });
   return calls;

@@ -4,6 +4,7 @@
 // position of a transformed tile is one matrix product with K = depth taps x channels. Where depth is transformed too a tile
 // has 4 z-positions of 36 plane positions, position = 36 · (z-position) + plane position, and no taps are left.
 
+import { MOMENTS_BYTES, record_moments } from '../../devices/wasm/moments.as';
 import { address, draw, word } from '../../devices/wasm/simd.as';
 import { conv_panel } from './tile.as';
 import { WINOGRAD_ZEROS, winograd_output, winograd_tiles } from './winograd-tiles.as';
@@ -16,7 +17,8 @@ import { WINOGRAD_ZEROS, winograd_output, winograd_tiles } from './winograd-tile
  * 8 input blocks, 9 output blocks, 10 11 12 input size, 13 14 15 output size, 16 17 18 padding, 19 depth taps (1 where depth
  * is transformed), 20 m, 21 tile rows per piece, 22 slices per piece (even where depth is transformed), 23 output blocks per
  * piece, 24 output blocks per round (M), 25 z-positions (4 where depth is transformed, else 1), 26 byte offset of V,
- * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels.
+ * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels, 31 records of moments or 0:
+ * one per output row (sample, block), slice and strip.
  */
 export function conv_winograd(args: usize, part: i32, parts: i32): void {
   const m = word(args, 20);
@@ -77,8 +79,10 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
           address(args, 1) + <usize>position * strideU + <usize>block * blockU,
           product + <usize>(block - block0) * blockM + (<usize>position << 7), fourBytes, tiles,
         );
-    for (let block = block0; block < block1; block++)
+    for (let block = block0; block < block1; block++) {
       outputTiles(args, scratch, sample, block, z0, slices, row0, rows, count, product + <usize>(block - block0) * blockM, fourBytes);
+      if (address(args, 31) != 0) stripMoments(args, sample, block, z0, slices, strip, row0 * m, min(rows * m, outHeight - row0 * m));
+    }
   }
 }
 
@@ -110,6 +114,21 @@ function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i
         }
         number++;
       }
+}
+
+/** Records the moments of what a piece has just written of one output block, slice by slice, while it is in the cache. */
+function stripMoments(args: usize, sample: i32, block: i32, z0: i32, slices: i32, strip: i32, y0: i32, rows: i32): void {
+  const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
+  const tileRows = (outHeight + word(args, 20) - 1) / word(args, 20);
+  const strips = (tileRows + word(args, 21) - 1) / word(args, 21);
+  const first = (sample * word(args, 9) + block) * outDepth + z0;
+  let from = address(args, 3) + (<usize>(first * outHeight + y0) * <usize>outWidth << 5);
+  let to = address(args, 31) + <usize>(first * strips + strip) * MOMENTS_BYTES;
+  for (let z = 0; z < slices; z++) {
+    record_moments(from, rows * outWidth, to);
+    from += <usize>(outHeight * outWidth) << 5;
+    to += <usize>strips * MOMENTS_BYTES;
+  }
 }
 
 /** Aᵀ of F(2, 3): joins the z-positions of a product, 128 bytes from position to position, to two slices of 36 vectors each. */

@@ -108,6 +108,8 @@ export function lowerWinograd(
   const begin = beginConv(context, 1, bias, outputs);
   const elements = g.kernel[0] * 9;
   const strides = transposed ? [elements, g.inputs * elements] : [g.inputs * elements, elements];
+  const strips = Math.ceil(tiles[0] / rows);
+  const moments = context.leaveMoments(to, output[0] * strips);
   const sizes = [
     g.samples,
     inputBlocks,
@@ -152,6 +154,7 @@ export function lowerWinograd(
         int(perThread),
         scratchPointer(begin.counters),
         ...sizes.map(int),
+        moments ? scratchPointer(moments) : int(0),
       ],
     },
   ];

@@ -3,6 +3,7 @@
 // A row is one sample's block of 8 channels. Sums run over fixed blocks of voxels (mean and squared deviations of each
 // block, joined in float64), so they are exact enough for any volume and do not depend on the number of threads.
 
+import { MOMENTS_BYTES, record_moments } from '../../devices/wasm/moments.as';
 import { address, madd, word } from '../../devices/wasm/simd.as';
 
 const SUM_BLOCK: i32 = 1024;
@@ -11,76 +12,71 @@ const SUM_BLOCK: i32 = 1024;
   return v128.bitselect(f32x4.mul(v, slope), v, f32x4.lt(v, f32x4.splat(0)));
 }
 
-/** Per block of voxels: mean[8] and sum of squared deviations[8]. args: x, sums, rows, voxels. */
+/** What leaky ReLU hands back of `dy` where it was given `y`. */
+@inline function sloped(dy: v128, y: v128, slope: v128): v128 {
+  return v128.bitselect(f32x4.mul(dy, slope), dy, f32x4.lt(y, f32x4.splat(0)));
+}
+
+/** A record of moments per block of voxels. args: x, records, rows, voxels. */
 export function norm_sums(args: usize, part: i32, parts: i32): void {
-  const x = address(args, 0), sums = address(args, 1);
+  const x = address(args, 0), records = address(args, 1);
   const voxels = word(args, 3);
   const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
   const pieces = word(args, 2) * perRow;
   for (let piece = part; piece < pieces; piece += parts) {
     const first = (piece % perRow) * SUM_BLOCK;
-    const count = min(SUM_BLOCK, voxels - first);
     const from = x + (<usize>(piece / perRow) * <usize>voxels + <usize>first << 5);
-    const end = from + (<usize>count << 5);
-    let low = f32x4.splat(0), high = low;
-    for (let at = from; at < end; at += 32) {
-      low = f32x4.add(low, v128.load(at));
-      high = f32x4.add(high, v128.load(at, 16));
-    }
-    const share = f32x4.splat(1 / <f32>count);
-    const meanLow = f32x4.mul(low, share), meanHigh = f32x4.mul(high, share);
-    let squaresLow = f32x4.splat(0), squaresHigh = squaresLow;
-    for (let at = from; at < end; at += 32) {
-      const a = f32x4.sub(v128.load(at), meanLow), b = f32x4.sub(v128.load(at, 16), meanHigh);
-      squaresLow = madd(a, a, squaresLow);
-      squaresHigh = madd(b, b, squaresHigh);
-    }
-    const to = sums + (<usize>piece << 6);
-    v128.store(to, meanLow);
-    v128.store(to, meanHigh, 16);
-    v128.store(to, squaresLow, 32);
-    v128.store(to, squaresHigh, 48);
+    record_moments(from, min(SUM_BLOCK, voxels - first), records + <usize>piece * MOMENTS_BYTES);
   }
 }
 
 /**
- * Joins the blocks (Chan's rule) to mean and inverse deviation, and to factors y = x * a + b per row: a[8], b[8].
- * args: sums, scale or 0, shift or 0, moments, factors, samples, channels, voxels, epsilon.
+ * Joins the records of each row (Chan's rule) to mean and inverse deviation. args: records, records per row, moments, samples,
+ * channels, epsilon.
  */
 export function norm_moments(args: usize, part: i32, parts: i32): void {
-  const sums = address(args, 0), scale = address(args, 1), shift = address(args, 2), moments = address(args, 3), factors = address(args, 4);
-  const channels = word(args, 6);
-  const voxels = word(args, 7);
-  const epsilon = <f64>load<f32>(args, 32);
+  const records = address(args, 0), moments = address(args, 2);
+  const perRow = word(args, 1), channels = word(args, 4);
+  const epsilon = <f64>load<f32>(args, 20);
   const blocks = (channels + 7) >> 3;
-  const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
-  const rows = word(args, 5) * blocks;
+  const all = word(args, 3) * channels;
+  for (let k = part; k < all; k += parts) {
+    const c = k % channels;
+    let at = records + <usize>((k / channels * blocks + (c >> 3)) * perRow) * MOMENTS_BYTES;
+    const end = at + <usize>perRow * MOMENTS_BYTES;
+    const lane = <usize>(c & 7) << 2;
+    let mean: f64 = 0, squares: f64 = 0, seen: f64 = 0;
+    for (; at < end; at += MOMENTS_BYTES) {
+      const count = <f64>load<f32>(at, 64);
+      const total = seen + count;
+      const step = <f64>load<f32>(at + lane) - mean;
+      squares += <f64>load<f32>(at + lane, 32) + step * step * (seen * count / total);
+      mean += step * (count / total);
+      seen = total;
+    }
+    store<f32>(moments + (<usize>k << 3), <f32>mean);
+    store<f32>(moments + (<usize>k << 3), <f32>(1 / Math.sqrt(squares / seen + epsilon)), 4);
+  }
+}
+
+/** Factors y = x * a + b of each row, a[8], b[8]. args: moments, scale or 0, shift or 0, factors, samples, channels. */
+export function norm_factors(args: usize, part: i32, parts: i32): void {
+  const moments = address(args, 0), scale = address(args, 1), shift = address(args, 2);
+  const channels = word(args, 5);
+  const blocks = (channels + 7) >> 3;
+  const rows = word(args, 4) * blocks;
   for (let row = part; row < rows; row += parts)
     for (let lane = 0; lane < 8; lane++) {
-      const to = factors + (<usize>row << 6) + (<usize>lane << 2);
+      const to = address(args, 3) + (<usize>row << 6) + (<usize>lane << 2);
       const c = ((row % blocks) << 3) + lane;
-      if (c >= channels) {
-        store<f32>(to, 0);
-        store<f32>(to, 0, 32);
-        continue;
+      let a: f64 = 0, b: f64 = 0;
+      if (c < channels) {
+        const moment = moments + (<usize>((row / blocks) * channels + c) << 3);
+        a = <f64>load<f32>(moment, 4) * (scale ? <f64>load<f32>(scale + (<usize>c << 2)) : 1);
+        b = (shift ? <f64>load<f32>(shift + (<usize>c << 2)) : 0) - <f64>load<f32>(moment) * a;
       }
-      let mean: f64 = 0, squares: f64 = 0, seen: f64 = 0;
-      for (let k = 0; k < perRow; k++) {
-        const at = sums + (<usize>(row * perRow + k) << 6) + (<usize>lane << 2);
-        const count = <f64>min(SUM_BLOCK, voxels - k * SUM_BLOCK);
-        const total = seen + count;
-        const step = <f64>load<f32>(at) - mean;
-        squares += <f64>load<f32>(at, 32) + step * step * (seen * count / total);
-        mean += step * (count / total);
-        seen = total;
-      }
-      const inverse = 1 / Math.sqrt(squares / seen + epsilon);
-      const moment = moments + (<usize>((row / blocks) * channels + c) << 3);
-      store<f32>(moment, <f32>mean);
-      store<f32>(moment, <f32>inverse, 4);
-      const a = inverse * (scale ? <f64>load<f32>(scale + (<usize>c << 2)) : 1);
       store<f32>(to, <f32>a);
-      store<f32>(to, <f32>((shift ? <f64>load<f32>(shift + (<usize>c << 2)) : 0) - mean * a), 32);
+      store<f32>(to, <f32>b, 32);
     }
 }
 
@@ -137,7 +133,7 @@ export function norm_gradient_sums(args: usize, part: i32, parts: i32): void {
   const x = address(args, 0), dy = address(args, 1), factors = address(args, 2), sums = address(args, 3);
   const voxels = word(args, 5);
   const slope = v128.load_splat<f32>(args, 24);
-  const zero = f32x4.splat(0), one = f32x4.splat(1);
+  const zero = f32x4.splat(0);
   const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
   const pieces = word(args, 4) * perRow;
   for (let piece = part; piece < pieces; piece += parts) {
@@ -148,17 +144,29 @@ export function norm_gradient_sums(args: usize, part: i32, parts: i32): void {
     for (let half: usize = 0; half < 32; half += 16) {
       const factor = factors + (<usize>row << 7) + half;
       const mean = v128.load(factor), inverse = v128.load(factor, 32), scale = v128.load(factor, 64), shift = v128.load(factor, 96);
-      let direct = zero, byNormal = zero;
-      for (let at = begin + half; at < end; at += 32) {
+      // Two chains of sums hide the latency of an addition.
+      let direct = zero, byNormal = zero, direct2 = zero, byNormal2 = zero;
+      const pairs = begin + ((end - begin) & ~63);
+      let at = begin + half;
+      for (; at < pairs; at += 64) {
         const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mean), inverse);
-        const negative = f32x4.lt(madd(normal, scale, shift), zero);
-        const g = f32x4.mul(v128.load(dy + at), v128.bitselect(slope, one, negative));
+        const g = sloped(v128.load(dy + at), madd(normal, scale, shift), slope);
+        direct = f32x4.add(direct, g);
+        byNormal = madd(g, normal, byNormal);
+        const normal2 = f32x4.mul(f32x4.sub(v128.load(x + at, 32), mean), inverse);
+        const g2 = sloped(v128.load(dy + at, 32), madd(normal2, scale, shift), slope);
+        direct2 = f32x4.add(direct2, g2);
+        byNormal2 = madd(g2, normal2, byNormal2);
+      }
+      if (at < end) {
+        const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mean), inverse);
+        const g = sloped(v128.load(dy + at), madd(normal, scale, shift), slope);
         direct = f32x4.add(direct, g);
         byNormal = madd(g, normal, byNormal);
       }
       const to = sums + (<usize>piece << 6) + half;
-      v128.store(to, direct);
-      v128.store(to, byNormal, 32);
+      v128.store(to, f32x4.add(direct, direct2));
+      v128.store(to, f32x4.add(byNormal, byNormal2), 32);
     }
   }
 }
@@ -208,7 +216,6 @@ export function norm_gradient_apply(args: usize, part: i32, parts: i32): void {
   const x = address(args, 0), dy = address(args, 1), dx = address(args, 2), factors = address(args, 3), sums = address(args, 4);
   const voxels = word(args, 6);
   const slope = v128.load_splat<f32>(args, 28);
-  const zero = f32x4.splat(0), one = f32x4.splat(1);
   const perRow = (voxels + SUM_BLOCK - 1) / SUM_BLOCK;
   const pieces = word(args, 5) * perRow;
   for (let piece = part; piece < pieces; piece += parts) {
@@ -224,8 +231,7 @@ export function norm_gradient_apply(args: usize, part: i32, parts: i32): void {
       const outer = f32x4.mul(scale, inverse);
       for (let at = begin + half; at < end; at += 32) {
         const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mean), inverse);
-        const negative = f32x4.lt(madd(normal, scale, shift), zero);
-        const g = f32x4.mul(v128.load(dy + at), v128.bitselect(slope, one, negative));
+        const g = sloped(v128.load(dy + at), madd(normal, scale, shift), slope);
         v128.store(dx + at, madd(outer, g, madd(normal, q, p)));
       }
     }

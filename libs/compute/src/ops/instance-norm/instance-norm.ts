@@ -51,6 +51,7 @@ export const instanceNormWithMoments = defineOp<NormInputs, InstanceNormOptions,
     wasm: {
       layouts: () => ({ inputs: { x: 'blocked' }, outputs: ['blocked', 'plain'] }),
       overwrites: ['x'],
+      readsMoments: 'x',
       lower: (context) => lowerInstanceNorm(context),
     },
     webgpu: instanceNormKernel,

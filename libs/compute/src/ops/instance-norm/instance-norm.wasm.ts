@@ -1,7 +1,11 @@
-/** Lowers instance normalization: partial sums over fixed blocks of voxels, joined in order, then one pass to apply. */
+/**
+ * Lowers instance normalization: moments of fixed blocks of voxels (unless a convolution has left them), joined in order, then one
+ * pass to apply.
+ */
 import {
   float,
   int,
+  MOMENTS_BYTES,
   pointer,
   scratchPointer,
   type KernelArgument,
@@ -32,25 +36,17 @@ export function lowerInstanceNorm(context: LoweringContext<Settings>): KernelCal
   const { x, scale, shift } = context.inputs;
   const [y, moments] = context.outputs;
   const { epsilon, slope } = context.options;
-  const { samples, channels, voxels, rows, sums } = sizesOf(x!);
-  const partial = scratchPointer(context.scratch(sums));
+  const { samples, channels, voxels, rows } = sizesOf(x!);
+  const left = context.momentsOf(x!);
+  const perRow = left?.perRow ?? Math.ceil(voxels / SUM_BLOCK);
+  const records = scratchPointer(left?.records ?? context.scratch(rows * perRow * MOMENTS_BYTES));
   const factors = scratchPointer(context.scratch(rows * 64));
+  const sizes = [int(samples), int(channels)];
+  const sums: KernelCall = { kernel: 'norm_sums', args: [pointer(x!), records, int(rows), int(voxels)] };
   return [
-    { kernel: 'norm_sums', args: [pointer(x!), partial, int(rows), int(voxels)] },
-    {
-      kernel: 'norm_moments',
-      args: [
-        partial,
-        optional(scale),
-        optional(shift),
-        pointer(moments!),
-        factors,
-        int(samples),
-        int(channels),
-        int(voxels),
-        float(epsilon),
-      ],
-    },
+    ...(left ? [] : [sums]),
+    { kernel: 'norm_moments', args: [records, int(perRow), pointer(moments!), ...sizes, float(epsilon)] },
+    { kernel: 'norm_factors', args: [pointer(moments!), optional(scale), optional(shift), factors, ...sizes] },
     { kernel: 'norm_apply', args: [pointer(x!), pointer(y!), factors, int(rows), int(voxels), float(slope)] },
   ];
 }
