@@ -22,6 +22,7 @@ import { runnerCommand } from './commands/runner.ts';
 import { splitsCommand } from './commands/splits.ts';
 import { trainCommand } from './commands/train.ts';
 import { upstreamCommands } from './commands/upstream.ts';
+import type { CommandDefinition } from './command-definition.ts';
 import { version } from './version.ts';
 
 export interface Surroundings {
@@ -30,17 +31,6 @@ export interface Surroundings {
   /** Takes a command's document instead of stdout. */
   readonly onDocument?: (value: unknown) => void;
 }
-
-/** One command: `define` adds its arguments and flags, and hands its work to `action`. */
-export interface CommandDefinition {
-  readonly name: string;
-  define(command: Command, withContext: WithContext): Command;
-}
-
-/** Wraps the work of a command: it gets a context made of the global flags. */
-export type WithContext = (
-  work: (context: Context, ...args: never[]) => Promise<void>,
-) => (...args: unknown[]) => Promise<void>;
 
 const COMMANDS: readonly CommandDefinition[] = [
   runCommand,

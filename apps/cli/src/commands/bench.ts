@@ -7,7 +7,7 @@ import { openDevice, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { formatTable } from '../terminal/output.ts';
 import { version } from '../version.ts';
 

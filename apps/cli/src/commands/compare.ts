@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { readLabels } from '../stages/label-files.ts';
 import { finite } from '../stages/scoring.ts';
 import { formatTable } from '../terminal/output.ts';

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { experimentName } from '../stages/dataset.ts';
 import { toNnunet } from '../stages/dataset-conversion.ts';
 import { allFromDicom, fromDicom, isDicom, toDicom, volumesIn, type DicomFlags } from '../stages/dicom-conversion.ts';

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists } from '../files.ts';
 import { describeMachine, type MachineReport } from '../machine.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { isDicom } from '../stages/dicom-conversion.ts';
 import { examineStage } from '../stages/examination.ts';
 import { formatTable } from '../terminal/output.ts';

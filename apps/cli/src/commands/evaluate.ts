@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
 import { peakMemoryBytes } from '../machine.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { classNames, endingIn, finite, pairFolders, perClass, saveSummary, scorePairs } from '../stages/scoring.ts';
 import { formatTable } from '../terminal/output.ts';
 import { parseLabels, parseWhole } from '../values.ts';

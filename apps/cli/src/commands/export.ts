@@ -6,7 +6,7 @@ import { basename, join, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, writeJson, writeWhole } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { packModels, torchCheckpoint } from '../stages/model-archive.ts';
 import { onnxNetwork, onnxProcedure } from '../stages/onnx-export.ts';
 import { modelRoots, openModelFolder, openModelZip } from '../stages/model-source.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { gatherFolds, gatheredName, scoreFolder, trainedModels } from '../stages/cross-validation.ts';
 import { knownDataset, type KnownDataset } from '../stages/known-dataset.ts';
 import { finite } from '../stages/scoring.ts';

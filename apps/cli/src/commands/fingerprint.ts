@@ -1,6 +1,6 @@
 /** `fingerprint`: shapes, spacings and intensities of a data set, in nnU-Net's file. */
 import type { Context } from '../context.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { openDataset } from '../stages/dataset.ts';
 import { fingerprintPath, fingerprintStage } from '../stages/fingerprint.ts';
 import { formatTable } from '../terminal/output.ts';

@@ -6,7 +6,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, writeJson } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { declaredLabels, rewriteLabels } from '../stages/label-values.ts';
 import { workspaceOf } from '../workspace.ts';
 

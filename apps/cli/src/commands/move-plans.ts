@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { knownDataset } from '../stages/known-dataset.ts';
 
 export const movePlansCommand: CommandDefinition = {

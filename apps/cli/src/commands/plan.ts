@@ -15,7 +15,7 @@ import { parsePythonJson } from '@voxelwise/volume';
 import { CommandUsageError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
 import type { Context } from '../context.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { formatTable } from '../terminal/output.ts';
 import { openDataset } from '../stages/dataset.ts';
 import { fingerprintStage } from '../stages/fingerprint.ts';

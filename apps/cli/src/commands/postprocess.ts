@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { readDatasetJson } from '../stages/known-dataset.ts';
 import { caseNames, readLabels, writeLabels } from '../stages/label-files.ts';
 import { endingIn, finite } from '../stages/scoring.ts';

@@ -8,7 +8,7 @@ import { openDevice, type Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
 import { writeJson, writeWhole } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { loadTrainer } from '../stages/custom-trainer.ts';
 import { openModelFolder } from '../stages/model-source.ts';
 import { casesIn, labelsNamed, segmentCases } from '../stages/segmenting.ts';

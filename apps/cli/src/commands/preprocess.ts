@@ -1,6 +1,6 @@
 /** `preprocess`: crop, normalize and resample every training case for one or more configurations. */
 import type { Context } from '../context.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { openDataset } from '../stages/dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';

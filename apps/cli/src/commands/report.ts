@@ -5,7 +5,7 @@ import { readVolume } from '@voxelwise/io/node';
 import { InputError } from '../exit.ts';
 import { readJson, writeWhole } from '../files.ts';
 import type { Context } from '../context.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { casesToDraw, renderReport, type DrawnCase } from '../report/report.ts';
 import type { RunSummary } from '../report/run-summary.ts';
 import { casePanels } from '../report/slices.ts';

@@ -5,7 +5,7 @@ import { openAugmentationDevice, openDevice, type Context } from '../context.ts'
 import { CommandUsageError } from '../exit.ts';
 import { writeJson } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { chooseModel, type Choice } from '../run/choose.ts';
 import type { Job, TrainedConfiguration } from '../run/job.ts';
 import { planRows } from '../run/plan-rows.ts';

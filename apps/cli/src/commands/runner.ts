@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { globalWords, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { toNnunet } from '../stages/dataset-conversion.ts';
 import { readLabels } from '../stages/label-files.ts';
 import { parseWhole } from '../values.ts';

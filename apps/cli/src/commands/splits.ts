@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson, writeJson } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { openDataset } from '../stages/dataset.ts';
 import { formatTable } from '../terminal/output.ts';
 import { parseWhole } from '../values.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { withTraining } from '../run/edited-plans.ts';
 import { openDataset, type OpenedDataset } from '../stages/dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';

@@ -1,7 +1,7 @@
 /** `nnUNetv2_…`: nnU-Net v2's commands with their own flags, run as ours. */
 import { globalWords, type Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
-import type { CommandDefinition } from '../program.ts';
+import type { CommandDefinition } from '../command-definition.ts';
 import { experimentCommands } from './upstream-experiment.ts';
 import { modelCommands } from './upstream-model.ts';
 import { flagsOf, readUpstream, type UpstreamWords } from './upstream-flags.ts';
