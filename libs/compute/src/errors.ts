@@ -36,6 +36,11 @@ export class DeviceError extends ComputeError {
   constructor(message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
     super('DeviceError', 'device', message, details, options);
   }
+
+  /** Whether the device is gone for good, with all that was on it; a new one can go on. */
+  get lost(): boolean {
+    return this.details['lost'] === true;
+  }
 }
 
 /** More memory was asked for than the device has: says what was asked, what is free, what would fit. */

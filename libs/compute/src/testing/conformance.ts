@@ -8,6 +8,7 @@ import type { GradientRule } from '../autograd/gradient.ts';
 import { rules } from '../autograd/rules.ts';
 import type { Device } from '../devices/device.ts';
 import { canBeBlocked } from '../devices/wasm/layouts.ts';
+import { mayBeHalf } from '../devices/webgpu/compile.ts';
 import { createReferenceDevice } from '../devices/reference/reference-device.ts';
 import type { AnyOp, HostTensor, Op } from '../op/op.ts';
 import { untaped } from '../op/tape.ts';
@@ -18,7 +19,7 @@ import { difference, type NonFinite } from './compare.ts';
 import { wasmDevices, type DeviceUnderTest } from './devices.ts';
 import { draw } from './draw.ts';
 import { sampledDerivatives } from './finite-differences.ts';
-import { blockedStorage, storedBlocked } from './layouts.ts';
+import { blockedStorage, roundedToHalves, storedBlocked, storedHalf } from './layouts.ts';
 
 /* eslint-disable-next-line @typescript-eslint/no-explicit-any -- operations of every signature are tested */
 type TestedOp = Op<any, any, any>;
@@ -35,7 +36,14 @@ export interface ConformanceSettings {
   readonly differentiable?: readonly number[];
   /** Greatest difference between derivative and finite differences, relative as the tolerance is. */
   readonly gradientTolerance?: number;
+  /** WebGPU devices that store activations as halves: inputs are given as kernels of such a device leave them. */
+  readonly halves?: boolean;
+  /** Holds derivatives against the reference's alone, which another run has held against finite differences. Default false. */
+  readonly withoutFiniteDifferences?: boolean;
 }
+
+/** How inputs lie on the device. */
+type Storage = 'plain' | 'blocked' | 'half';
 
 interface Outcome {
   readonly outputs: readonly HostArray[];
@@ -57,21 +65,25 @@ export function testOp(tested: TestedOp, settings: ConformanceSettings = {}): vo
       const options = { ...(op.defaults as object), ...(testCase.options as object | undefined) };
       const inputs: HostInputs = Object.fromEntries(
         Object.entries(testCase.inputs as Record<string, Parameters<typeof draw>[0] | undefined>).map(
-          ([name, input], k) => [name, input && draw(input, 1000 * number + k)],
+          ([name, input], k) => {
+            const drawn = input && draw(input, 1000 * number + k);
+            return [name, drawn && settings.halves && !op.mutates?.includes(name) ? roundedToHalves(drawn) : drawn];
+          },
         ),
       );
       const specs = specsOf(op, inputs, options);
       it(`${testCase.name}: values`, async () => {
-        const want = await run(tested, createReferenceDevice(), inputs, options, false);
+        const want = await run(tested, createReferenceDevice(), inputs, options, 'plain');
         const bits = new Map<string, Outcome>();
         for (const device of devices) {
-          for (const blocked of device.kind === 'wasm' &&
-          Object.values(inputs).some((input) => input && canBeBlocked(input))
-            ? [false, true]
-            : [false]) {
-            const got = await run(tested, await device.open(), inputs, options, blocked);
-            expectClose(got, want, tolerance, 'exact', `${device.name}${blocked ? ', blocked' : ''}`);
-            const build = `${device.name.split(',')[0]}${blocked}`;
+          for (const storage of storages(
+            device,
+            settings,
+            Object.values(inputs).some((input) => input && canBeBlocked(input)),
+          )) {
+            const got = await run(tested, await device.open(), inputs, options, storage);
+            expectClose(got, want, tolerance, 'exact', `${device.name}, ${storage}`);
+            const build = `${device.name.split(',')[0]}, ${storage}`;
             const before = bits.get(build);
             if (before === undefined) bits.set(build, got);
             else expect(got, `${device.name}: the same bits for any number of threads`).toEqual(before);
@@ -86,10 +98,10 @@ export function testOp(tested: TestedOp, settings: ConformanceSettings = {}): vo
       )
         it(`${testCase.name}: NaN and infinities`, async () => {
           const spoiled = spoil(inputs);
-          const want = await run(tested, createReferenceDevice(), spoiled, options, false);
+          const want = await run(tested, createReferenceDevice(), spoiled, options, 'plain');
           for (const device of devices)
             expectClose(
-              await run(tested, await device.open(), spoiled, options, false),
+              await run(tested, await device.open(), spoiled, options, settings.halves ? 'half' : 'plain'),
               want,
               tolerance,
               nonFinite,
@@ -110,17 +122,18 @@ async function checkDerivative(
   options: object,
   outputs: readonly TensorSpec[],
   devices: readonly DeviceUnderTest[],
-  { differentiable, gradientTolerance: allowed = 2e-4 }: ConformanceSettings,
+  settings: ConformanceSettings,
 ): Promise<void> {
+  const { differentiable, gradientTolerance: allowed = 2e-4, halves } = settings;
   const op = tested as unknown as AnyOp;
   const weights = outputs.map((spec, k) =>
     spec.dtype === 'f32' && (differentiable?.includes(k) ?? true)
-      ? draw({ shape: spec.shape }, 99 + k).data
+      ? (halves ? roundedToHalves(draw({ shape: spec.shape }, 99 + k)) : draw({ shape: spec.shape }, 99 + k)).data
       : undefined,
   );
-  const want = await backward(tested, rule, createReferenceDevice(), inputs, options, weights, false);
+  const want = await backward(tested, rule, createReferenceDevice(), inputs, options, weights, 'plain');
   expect(Object.keys(want).length, 'the rule gives a gradient for at least one input').toBeGreaterThan(0);
-  for (const [name, gradient] of Object.entries(want)) {
+  for (const [name, gradient] of settings.withoutFiniteDifferences ? [] : Object.entries(want)) {
     const sampled = sampledDerivatives(op, inputs, options, outputs, weights, name);
     const off = difference(
       Float32Array.from(sampled, ({ index }) => gradient[index]),
@@ -130,12 +143,12 @@ async function checkDerivative(
     expect(off, `gradient of ${name} against finite differences`).toBeUndefined();
   }
   for (const device of devices) {
-    for (const blocked of device.kind === 'wasm' ? [false, true] : [false]) {
-      const got = await backward(tested, rule, await device.open(), inputs, options, weights, blocked);
+    for (const storage of storages(device, settings, true)) {
+      const got = await backward(tested, rule, await device.open(), inputs, options, weights, storage);
       for (const [name, gradient] of Object.entries(want))
         expect(
           difference(got[name], gradient, 20 * Math.max(op.tolerance.f32, 1e-6)),
-          `gradient of ${name} on ${device.name}${blocked ? ', blocked' : ''}`,
+          `gradient of ${name} on ${device.name}, ${storage}`,
         ).toBeUndefined();
     }
   }
@@ -148,13 +161,13 @@ async function backward(
   inputs: HostInputs,
   options: object,
   weights: readonly (HostArray | undefined)[],
-  blocked: boolean,
+  storage: Storage,
 ): Promise<Record<string, HostArray>> {
   const gradients = scope(() => {
-    const onDevice = upload(device, inputs, blocked);
+    const onDevice = upload(device, inputs, storage);
     const result = tested(onDevice, options) as Tensor | readonly Tensor[];
     const outputs = Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
-    const dys = outputs.map((output, k) => weights[k] && placed(tensor(device, weights[k], output.shape), blocked));
+    const dys = outputs.map((output, k) => weights[k] && placed(tensor(device, weights[k], output.shape), storage));
     const found = untaped(() =>
       rule.gradient({
         inputs: onDevice,
@@ -183,12 +196,12 @@ async function run(
   device: Device,
   inputs: HostInputs,
   options: object,
-  blocked: boolean,
+  storage: Storage,
 ): Promise<Outcome> {
   const op = tested as unknown as AnyOp;
   // What is written in place keeps the layout it was uploaded in.
   const [onDevice, outputs, stored] = scope(() => {
-    const placedInputs = upload(device, inputs, blocked, op.mutates);
+    const placedInputs = upload(device, inputs, storage, op.mutates);
     const result = tested(placedInputs, options) as Tensor | readonly Tensor[];
     const list = Array.isArray(result) ? [...(result as readonly Tensor[])] : [result as Tensor];
     return [
@@ -239,19 +252,25 @@ function expectClose(got: Outcome, want: Outcome, tolerance: number, nonFinite: 
 function upload(
   device: Device,
   inputs: HostInputs,
-  blocked: boolean,
+  storage: Storage,
   except: readonly string[] = [],
 ): Record<string, Tensor | undefined> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, input]) => [
       name,
-      input && placed(tensor(device, input.data, input.shape, input.dtype), blocked && !except.includes(name)),
+      input && placed(tensor(device, input.data, input.shape, input.dtype), except.includes(name) ? 'plain' : storage),
     ]),
   );
 }
 
-function placed(made: Tensor, blocked: boolean): Tensor {
-  return blocked && made.device.kind === 'wasm' && canBeBlocked(made) ? storedBlocked({ x: made }) : made;
+function placed(made: Tensor, storage: Storage): Tensor {
+  if (storage === 'half') return mayBeHalf(made) ? storedHalf({ x: made }) : made;
+  return storage === 'blocked' && canBeBlocked(made) ? storedBlocked({ x: made }) : made;
+}
+
+function storages({ kind }: DeviceUnderTest, { halves }: ConformanceSettings, mayBlock: boolean): readonly Storage[] {
+  if (kind === 'wasm') return mayBlock ? ['plain', 'blocked'] : ['plain'];
+  return halves ? ['half'] : ['plain'];
 }
 
 function specsOf(op: AnyOp, inputs: HostInputs, options: object): readonly TensorSpec[] {

@@ -23,6 +23,25 @@ export function gpuForTests(): Promise<GPU | undefined> {
   return found;
 }
 
+/** Names the manifest (.json) of a Vulkan driver with shader-f16 for tests with halves, such as Mesa's lavapipe. */
+const HALF_DRIVER = 'VOXELWISE_F16_DRIVER';
+
+/**
+ * As `gpuForTests`, with an adapter that has shader-f16: the driver that VOXELWISE_F16_DRIVER names, else the machine's own.
+ *
+ * Throws: Error where the driver that was named has no such adapter.
+ */
+export async function gpuWithHalves(): Promise<GPU | undefined> {
+  const env = (globalThis as { process?: NodeProcess }).process?.env;
+  const driver = env?.[HALF_DRIVER];
+  // The Vulkan loader looks when Dawn starts.
+  if (driver) env!['VK_DRIVER_FILES'] = env!['VK_ICD_FILENAMES'] = driver;
+  const gpu = await gpuForTests();
+  const has = (await gpu?.requestAdapter())?.features.has('shader-f16');
+  if (driver && !has) throw new Error(`${HALF_DRIVER}: the driver ${driver} has no adapter with shader-f16.`);
+  return has ? gpu : undefined;
+}
+
 /** A device to test on. Call only where `gpuForTests` found one. */
 export async function webGpuForTests(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   return createWebGpuDevice({ ...options, gpu: (await gpuForTests())! });

@@ -19,6 +19,7 @@ import { wholePiece, type Memory, type Stored, type View } from './pieces.ts';
 import { PartLowering } from './parts.ts';
 import { bindingBytes, segmentsOf } from './segments.ts';
 import { planSharedObjects } from './shared-objects.ts';
+import type { MatrixShape } from './tensor-cores.ts';
 
 /** Where a binding's buffer comes from: given, made as a result, a shared object for temporaries, or the program's tables. */
 export interface Place {
@@ -60,7 +61,7 @@ export interface GpuAbilities {
   readonly limits: GPUSupportedLimits;
   /** Whether activations are stored as f16. */
   readonly half: boolean;
-  readonly tensorCores: boolean;
+  readonly matrices?: MatrixShape | undefined;
 }
 
 /** The layout name of a buffer that stores an f32 tensor as f16. */

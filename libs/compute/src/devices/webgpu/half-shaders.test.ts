@@ -50,7 +50,7 @@ describe.skipIf(gpu === undefined)(`shaders with halves${gpu ? '' : ' (skipped: 
     const dispatch = {
       shader: matrixShader,
       enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
-      constants: { ALIGNED: true, TABLE: 64 },
+      constants: { ALIGNED: true, TABLE: 64, SIDE: 16, DEPTH: 16, SUBGROUP: 32 },
       bindings: [],
       workgroups: [1, 1, 1],
     } as const;

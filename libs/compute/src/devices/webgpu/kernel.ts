@@ -15,6 +15,7 @@
  */
 import type { Variant } from '../autotune.ts';
 import type { DType, Shape, TensorSpec } from '../../tensor/spec.ts';
+import type { MatrixShape } from './tensor-cores.ts';
 
 /** A tensor as a lowering sees it. */
 export interface GpuView extends TensorSpec {
@@ -66,8 +67,8 @@ export interface GpuLoweringContext<R> {
   /** Features the device was made with: `shader-f16`, `subgroups`, `chromium-experimental-subgroup-matrix`, … */
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
-  /** Whether to multiply halves with subgroup matrices of 16×16, f16 into f32, in subgroups of 32. */
-  readonly tensorCores: boolean;
+  /** Subgroup matrices to multiply halves with; absent: none, or not wanted. */
+  readonly matrices?: MatrixShape | undefined;
   /** Asks for scratch memory, shared by all dispatches of this lowering; not cleared. */
   scratch(bytes: number): GpuScratch;
 }

@@ -31,7 +31,7 @@ function program(op: AnyOp, inputs: Readonly<Record<string, TensorSpec>>, option
   const given = Object.fromEntries(Object.entries(inputs).map(([name, spec]) => [name, slot(spec, 'external')]));
   const outputs = made.map((spec) => slot(spec, 'result'));
   const graph: Graph = { nodes: [{ op, inputs: given, outputs, options }], slots };
-  return compile(graph, { features: new Set(), limits, half: false, tensorCores: false }).steps;
+  return compile(graph, { features: new Set(), limits, half: false }).steps;
 }
 
 const f32 = (...shape: number[]): TensorSpec => ({ shape, dtype: 'f32' });

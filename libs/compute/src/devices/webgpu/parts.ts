@@ -173,14 +173,14 @@ export class PartLowering {
     };
   }
 
-  #context(scratches: GpuScratch[]): Pick<GpuAbilities, 'features' | 'limits' | 'tensorCores'> & {
+  #context(scratches: GpuScratch[]): Pick<GpuAbilities, 'features' | 'limits' | 'matrices'> & {
     scratch(bytes: number): GpuScratch;
   } {
-    const { features, limits, tensorCores } = this.#abilities;
+    const { features, limits, matrices } = this.#abilities;
     return {
       features,
       limits,
-      tensorCores,
+      matrices,
       scratch: (bytes) => {
         const scratch: GpuScratch = { bytes: Math.max(4, Math.ceil(bytes / 4) * 4) };
         scratches.push(scratch);

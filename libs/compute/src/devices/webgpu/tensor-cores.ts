@@ -1,6 +1,9 @@
-/** Whether an adapter has the subgroup matrices that conv-product-matrix.wgsl is written for. */
+/** Which subgroup matrices (tensor cores) of an adapter conv-product-matrix.wgsl can use. */
 
 export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
+
+/** Invocations of a workgroup that every adapter has. */
+const MOST_INVOCATIONS = 256;
 
 interface MatrixConfig {
   readonly componentType: string;
@@ -10,20 +13,42 @@ interface MatrixConfig {
   readonly K: number;
 }
 
-/** Whether an adapter has the subgroup matrices that `tensorCores` uses. */
-export function tensorCoresAvailable(features: { has(name: string): boolean }, info: GPUAdapterInfo): boolean {
-  const configs = (info as { subgroupMatrixConfigs?: readonly MatrixConfig[] }).subgroupMatrixConfigs ?? [];
-  return (
-    features.has(MATRIX_FEATURE) &&
-    info.subgroupMinSize === 32 &&
-    info.subgroupMaxSize === 32 &&
-    configs.some(
-      (config) =>
-        config.componentType === 'f16' &&
-        config.resultComponentType === 'f32' &&
-        config.M === 16 &&
-        config.N === 16 &&
-        config.K === 16,
+/** Matrices of f16, side x depth times depth x side, added up in f32 by the invocations of one subgroup. */
+export interface MatrixShape {
+  readonly side: number;
+  readonly depth: number;
+  readonly subgroup: number;
+}
+
+/** Channels and voxels of a workgroup of conv-product-matrix.wgsl, and the rows of a step. */
+export const MATRIX_TILE = 64;
+export const MATRIX_TILE_K = 16;
+
+/** Invocations of a workgroup: each subgroup owns two by two matrices of the tile. */
+function invocations({ side, subgroup }: MatrixShape): number {
+  return (MATRIX_TILE / (2 * side)) ** 2 * subgroup;
+}
+
+/** The largest matrices that the kernel can use; undefined where the adapter has none. */
+export function matricesOf(features: { has(name: string): boolean }, info: GPUAdapterInfo): MatrixShape | undefined {
+  const configs = (info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> }).subgroupMatrixConfigs ?? [];
+  const { subgroupMinSize, subgroupMaxSize } = info;
+  if (!features.has(MATRIX_FEATURE) || subgroupMinSize !== subgroupMaxSize) return undefined;
+  return Array.from(configs)
+    .filter(
+      ({ componentType, resultComponentType, M, N, K }) =>
+        componentType === 'f16' &&
+        resultComponentType === 'f32' &&
+        M === N &&
+        [8, 16].includes(M) &&
+        MATRIX_TILE_K % K === 0,
     )
-  );
+    .map(({ M, K }): MatrixShape => ({ side: M, depth: K, subgroup: subgroupMinSize }))
+    .filter((shape) => invocations(shape) % MATRIX_TILE === 0 && invocations(shape) <= MOST_INVOCATIONS)
+    .sort((a, b) => b.side * b.depth - a.side * a.depth)[0];
+}
+
+/** Whether an adapter has subgroup matrices that `tensorCores` uses. */
+export function tensorCoresAvailable(features: { has(name: string): boolean }, info: GPUAdapterInfo): boolean {
+  return matricesOf(features, info) !== undefined;
 }

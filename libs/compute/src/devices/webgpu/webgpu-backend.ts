@@ -15,7 +15,7 @@ import { bindingBytes, segmentsOf } from './segments.ts';
 import { StepTimes } from './step-times.ts';
 import { decode, encode } from './storage.ts';
 import { SUBGROUP_ID } from './workgroup-sum.ts';
-import { MATRIX_FEATURE, tensorCoresAvailable } from './tensor-cores.ts';
+import { MATRIX_FEATURE, matricesOf, type MatrixShape } from './tensor-cores.ts';
 import type { WebGpuOptions } from './options.ts';
 
 /** Programs handed to the GPU and not finished; beyond it the recorder waits, so that memory does not pile up. */
@@ -53,7 +53,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
   readonly half: boolean;
-  readonly tensorCores: boolean;
+  readonly matrices: MatrixShape | undefined;
   readonly pipelines: PipelineCache;
   readonly times: StepTimes | undefined;
   readonly lost: Promise<DeviceError>;
@@ -76,10 +76,10 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
         "createWebGpuDevice: halfActivations needs the adapter's shader-f16 feature, which is missing here.",
         { feature: 'shader-f16' },
       );
-    this.tensorCores = options.tensorCores ?? false;
-    if (this.tensorCores && !(this.half && tensorCoresAvailable(gpu.features, info)))
+    if (options.tensorCores && this.half) this.matrices = matricesOf(gpu.features, info);
+    if (options.tensorCores && this.matrices === undefined)
       throw new DeviceError(
-        'createWebGpuDevice: tensorCores needs halfActivations and an adapter with subgroup matrices of 16×16×16, f16 into f32, in subgroups of 32.',
+        'createWebGpuDevice: tensorCores needs halfActivations and an adapter with square subgroup matrices of 8 or 16, f16 into f32, in subgroups of one size.',
         { feature: MATRIX_FEATURE },
       );
     this.name = `webgpu (${[info.vendor, info.architecture || info.description].filter(Boolean).join(' ') || 'unnamed adapter'}${gpu.features.has('shader-f16') ? `, f16${this.half ? ' activations' : ''}` : ''})`;
@@ -201,7 +201,7 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
       features: this.features,
       limits: this.limits,
       half: this.half,
-      tensorCores: this.tensorCores,
+      matrices: this.matrices,
     });
     const uniforms = this.#filled(compiled.uniforms, BufferUsage.uniform);
     const tables = this.#filled(compiled.tables, BufferUsage.storage);

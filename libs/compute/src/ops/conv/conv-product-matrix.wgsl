@@ -1,10 +1,16 @@
-// conv-product with subgroup matrices (tensor cores): f16 times f16, added up in f32, in matrices of 16x16.
-// A workgroup of four subgroups of 32 owns 64 channels x 64 voxels, a subgroup 32x32 as four matrices. A step stages 16
-// rows of the packed weights and of the gathered input as halves; at the end the sums pass through workgroup memory, since
-// a matrix' elements lie where the hardware wants them.
-const TILE = 64;
-const TILE_K = 16;
-const THREADS = 128;
+// conv-product with subgroup matrices (tensor cores): f16 times f16, added up in f32, in matrices of SIDE x DEPTH x SIDE.
+// A workgroup owns 64 channels x 64 voxels, each subgroup two by two matrices of them: four subgroups where matrices are
+// 16x16. A step stages 16 rows of the packed weights and of the gathered input as halves; at the end the sums pass through
+// workgroup memory, since a matrix' elements lie where the hardware wants them.
+const TILE = 64u;
+const TILE_K = 16u;
+const OWN = 2u * SIDE; // channels and voxels of a subgroup
+const ACROSS = TILE / OWN;
+const THREADS = ACROSS * ACROSS * SUBGROUP;
+
+alias Left = subgroup_matrix_left<f16, DEPTH, SIDE>;
+alias Right = subgroup_matrix_right<f16, SIDE, DEPTH>;
+alias Sum = subgroup_matrix_result<f32, SIDE, SIDE>;
 
 struct Sizes {
   sources: u32,
@@ -54,9 +60,9 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
   let targets4 = (sizes.targets + 3u) / 4u;
   let sourceVoxels = sizes.source.x * sizes.source.y * sizes.source.z;
   let extent = vec3<i32>(sizes.source.xyz);
-  let subgroup = local / 32u;
-  let cornerM = (subgroup / 2u) * 32u;
-  let cornerN = (subgroup % 2u) * 32u;
+  let subgroup = local / SUBGROUP;
+  let cornerM = (subgroup / ACROSS) * OWN;
+  let cornerN = (subgroup % ACROSS) * OWN;
 
   // The voxel this invocation fetches is the same in every step; two invocations share it and take turns along k.
   let fetchColumn = firstColumn + local % TILE;
@@ -65,10 +71,10 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
   let origin = select(vec3<i32>(-0x10000000), vec3<i32>(fetchAt.xyz * sizes.stride.xyz), there);
   let start = i32(select(0u, fetchAt.w * sizes.sources * sourceVoxels, there));
 
-  var sum00: subgroup_matrix_result<f32, 16, 16>;
-  var sum01: subgroup_matrix_result<f32, 16, 16>;
-  var sum10: subgroup_matrix_result<f32, 16, 16>;
-  var sum11: subgroup_matrix_result<f32, 16, 16>;
+  var sum00: Sum;
+  var sum01: Sum;
+  var sum10: Sum;
+  var sum11: Sum;
 
   let allRows = u32(head.y) * sizes.sources;
   let firstRow = split * sizes.splitRows;
@@ -94,26 +100,29 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
       tileB[k * TILE + local % TILE] = v;
     }
     workgroupBarrier();
-    // a is stored with channels side by side: column-major as [channel][k].
-    let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>>(&tileA, cornerM, true, TILE);
-    let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>>(&tileA, cornerM + 16u, true, TILE);
-    let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>>(&tileB, cornerN, false, TILE);
-    let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>>(&tileB, cornerN + 16u, false, TILE);
-    sum00 = subgroupMatrixMultiplyAccumulate(a0, b0, sum00);
-    sum01 = subgroupMatrixMultiplyAccumulate(a0, b1, sum01);
-    sum10 = subgroupMatrixMultiplyAccumulate(a1, b0, sum10);
-    sum11 = subgroupMatrixMultiplyAccumulate(a1, b1, sum11);
+    for (var k = 0u; k < TILE_K; k += DEPTH) {
+      // a is stored with channels side by side: column-major as [channel][k].
+      let a0 = subgroupMatrixLoad<Left>(&tileA, k * TILE + cornerM, true, TILE);
+      let a1 = subgroupMatrixLoad<Left>(&tileA, k * TILE + cornerM + SIDE, true, TILE);
+      let b0 = subgroupMatrixLoad<Right>(&tileB, k * TILE + cornerN, false, TILE);
+      let b1 = subgroupMatrixLoad<Right>(&tileB, k * TILE + cornerN + SIDE, false, TILE);
+      sum00 = subgroupMatrixMultiplyAccumulate(a0, b0, sum00);
+      sum01 = subgroupMatrixMultiplyAccumulate(a0, b1, sum01);
+      sum10 = subgroupMatrixMultiplyAccumulate(a1, b0, sum10);
+      sum11 = subgroupMatrixMultiplyAccumulate(a1, b1, sum11);
+    }
     workgroupBarrier();
   }
   let targetVoxels = sizes.target_.x * sizes.target_.y * sizes.target_.z;
   let to = fetchAt.xyz * sizes.step.xyz + vec3<u32>(tail.yzw);
   let first = split * sizes.partSize + fetchAt.w * sizes.targets * targetVoxels + (to.x * sizes.target_.y + to.y) * sizes.target_.z + to.z;
   for (var half = 0u; half < 2u; half++) {
-    if (cornerM == half * 32u) {
-      subgroupMatrixStore(&result, cornerN, sum00, false, TILE);
-      subgroupMatrixStore(&result, cornerN + 16u, sum01, false, TILE);
-      subgroupMatrixStore(&result, cornerN + 16u * TILE, sum10, false, TILE);
-      subgroupMatrixStore(&result, cornerN + 16u * TILE + 16u, sum11, false, TILE);
+    if (cornerM / 32u == half) {
+      let corner = cornerM % 32u * TILE + cornerN;
+      subgroupMatrixStore(&result, corner, sum00, false, TILE);
+      subgroupMatrixStore(&result, corner + SIDE, sum01, false, TILE);
+      subgroupMatrixStore(&result, corner + SIDE * TILE, sum10, false, TILE);
+      subgroupMatrixStore(&result, corner + SIDE * TILE + SIDE, sum11, false, TILE);
     }
     workgroupBarrier();
     for (var i = local / TILE; i < 32u; i += THREADS / TILE) {

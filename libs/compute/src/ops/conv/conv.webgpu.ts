@@ -10,6 +10,7 @@ import {
   type GpuView,
   type GpuWord,
 } from '../../devices/webgpu/kernel.ts';
+import { MATRIX_TILE, MATRIX_TILE_K } from '../../devices/webgpu/tensor-cores.ts';
 import matrixShader from '../../generated/wgsl/conv-product-matrix.ts';
 import packShader from '../../generated/wgsl/conv-pack.ts';
 import partsShader from '../../generated/wgsl/conv-parts.ts';
@@ -41,10 +42,6 @@ const ENOUGH_GROUPS = 256;
 /** Shortest part of a cut sum, in steps of the tile. */
 const LEAST_STEPS = 8;
 const MAX_GROUPS = 65535;
-
-/** Tile of conv-product-matrix.wgsl. */
-const MATRIX_TILE = 64;
-const MATRIX_TILE_K = 16;
 
 /**
  * Tiles by channels x voxels x rows of a step. The invocations along the channels fetch the columns in whole turns, so GY is
@@ -139,7 +136,7 @@ export function lowerGpuProduct(
   const phases = phasesOf(g, transposed);
   const taps = phases.flatMap((phase) => phase.taps);
   // Halves through tensor cores pay from whole tiles of channels on.
-  const matrices = context.tensorCores && from.storage === 'f16' && targets >= 32 && sources >= MATRIX_TILE_K;
+  const matrices = from.storage === 'f16' && targets >= 32 && sources >= MATRIX_TILE_K ? context.matrices : undefined;
   const tile: Tile = matrices
     ? { ...TILES[tileFor(targets)], TILE_K: MATRIX_TILE_K }
     : TILES[(context.options as TileChoice).tile ?? tileFor(targets)];
@@ -188,7 +185,7 @@ export function lowerGpuProduct(
         ? { Y: parts === undefined ? to.storage : 'f32' }
         : { X: from.storage, Y: parts === undefined ? to.storage : 'f32' },
       constants: {
-        ...(matrices ? {} : tile),
+        ...(matrices ? { SIDE: matrices.side, DEPTH: matrices.depth, SUBGROUP: matrices.subgroup } : tile),
         ALIGNED: sources % tile.TILE_K === 0,
         TABLE: tableLength(table.length / 4),
       },
