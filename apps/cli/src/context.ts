@@ -1,5 +1,12 @@
 /** What every command gets: where to speak, on what to compute, where to work, and when to stop. */
-import { createWasmDevice, createReferenceDevice, hardwareThreads, type Device } from '@voxelwise/compute';
+import {
+  createReferenceDevice,
+  createWasmDevice,
+  hardwareThreads,
+  type AutotuneTable,
+  type Device,
+  type DeviceError,
+} from '@voxelwise/compute';
 import { readAutotuneTable, saveAutotuneTable } from './autotune-file.ts';
 import { Output } from './terminal/output.ts';
 import { CommandUsageError, InterruptedError } from './exit.ts';
@@ -99,9 +106,9 @@ export async function openDevice(context: Context, purpose = 'compute'): Promise
   let why: string;
   if (context.device === 'reference') [device, why] = [createReferenceDevice(), 'as asked'];
   else if (context.device === 'wasm') [device, why] = [await wasm(), 'as asked'];
-  else if (context.device === 'webgpu') [device, why] = [await openWebGpu(true), 'as asked'];
+  else if (context.device === 'webgpu') [device, why] = [await openWebGpu(context, true), 'as asked'];
   else {
-    const gpu = await openWebGpu(false).catch(() => undefined);
+    const gpu = await openWebGpu(context, false).catch(() => undefined);
     if (gpu) [device, why] = [gpu, 'a GPU is there'];
     else [device, why] = [await wasm(), 'no GPU that is real'];
   }
@@ -120,17 +127,51 @@ async function openWasm(context: Context): Promise<Device> {
     threads,
     ...(maxMemory === undefined ? {} : { maxBytes: Math.min(DEVICE_SHARE * maxMemory, WASM_BYTES) }),
   };
-  if (!context.autotune) return createWasmDevice(options);
+  return tuned(context, (autotune) => createWasmDevice({ ...options, ...autotune }));
+}
+
+/** With --autotune the device goes by the workspace's table, and what it measured is saved when it is disposed. */
+async function tuned(
+  context: Context,
+  open: (options: { readonly autotune?: AutotuneTable }) => Promise<Device>,
+): Promise<Device> {
+  if (!context.autotune) return open({});
   const file = autotuneFile(context);
   const table = readAutotuneTable(file);
   const known = Object.keys(table).length;
-  const device = await createWasmDevice({ ...options, autotune: table });
+  const device = await open({ autotune: table });
+  beforeDisposal(device, () => {
+    if (Object.keys(table).length > known) saveAutotuneTable(file, table);
+  });
+  return device;
+}
+
+function beforeDisposal(device: Device, act: () => void): void {
   const dispose = device.dispose.bind(device);
   device.dispose = () => {
+    act();
     dispose();
-    if (Object.keys(table).length > known) saveAutotuneTable(file, table);
   };
-  return device;
+}
+
+/** Which device took the place of a lost one. */
+const successors = new WeakMap<Device, Device>();
+
+/** The device, or the one that was opened in its place. */
+export function livingDevice(device: Device): Device {
+  let living = device;
+  for (let next = successors.get(living); next !== undefined; next = successors.get(living)) living = next;
+  return living;
+}
+
+/** Opens another device of the kind asked for in the place of one that was lost; it is disposed together with that one. */
+export async function reopenDevice(context: Context, device: Device, lost: DeviceError): Promise<Device> {
+  context.output.note(lost.message);
+  const successor = await openDevice(context, 'going on');
+  const before = livingDevice(device);
+  successors.set(before, successor);
+  beforeDisposal(before, () => successor.dispose());
+  return successor;
 }
 
 /** One thread on this one, for the small work beside training: augmentation and preprocessing. */
@@ -139,7 +180,7 @@ export function openAugmentationDevice(): Promise<Device> {
 }
 
 /** A software GPU counts only when `named`. */
-async function openWebGpu(named: boolean): Promise<Device> {
+async function openWebGpu(context: Context, named: boolean): Promise<Device> {
   const { openNodeGpu } = await import('./webgpu.ts');
-  return openNodeGpu(named);
+  return tuned(context, (autotune) => openNodeGpu(named, autotune));
 }

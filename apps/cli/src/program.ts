@@ -110,5 +110,5 @@ function withGlobalFlags(command: Command): void {
       '--workspace <dir>',
       'where raw, preprocessed and results live (default: nnU-Net variables, else ./voxelwise)',
     )
-    .option('--autotune', 'WASM: time the algorithms of each convolution, and keep the choices in the workspace');
+    .option('--autotune', 'time the algorithms or tiles of each convolution, and keep the choices in the workspace');
 }

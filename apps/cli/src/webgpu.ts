@@ -1,5 +1,5 @@
 /** A WebGPU device in Node, through the optional package `webgpu`. */
-import { createWebGpuDevice, DeviceError, type Device } from '@voxelwise/compute';
+import { createWebGpuDevice, DeviceError, type Device, type WebGpuOptions } from '@voxelwise/compute';
 import { createNodeGpu } from '@voxelwise/compute/node';
 import { existsSync, readdirSync } from 'node:fs';
 
@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** Throws: DeviceError if no adapter is there, or only a software one and it was not `named`. */
-export async function openNodeGpu(named: boolean): Promise<Device> {
+export async function openNodeGpu(named: boolean, options: Pick<WebGpuOptions, 'autotune'> = {}): Promise<Device> {
   if (!named && !mayHaveGpu()) throw new DeviceError('webgpu: no graphics driver is installed here.');
   const gpu = await createNodeGpu();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
@@ -16,7 +16,7 @@ export async function openNodeGpu(named: boolean): Promise<Device> {
   const described = [vendor, architecture, device, description].join(' ');
   if (!named && SOFTWARE.test(described))
     throw new DeviceError(`webgpu: the only adapter is software (${described.trim()}).`);
-  return createWebGpuDevice({ adapter });
+  return createWebGpuDevice({ ...options, gpu, adapter });
 }
 
 /** On Linux a GPU needs a Vulkan driver's manifest; looking first spares the loader's complaints on stderr. */

@@ -1,5 +1,5 @@
 /** A case in, a segmentation out. */
-import { decideLabels, tensor, type Device, type Tensor } from '@voxelwise/compute';
+import { decideLabels, tensor, type Device, type DeviceError, type Tensor } from '@voxelwise/compute';
 import { buildNetwork, disposeWeights, loadWeights, type Module } from '@voxelwise/nets';
 import { turnsToCanonical } from '@voxelwise/planner';
 import {
@@ -24,6 +24,7 @@ import { PredictionError } from './errors.ts';
 import { patchOf, type Model } from './model/model.ts';
 import { preprocessSettings } from './model/preprocess-settings.ts';
 import type { PredictOptions, Prediction } from './predict-options.ts';
+import { reopeningPredictor } from './reopening-predictor.ts';
 import { probabilitiesOf } from './segmentation/probabilities.ts';
 import { oneHotLabels } from './segmentation/one-hot.ts';
 import { decidesBySlab, decideSlabs } from './segmentation/slab-decisions.ts';
@@ -54,8 +55,27 @@ export interface Predictor {
   dispose(): void;
 }
 
-/** Uploads a model's weights. Throws: WeightsError if they are not of the plan's network. */
-export function openPredictor(model: Model, device: Device): Predictor {
+export interface PredictorOptions {
+  /**
+   * Opens a device in place of one that was lost; the weights are uploaded again and the case is begun anew there. The
+   * caller disposes what it opened. Absent: the loss is thrown.
+   */
+  readonly reopen?: (lost: DeviceError) => Promise<Device>;
+}
+
+/**
+ * Uploads a model's weights.
+ *
+ * Throws: WeightsError if they are not of the plan's network. What it returns throws DeviceError for a lost device that is
+ * not reopened, PredictionError where none can be.
+ */
+export function openPredictor(model: Model, device: Device, { reopen }: PredictorOptions = {}): Predictor {
+  return reopen === undefined
+    ? predictorOn(model, device)
+    : reopeningPredictor(predictorOn(model, device), async (lost) => predictorOn(model, await reopen(lost)));
+}
+
+function predictorOn(model: Model, device: Device): Predictor {
   const { plan, folds } = model;
   const patch = patchOf(plan);
   const settings = preprocessSettings(plan);

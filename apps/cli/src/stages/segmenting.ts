@@ -7,7 +7,7 @@ import { readVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { stopIfInterrupted, type Context } from '../context.ts';
+import { livingDevice, reopenDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson, writeJson } from '../files.ts';
 import { nextStageFile, saveNextStage, type NextStage } from './cascade.ts';
@@ -72,7 +72,9 @@ export async function segmentCases(
   const mark = join(folder, '.made-by.json');
   const same = exists(mark) && (await readJson<{ identity: string }>(mark)).identity === options.identity;
   if (!same) await writeJson(mark, { identity: options.identity });
-  const predictor = openPredictor(model, device);
+  const predictor = openPredictor(model, livingDevice(device), {
+    reopen: (lost) => reopenDevice(context, device, lost),
+  });
   const progress = context.output.progress('predict', cases.length, 'case');
   const done: SegmentedCase[] = [];
   try {

@@ -24,7 +24,7 @@ import {
 import type { Device } from '@voxelwise/compute';
 import type { Summary } from '@voxelwise/metrics';
 import { join } from 'node:path';
-import type { Context } from '../context.ts';
+import { livingDevice, reopenDevice, type Context } from '../context.ts';
 import { exists, readJson, sha256, writeJson, writeWhole } from '../files.ts';
 import { InputError } from '../exit.ts';
 import { modelFolder } from '../workspace.ts';
@@ -140,7 +140,8 @@ export async function trainFold(
   let loss = 0;
   let said: string | undefined;
   const generator = train({
-    device,
+    device: livingDevice(device),
+    reopen: (lost) => reopenDevice(context, device, lost),
     augmentOn: options.augmentOn,
     network: plan.network,
     patch: patchOf(plan),

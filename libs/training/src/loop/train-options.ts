@@ -1,5 +1,5 @@
 /** Everything training is given. Whoever wants another loss, sampler, augmentation or network passes another value. */
-import type { Device } from '@voxelwise/compute';
+import type { Device, DeviceError } from '@voxelwise/compute';
 import type { LabelScheme } from '@voxelwise/planner';
 import type { Module, NetworkConfig, Weights } from '@voxelwise/nets';
 import type { PerAxis } from '@voxelwise/volume';
@@ -14,6 +14,11 @@ import type { StepReport } from './reports.ts';
 
 export interface TrainOptions {
   readonly device: Device;
+  /**
+   * Opens a device in place of one that was lost (a driver reset, a GPU that was unplugged); training then goes on from the
+   * last saved state, which without a `store` is kept in memory. The caller disposes what it opened. Absent: the loss is thrown.
+   */
+  readonly reopen?: (lost: DeviceError) => Promise<Device>;
   /** Where patches are augmented. Default: `device`; a WASM device of one thread lets both work at once. */
   readonly augmentOn?: Device;
   readonly network: NetworkConfig;

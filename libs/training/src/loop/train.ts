@@ -1,11 +1,12 @@
 /** The training loop. It prints nothing and stops when its caller stops asking; what it has learned is saved as it goes. */
 import { decodeCheckpoint, type Checkpoint } from '../experiment/checkpoint.ts';
-import { CHECKPOINT, PROGRESS, type StateStore } from '../experiment/state-store.ts';
+import { CHECKPOINT, memoryStore, PROGRESS, type StateStore } from '../experiment/state-store.ts';
 import { TrainingError } from '../errors.ts';
 import type { EpochReport, TrainResult } from './reports.ts';
 import type { TrainOptions } from './train-options.ts';
 import { withAugmentDevice } from './augment-device.ts';
 import { Pacer } from './pacer.ts';
+import { isLoss, Reopening } from './reopening.ts';
 import { TrainingRun } from './training-run.ts';
 
 /** Steps between saves inside a long epoch. */
@@ -13,18 +14,40 @@ const SAVE_EVERY = 100;
 
 /**
  * Trains one fold, a report per epoch. With a `store`, it goes on from the last saved state, and the final checkpoint holds
- * the same bytes whether it was interrupted or not (same seed, same device).
+ * the same bytes whether it was interrupted or not (same seed, same device). With `reopen`, it also does after a lost device;
+ * steps since the last state are done, and told to `onStep`, once more.
  *
- * Throws: TrainingError if the saved state is of another plan; DivergenceError; the signal's reason when aborted.
+ * Throws: TrainingError if the saved state is of another plan, or a lost device has no successor; DivergenceError;
+ * DeviceError if the device is lost and there is no `reopen`; the signal's reason when aborted.
  */
-export async function* train(options: TrainOptions): AsyncGenerator<EpochReport, TrainResult> {
+export async function* train(given: TrainOptions): AsyncGenerator<EpochReport, TrainResult> {
+  checkSettings(given);
+  const { reopen, store = reopen && memoryStore() } = given;
+  const reopening = reopen && new Reopening(reopen);
+  let options: TrainOptions = { ...given, ...(store ? { store } : {}) };
+  let saved = store && (await lastState(store, options));
+  const resumed = saved !== undefined;
+  for (;;)
+    try {
+      return { ...(yield* trainFrom(options, saved)), resumed };
+    } catch (error) {
+      if (!isLoss(error) || !reopening) throw error;
+      saved = await lastState(store!, options);
+      const device = await reopening.after(error, saved?.position.step ?? 0);
+      options = { ...options, device, ...(options.augmentOn === options.device ? { augmentOn: device } : {}) };
+    }
+}
+
+/** One device's share of a training: from a state, or from the start, to the end. */
+async function* trainFrom(
+  options: TrainOptions,
+  saved: Checkpoint | undefined,
+): AsyncGenerator<EpochReport, Omit<TrainResult, 'resumed'>> {
   const { store, signal, settings, secondsLeft } = options;
-  checkSettings(options);
-  const saved = store && (await lastState(store, options));
   const augmenting = await withAugmentDevice(options);
   const run = new TrainingRun(augmenting.options, saved);
   try {
-    if (saved && run.finished) return resultOf(run, true);
+    if (saved && run.finished) return resultOf(run);
     const pacer = secondsLeft && new Pacer(run, settings, secondsLeft);
     while (!run.finished) {
       if (signal?.aborted) {
@@ -41,7 +64,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<EpochReport,
       if (store) await saveEpoch(store, run, report);
       yield report;
     }
-    return resultOf(run, saved !== undefined);
+    return resultOf(run);
   } finally {
     run.dispose();
     augmenting.dispose();
@@ -100,8 +123,8 @@ async function saveEpoch(store: StateStore, run: TrainingRun, report: EpochRepor
   if (run.finished) await store.remove(CHECKPOINT.latest);
 }
 
-function resultOf(run: TrainingRun, resumed: boolean): TrainResult {
+function resultOf(run: TrainingRun): Omit<TrainResult, 'resumed'> {
   const { history, step } = run.position;
   const emas = history.map((report) => report.emaDice).filter((ema) => ema !== null);
-  return { steps: step, history, resumed, bestEmaDice: emas.length === 0 ? null : Math.max(...emas) };
+  return { steps: step, history, bestEmaDice: emas.length === 0 ? null : Math.max(...emas) };
 }
