@@ -9,6 +9,8 @@ import { FormatError } from '../errors.ts';
 
 /** Bytes behind the last voxel of a packed block that are read to reach its checksum. */
 const MOST_TRAILING_BYTES = 1 << 20;
+/** Bytes of a part that are read at once. */
+const STEP = 1 << 20;
 
 /** How a block of voxels is packed: compressed, or two hexadecimal digits to a byte. */
 export type Packing = Deflate | 'bzip2' | 'hex';
@@ -18,20 +20,46 @@ export interface BlockPlace {
   readonly offset: number;
   /** Undefined: the numbers lie there as they are. */
   readonly packing: Packing | undefined;
+  /** Bytes to pass over once unpacked. */
+  readonly skip?: number;
 }
 
-/** Bytes that the block can hold at most. */
-export function blockCapacity({ source, offset, packing }: BlockPlace): number {
+/** Bytes that one place can hold at most. */
+function placeCapacity({ source, offset, packing }: BlockPlace): number {
   const left = Math.max(0, source.available - offset);
   if (packing === undefined) return left;
   if (packing === 'hex') return Math.floor(left / 2);
   return packing === 'bzip2' ? bzip2Capacity(left) : left * LARGEST_DEFLATE_RATIO + 1024;
 }
 
-/** A stream that stands at the block's first number. */
-export async function openBlock({ source, offset, packing }: BlockPlace): Promise<ByteStream> {
+/** Bytes that a block can hold at most: of equal parts in several places, the emptiest decides. */
+export function blockCapacity(places: readonly BlockPlace[]): number {
+  return Math.min(...places.map(placeCapacity)) * places.length;
+}
+
+/** A stream that stands at the block's first number. `length`: bytes of the block, which its places hold in equal parts. */
+export function openBlock(places: readonly BlockPlace[], length: number): Promise<ByteStream> {
+  const [first] = places;
+  return places.length === 1
+    ? openPlace(first!)
+    : Promise.resolve(new ByteStream(joined(places, length / places.length), first!.source.name));
+}
+
+async function openPlace({ source, offset, packing, skip = 0 }: BlockPlace): Promise<ByteStream> {
   const stream = await source.streamAt(offset, 'voxels');
-  return packing ? new ByteStream(unpacked(stream, packing, source.name), source.name) : stream;
+  const open = packing ? new ByteStream(unpacked(stream, packing, source.name), source.name) : stream;
+  if (skip > 0) await open.skip(skip, 'byte skip');
+  return open;
+}
+
+/** One part after another, each opened when its turn comes and checked to its end. */
+async function* joined(places: readonly BlockPlace[], length: number): AsyncGenerator<Uint8Array> {
+  for (const place of places) {
+    const stream = await openPlace(place);
+    for (let left = length; left > 0; left -= Math.min(left, STEP))
+      yield await stream.read(Math.min(left, STEP), 'voxels');
+    await finishPlace(place, stream);
+  }
 }
 
 function unpacked(stream: ByteStream, packing: Packing, name: string | undefined): AsyncIterable<Uint8Array> {
@@ -40,7 +68,11 @@ function unpacked(stream: ByteStream, packing: Packing, name: string | undefined
 }
 
 /** Ends a full read: checks the packed stream to its end. Throws: FormatError if much more follows than declared. */
-export async function finishBlock({ source, packing }: BlockPlace, stream: ByteStream): Promise<void> {
+export async function finishBlock(places: readonly BlockPlace[], stream: ByteStream): Promise<void> {
+  return places.length === 1 ? finishPlace(places[0]!, stream) : stream.close();
+}
+
+async function finishPlace({ source, packing }: BlockPlace, stream: ByteStream): Promise<void> {
   if (!packing) return source.finish(stream);
   if ((await stream.drain(MOST_TRAILING_BYTES)) > MOST_TRAILING_BYTES)
     throw new FormatError(

@@ -8,6 +8,8 @@ export interface CodeStreamSize {
   /** Bits of the first component. */
   readonly precision: number;
   readonly signed: boolean;
+  /** JPEG 2000: where the components' descriptions begin, three bytes each. */
+  readonly componentsAt?: number;
 }
 
 const fault = (message: string, byteOffset: number): FormatError =>
@@ -41,7 +43,17 @@ export function jpeg2000Size(b: Uint8Array): CodeStreamSize {
   // A tile costs at least its 14 header bytes: a stream that claims more tiles than it can hold is hostile.
   if (tiles > 65535 || tiles * 14 > b.length)
     throw fault(`JPEG 2000: ${tiles} tiles are declared in ${b.length} bytes.`, at);
-  return { rows: ys - y0, columns: xs - x0, samples, precision: (ssiz & 127) + 1, signed: ssiz >= 128 };
+  return { rows: ys - y0, columns: xs - x0, samples, precision: (ssiz & 127) + 1, signed: ssiz >= 128, componentsAt: at + 40 };
+}
+
+/**
+ * A JPEG 2000 stream whose components are declared unsigned: the decoded samples are then larger by half the range. The codecs cut
+ * signed samples of up to 8 bits off at zero; this way they come through.
+ */
+export function declaredUnsigned(b: Uint8Array, { componentsAt = b.length, samples }: CodeStreamSize): Uint8Array {
+  const out = b.slice();
+  for (let c = 0, at = componentsAt; c < samples && at < out.length; c++, at += 3) out[at]! &= 127;
+  return out;
 }
 
 /** JPEG-LS (ISO 14495-1 C.2.2): the frame header ff f7. */

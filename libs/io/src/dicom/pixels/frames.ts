@@ -7,7 +7,7 @@ import { TAG, tagName } from '../dataset/tags.ts';
 import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
 import { runCodec } from './codec-modules.ts';
 import type { CodecImage } from './codec-modules.ts';
-import { jpeg2000Size, jpegLsSize } from './code-stream.ts';
+import { declaredUnsigned, jpeg2000Size, jpegLsSize } from './code-stream.ts';
 import { frameFragments, joinFragments } from './fragments.ts';
 import type { FrameFragments } from './fragments.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
@@ -155,7 +155,10 @@ async function codecFrame(
       `${codec}: ${size.precision} bits per sample do not fit the ${format.bitsAllocated} allocated.`,
       { details: { precision: size.precision } },
     );
-  const values = await runCodec(codec, stream, (image) => codecValues(codec, image, { format, scratch }));
+  const lifted = size.signed && size.precision <= 8;
+  const readable = lifted ? declaredUnsigned(stream, size) : stream;
+  const values = await runCodec(codec, readable, (image) => codecValues(codec, image, { format, scratch }));
+  if (lifted) for (let i = 0; i < values.length; i++) values[i]! ^= 1 << (size.precision - 1);
   // JPEG 2000 color transforms are undone inside the codec.
   const photometric =
     samples === 3 && codec !== 'jpeg-ls' && format.photometric !== 'YBR_FULL' ? 'RGB' : format.photometric;

@@ -6,14 +6,17 @@ import { deflate } from '../../bytes/deflate.ts';
 import { UnpackedSource } from '../../bytes/unpacked-source.ts';
 import { FormatError } from '../../errors.ts';
 import { castVoxels, littleEndianBytes } from '../../voxels/cast-voxels.ts';
-import { voxelTypeOf } from '../../voxels/stored-type.ts';
+import { HOST_IS_LITTLE_ENDIAN, voxelTypeOf } from '../../voxels/stored-type.ts';
 import type { StoredType, VoxelType } from '../../voxels/stored-type.ts';
 import { checkBlock, storedBytes } from '../../voxels/voxel-block.ts';
 import type { VoxelBlock } from '../../voxels/voxel-block.ts';
-import type { DecodeOptions, EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
+import { dataFileNames, dataFiles } from '../data-files.ts';
+import type { DataFileNames } from '../data-files.ts';
+import type { EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
 import { blockCapacity, finishBlock, openBlock } from '../packed-block.ts';
 import type { BlockPlace } from '../packed-block.ts';
 import { lpsAxes, placeGrid } from '../place-grid.ts';
+import { openText, textCapacity } from '../text-block.ts';
 import { rawReader } from '../raw-reader.ts';
 
 const TYPES: Readonly<Record<string, StoredType>> = {
@@ -45,6 +48,8 @@ const MOST_AXES = 8;
 
 interface Header {
   readonly fields: ReadonlyMap<string, string>;
+  /** The lines behind `ElementDataFile = LIST`. */
+  readonly listed: readonly string[];
   readonly dataOffset: number;
 }
 
@@ -58,7 +63,7 @@ export const metaimage: VolumeFormat = {
   async open(source, options) {
     const file = source.name;
     const unpacked = await UnpackedSource.open(source);
-    const { fields, dataOffset } = parse(await unpacked.head(MOST_HEADER_BYTES), file);
+    const { fields, listed, dataOffset } = parse(await unpacked.head(MOST_HEADER_BYTES), file);
     const fail = (field: string, message: string): never => {
       throw new FormatError(`${file ?? 'metaimage'}: ${message}`, {
         ...(file === undefined ? {} : { file }),
@@ -99,16 +104,22 @@ export const metaimage: VolumeFormat = {
       slope: 1,
       inter: 0,
     };
-    if (fields.has('BinaryData') && !isTrue('BinaryData'))
-      fail('BinaryData', 'the voxels are written as text, which is not read; save them as binary data.');
+    const isText = fields.has('BinaryData') && !isTrue('BinaryData');
     const where = fields.get('ElementDataFile')!;
     const isLocal = /^local$/i.test(where);
-    const data = isLocal ? unpacked : await detached(where, file, options);
-    const skip = Number(fields.get('HeaderSize') ?? 0);
-    const packed = isTrue('CompressedData');
-    const offset = isLocal ? dataOffset : skip === -1 ? data.available - storedBytes(block) : Math.max(0, skip || 0);
-    const place: BlockPlace = { source: data, offset: Math.max(0, offset), packing: packed ? 'zlib' : undefined };
-    checkBlock(block, blockCapacity(place), { file, maxBytes: options.maxBytes, byteOffset: 0 });
+    const length = storedBytes(block);
+    const packing = isTrue('CompressedData') ? 'zlib' : undefined;
+    const places: readonly BlockPlace[] = isLocal
+      ? [{ source: unpacked, packing, offset: dataOffset }]
+      : await apart({ text: where, listed, range: [1, sizes[sizes.length - 1]!, 1] });
+    if (isText && places.length > 1) fail('BinaryData', 'voxels written as text lie in one file.');
+    // text is read into this machine's byte order
+    const stored = isText ? { ...block, littleEndian: HOST_IS_LITTLE_ENDIAN } : block;
+    checkBlock(stored, isText ? textCapacity(places[0]!, stored) : blockCapacity(places), {
+      file,
+      maxBytes: options.maxBytes,
+      byteOffset: 0,
+    });
     const spacing = numbers(['ElementSpacing', 'ElementSize'], dims) ?? sizes.map(() => 1);
     const origin = numbers(['Offset', 'Position', 'Origin'], dims) ?? sizes.map(() => 0);
     const matrix = numbers(['TransformMatrix', 'Orientation', 'Rotation'], dims * dims);
@@ -132,7 +143,7 @@ export const metaimage: VolumeFormat = {
     return rawReader(
       {
         grid,
-        block,
+        block: stored,
         kind: 'intensity',
         source: {
           format: 'metaimage',
@@ -143,11 +154,27 @@ export const metaimage: VolumeFormat = {
           inter: 0,
           warnings,
         },
-        open: () => openBlock(place),
-        finish: (stream) => finishBlock(place, stream),
+        open: () => (isText ? openText(places[0]!, stored) : openBlock(places, length)),
+        finish: (stream) => (isText ? stream.close() : finishBlock(places, stream)),
       },
       { ...options, ...(file === undefined ? {} : { fileName: file }) },
     );
+
+    /** The voxels in files of their own, each behind a header of `HeaderSize` bytes, -1: whatever stands before the voxels. */
+    async function apart(named: DataFileNames): Promise<readonly BlockPlace[]> {
+      const refuse = (message: string): never => fail('ElementDataFile', message);
+      const sources = await dataFiles(dataFileNames(named, refuse), options, refuse);
+      const each = length / sources.length;
+      if (!Number.isInteger(each))
+        return refuse(`${length} bytes of voxels do not divide into ${sources.length} data files.`);
+      const skip = Number(fields.get('HeaderSize') ?? 0);
+      return Promise.all(
+        sources.map(async (one) => {
+          const source = await UnpackedSource.open(one);
+          return { source, packing, offset: Math.max(0, skip === -1 ? source.available - each : skip || 0) };
+        }),
+      );
+    }
   },
 
   encode: encodeMetaimage,
@@ -170,7 +197,7 @@ function parse(head: Uint8Array, file: string | undefined): Header {
         byteOffset: at,
       });
     fields.set(found[1]!, found[2]!.trim());
-    if (found[1] === 'ElementDataFile') return { fields, dataOffset: at };
+    if (found[1] === 'ElementDataFile') return { fields, listed: linesFrom(head, at, found[2]!), dataOffset: at };
   }
   throw new FormatError(
     `${file ?? 'metaimage'}: the header has no ElementDataFile, its last line; the file is incomplete.`,
@@ -178,16 +205,9 @@ function parse(head: Uint8Array, file: string | undefined): Header {
   );
 }
 
-async function detached(name: string, file: string | undefined, options: DecodeOptions): Promise<UnpackedSource> {
-  const place = { ...(file === undefined ? {} : { file }), field: 'ElementDataFile', byteOffset: 0 };
-  if (/^LIST|%/.test(name) || /[/\\]/.test(name))
-    throw new FormatError(
-      `${file ?? 'metaimage'}: the data file "${name}" is a list or lies in another folder; put one data file beside the header.`,
-      place,
-    );
-  const found = await options.companions?.(name);
-  if (!found) throw new FormatError(`${file ?? 'metaimage'}: its data file ${name} is missing.`, place);
-  return UnpackedSource.open(found);
+/** The names behind `ElementDataFile = LIST`, one a line, to the end of the file. */
+function linesFrom(head: Uint8Array, at: number, dataFile: string): readonly string[] {
+  return /^LIST\b/.test(dataFile) ? new TextDecoder().decode(head.subarray(at)).split('\n') : [];
 }
 
 function encodeMetaimage(

@@ -13,7 +13,12 @@ export interface NrrdHeader {
   /** Signs that turn the header's space into left-posterior-superior. */
   readonly toLps: readonly number[];
   readonly dataFile: string | undefined;
+  /** The lines behind `data file: LIST`. */
+  readonly listed: readonly string[];
+  readonly lineSkip: number;
   readonly byteSkip: number;
+  /** False where the space is the scanner's or nobody's. */
+  readonly inPatient: boolean;
   /** `key:=value` pairs. */
   readonly pairs: ReadonlyMap<string, string>;
   /** Where attached data begin. */
@@ -69,10 +74,9 @@ const SPACES: Readonly<Record<string, readonly number[]>> = {
   ras: [-1, -1, 1],
   'left-anterior-superior': [1, -1, 1],
   las: [1, -1, 1],
-  'left-posterior-superior-time': [1, 1, 1],
-  'right-anterior-superior-time': [-1, -1, 1],
-  'left-anterior-superior-time': [1, -1, 1],
 };
+/** Spaces without a patient: their axes are taken as left, posterior, superior, as ITK does. */
+const OTHER_SPACES = ['scanner-xyz', '3d-right-handed', '3d-left-handed'];
 const ENCODINGS: Readonly<Record<string, NrrdHeader['encoding']>> = {
   raw: 'raw',
   gz: 'gzip',
@@ -103,6 +107,7 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
   };
   const fields = new Map<string, string>();
   const pairs = new Map<string, string>();
+  const listed: string[] = [];
   let dataOffset = head.length;
   for (let at = 0; at < head.length;) {
     let end = head.indexOf(10, at);
@@ -118,6 +123,10 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
     if (line === '') {
       dataOffset = Math.min(at, head.length);
       break;
+    }
+    if (/^LIST\b/.test(fields.get('data file') ?? fields.get('datafile') ?? '')) {
+      listed.push(line);
+      continue;
     }
     if (line.startsWith('#')) continue;
     const pair = /^([^:=]+):=(.*)$/.exec(line);
@@ -141,11 +150,23 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
   const endian = fields.get('endian')?.toLowerCase();
   if (endian === undefined && encoding !== 'ascii' && !/int8|uint8/.test(type))
     fail('endian', 'has no field "endian", which numbers of several bytes need.');
-  if (Number(fields.get('line skip') ?? fields.get('lineskip') ?? 0) !== 0)
-    fail('line skip', 'skipping lines before the data is not supported.');
+  const lineSkip = Number(fields.get('line skip') ?? fields.get('lineskip') ?? 0);
+  if (!Number.isInteger(lineSkip) || lineSkip < 0)
+    fail(
+      'line skip',
+      `line skip is "${fields.get('line skip') ?? fields.get('lineskip')}"; a whole number was expected.`,
+    );
   const byteSkip = Number(fields.get('byte skip') ?? fields.get('byteskip') ?? 0);
   if (!Number.isInteger(byteSkip) || byteSkip < -1)
-    fail('byte skip', `byte skip is "${fields.get('byte skip')}"; a whole number from -1 on was expected.`);
+    fail(
+      'byte skip',
+      `byte skip is "${fields.get('byte skip') ?? fields.get('byteskip')}"; a whole number from -1 on was expected.`,
+    );
+  // with time as a fourth dimension of space, axes along it are not in space
+  const named = fields.get('space')?.toLowerCase();
+  const withTime = /-time$|^(lps|ras|las)t$/.test(named ?? '');
+  const space = (named ?? 'lps').replace(/-time$/, '').replace(/^(lps|ras|las)t$/, '$1');
+  const inPatient = named !== undefined && space in SPACES;
   const kinds = fields
     .get('kinds')
     ?.split(/\s+/)
@@ -154,14 +175,18 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
     type,
     sizes,
     encoding,
+    listed,
+    lineSkip,
     byteSkip,
     pairs,
+    inPatient: inPatient || named === undefined,
     dataOffset,
     littleEndian: endian !== 'big',
     directions: axes(kinds),
     origin: origin(),
     toLps:
-      SPACES[fields.get('space')?.toLowerCase() ?? 'lps'] ??
+      SPACES[space] ??
+      (OTHER_SPACES.includes(space) ? SPACES['lps'] : undefined) ??
       fail(
         'space',
         `the space "${fields.get('space')}" has no place in the patient; left-posterior-superior and its relatives are read.`,
@@ -181,15 +206,17 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
       const found = vectors(given);
       if (found.length !== dimension)
         fail('space directions', `space directions has ${found.length} entries, dimension is ${dimension}.`);
-      return found.map((v) =>
-        v === undefined || !v.every(Number.isFinite) ? undefined : v.length === 2 ? [...v, 0] : v,
-      );
+      return found.map((v) => {
+        if (v === undefined || !v.every(Number.isFinite)) return undefined;
+        if (withTime && v.length === 4) return v.slice(0, 3).some((n) => n !== 0) ? v.slice(0, 3) : undefined;
+        return v.length === 2 ? [...v, 0] : v;
+      });
     }
     const spacings = fields.get('spacings')?.split(/\s+/).map(Number);
     const isSpace = (axis: number): boolean => {
       const kind = axisKinds?.[axis];
       if (kind !== undefined && kind !== '???' && kind !== 'none') return kind === 'domain' || kind === 'space';
-      return spacings ? Number.isFinite(spacings[axis]) : axis < 3 || dimension <= 3;
+      return dimension <= 3 || (spacings ? Number.isFinite(spacings[axis]) : axis < 3);
     };
     let spatial = -1;
     return sizes.map((_, axis) => {
@@ -200,7 +227,7 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
   }
 
   function origin(): readonly number[] {
-    const found = vectors(fields.get('space origin') ?? '(0,0,0)')[0];
+    const found = vectors(fields.get('space origin') ?? '(0,0,0)')[0]?.slice(0, withTime ? 3 : undefined);
     if (!found || (found.length !== 3 && found.length !== 2) || !found.every(Number.isFinite))
       return fail('space origin', `space origin is "${fields.get('space origin')}"; three numbers were expected.`);
     return found.length === 2 ? [...found, 0] : found;

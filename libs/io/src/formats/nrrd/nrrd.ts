@@ -3,16 +3,18 @@ import type { Volume } from '@voxelwise/volume';
 import { voxelCount } from '@voxelwise/volume';
 import { ByteStream } from '../../bytes/byte-stream.ts';
 import { collect } from '../../bytes/collect.ts';
-import { deflate } from '../../bytes/deflate.ts';
+import { deflate, isGzip } from '../../bytes/deflate.ts';
 import { UnpackedSource } from '../../bytes/unpacked-source.ts';
 import { FormatError } from '../../errors.ts';
 import { castVoxels, littleEndianBytes } from '../../voxels/cast-voxels.ts';
-import { STORED_BYTES, newVoxels, bytesOf, voxelTypeOf } from '../../voxels/stored-type.ts';
+import { HOST_IS_LITTLE_ENDIAN, voxelTypeOf } from '../../voxels/stored-type.ts';
 import type { VoxelType } from '../../voxels/stored-type.ts';
 import { checkBlock, storedBytes } from '../../voxels/voxel-block.ts';
 import type { VoxelBlock } from '../../voxels/voxel-block.ts';
-import type { DecodeOptions, EncodeOptions, EncodedFile, Segment, VolumeFormat } from '../format.ts';
+import { behindLines, dataFileNames, dataFiles } from '../data-files.ts';
+import type { DecodeOptions, EncodeOptions, EncodedFile, FormatWarning, Segment, VolumeFormat } from '../format.ts';
 import { blockCapacity, finishBlock, openBlock } from '../packed-block.ts';
+import { openText, textCapacity } from '../text-block.ts';
 import type { BlockPlace } from '../packed-block.ts';
 import { lpsAxes, placeGrid } from '../place-grid.ts';
 import { rawReader } from '../raw-reader.ts';
@@ -28,22 +30,9 @@ export const nrrd: VolumeFormat = {
     const file = source.name;
     const unpacked = await UnpackedSource.open(source);
     const header = parseNrrdHeader(await unpacked.head(MOST_NRRD_HEADER_BYTES), file);
-    const data = header.dataFile === undefined ? unpacked : await detached(header.dataFile, file, options);
     const { block, spatial } = layout(header, file);
-    const offset =
-      header.byteSkip === -1
-        ? data.available - storedBytes(block)
-        : (header.dataFile === undefined ? header.dataOffset : 0) + header.byteSkip;
-    const place: BlockPlace = {
-      source: data,
-      offset: Math.max(0, offset),
-      packing: header.encoding === 'raw' || header.encoding === 'ascii' ? undefined : header.encoding,
-    };
-    // a number in text takes two bytes at least
-    const capacity =
-      header.encoding === 'ascii'
-        ? (data.available * STORED_BYTES[block.type]) / 2 + STORED_BYTES[block.type]
-        : blockCapacity(place);
+    const places = await dataPlaces(header, unpacked, storedBytes(block), options);
+    const capacity = header.encoding === 'ascii' ? textCapacity(places[0]!, block) : blockCapacity(places);
     checkBlock(block, capacity, { file, maxBytes: options.maxBytes, byteOffset: 0 });
     const steps = completeAxes(spatial.map((axis) => header.directions[axis]!.map((v, row) => v * header.toLps[row]!)));
     const { grid, warnings } = placeGrid(
@@ -66,11 +55,11 @@ export const nrrd: VolumeFormat = {
           dimensions: header.sizes.length,
           slope: 1,
           inter: 0,
-          warnings,
+          warnings: header.inPatient ? warnings : [...warnings, spaceWarning(file)],
           ...(segments.length > 0 ? { segments } : {}),
         },
-        open: () => (header.encoding === 'ascii' ? openText(place, block, file) : openBlock(place)),
-        finish: (stream) => (header.encoding === 'ascii' ? stream.close() : finishBlock(place, stream)),
+        open: () => (header.encoding === 'ascii' ? openText(places[0]!, block) : openBlock(places, storedBytes(block))),
+        finish: (stream) => (header.encoding === 'ascii' ? stream.close() : finishBlock(places, stream)),
       },
       { ...options, ...(file === undefined ? {} : { fileName: file }) },
     );
@@ -79,16 +68,52 @@ export const nrrd: VolumeFormat = {
   encode: encodeNrrd,
 };
 
-async function detached(name: string, file: string | undefined, options: DecodeOptions): Promise<UnpackedSource> {
-  const place = { ...(file === undefined ? {} : { file }), field: 'data file', byteOffset: 0 };
-  if (/^LIST|%/.test(name) || /[/\\]/.test(name.replace(/^\.[/\\]/, '')))
-    throw new FormatError(
-      `${file ?? 'nrrd'}: the data file "${name}" is a list or lies in another folder; put one data file beside the header.`,
-      place,
-    );
-  const found = await options.companions?.(name.replace(/^\.[/\\]/, ''));
-  if (!found) throw new FormatError(`${file ?? 'nrrd'}: its data file ${name} is missing.`, place);
-  return UnpackedSource.open(found);
+const spaceWarning = (file: string | undefined): FormatWarning => ({
+  code: 'space',
+  field: 'space',
+  message: `${file ?? 'nrrd'}: the space is not the patient's; its axes are taken as left, posterior, superior.`,
+});
+
+/** Where the data begin: behind the header, or in files beside it. Throws: FormatError. */
+async function dataPlaces(
+  header: NrrdHeader,
+  attached: UnpackedSource,
+  length: number,
+  options: DecodeOptions,
+): Promise<readonly BlockPlace[]> {
+  const file = attached.name;
+  const fail = (message: string): never => {
+    throw new FormatError(`${file ?? 'nrrd'}: ${message}`, {
+      ...(file === undefined ? {} : { file }),
+      field: 'data file',
+      byteOffset: 0,
+    });
+  };
+  const { encoding, lineSkip, byteSkip, dataFile, listed, dataOffset } = header;
+  const packing = encoding === 'raw' || encoding === 'ascii' ? undefined : encoding;
+  const insidePacked = packing !== undefined && packing !== 'hex';
+  if (byteSkip === -1 && (insidePacked || lineSkip > 0))
+    return fail('byte skip -1 counts from the end of raw data; it does not go with a packed encoding or line skip.');
+  if (dataFile === undefined) return [await place(attached, dataOffset, length)];
+  const sources = await dataFiles(dataFileNames({ text: dataFile, listed }, fail), options, fail);
+  if (length % sources.length !== 0 || (encoding === 'ascii' && sources.length > 1))
+    return fail(`${length} bytes of voxels do not divide into ${sources.length} data files.`);
+  const places: BlockPlace[] = [];
+  for (const source of sources) {
+    // the gzip may be the file itself, which is then unpacked already
+    const whole = packing === 'gzip' && isGzip(await source.read(0, Math.min(2, source.size)));
+    const found = await place(await UnpackedSource.open(source), 0, length / sources.length);
+    places.push(whole ? { ...found, packing: undefined } : found);
+  }
+  return places;
+
+  async function place(source: UnpackedSource, from: number, bytes: number): Promise<BlockPlace> {
+    if (byteSkip === -1) return { source, packing, offset: Math.max(0, source.available - bytes) };
+    const offset =
+      lineSkip === 0 ? from : behindLines(await source.head(from + MOST_NRRD_HEADER_BYTES), from, lineSkip);
+    if (offset === undefined) return fail(`${lineSkip} lines should be skipped; there are fewer.`);
+    return insidePacked ? { source, packing, offset, skip: byteSkip } : { source, packing, offset: offset + byteSkip };
+  }
 }
 
 /** Which axes are space, and how the others become channels: in front they are interleaved, behind they are volumes. */
@@ -109,7 +134,8 @@ function layout(
     spatial,
     block: {
       type: header.type,
-      littleEndian: header.littleEndian,
+      // text is read into this machine's byte order
+      littleEndian: header.encoding === 'ascii' ? HOST_IS_LITTLE_ENDIAN : header.littleEndian,
       shape: [sizes[2]!, sizes[1]!, sizes[0]!],
       components: product(header.sizes.slice(0, spatial[0])),
       volumes: product(header.sizes.slice(spatial[spatial.length - 1]! + 1)),
@@ -126,49 +152,6 @@ function completeAxes(steps: readonly (readonly number[])[]): readonly (readonly
   const cross = [a[1]! * b[2]! - a[2]! * b[1]!, a[2]! * b[0]! - a[0]! * b[2]!, a[0]! * b[1]! - a[1]! * b[0]!];
   const length = Math.hypot(...cross);
   return [a, b, cross.map((v) => v / length)];
-}
-
-/** Text numbers as if they had been raw. */
-async function openText(place: BlockPlace, block: VoxelBlock, file: string | undefined): Promise<ByteStream> {
-  const stream = await place.source.streamAt(place.offset, 'voxels');
-  const text = new TextDecoder().decode(await collect(stream.rest()));
-  const wanted = storedBytes(block) / STORED_BYTES[block.type];
-  const type: VoxelType =
-    block.type === 'int64' ||
-    block.type === 'uint64' ||
-    !(block.type in { int8: 1, uint8: 1, int16: 1, uint16: 1, int32: 1, uint32: 1, float32: 1, float64: 1 })
-      ? 'float64'
-      : (block.type as VoxelType);
-  if (type !== block.type)
-    throw new FormatError(`${file ?? 'nrrd'}: ${block.type} in text is not read.`, {
-      ...(file === undefined ? {} : { file }),
-      field: 'type',
-      byteOffset: 0,
-    });
-  const words = text.split(/[\s,]+/).filter((w) => w !== '');
-  if (words.length < wanted)
-    throw new FormatError(`${file ?? 'nrrd'}: ${wanted} numbers were expected, ${words.length} are there.`, {
-      ...(file === undefined ? {} : { file }),
-      field: 'voxels',
-      byteOffset: place.offset,
-    });
-  const numbers = newVoxels(type, wanted);
-  for (let i = 0; i < wanted; i++) {
-    const value = Number(words[i]);
-    if (Number.isNaN(value) && !/^nan$/i.test(words[i]!))
-      throw new FormatError(`${file ?? 'nrrd'}: "${words[i]!.slice(0, 20)}" is no number.`, {
-        ...(file === undefined ? {} : { file }),
-        field: 'voxels',
-        byteOffset: place.offset,
-      });
-    numbers[i] = value;
-  }
-  return new ByteStream(
-    (async function* () {
-      yield bytesOf(numbers);
-    })(),
-    file,
-  );
 }
 
 function segmentsOf(pairs: ReadonlyMap<string, string>): readonly Segment[] {
