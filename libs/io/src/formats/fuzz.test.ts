@@ -182,7 +182,9 @@ describe('mutants', { timeout: 240_000 }, () => {
     const stack = await collect(encodeFiles(volume(1), '.tif')[0]!.chunks);
     const fixture = (name: string): Uint8Array =>
       new Uint8Array(readFileSync(new URL(`../../fixtures/tiff/${name}.tif`, import.meta.url)));
-    const seeds = ['one_bit', 'one_bit_packbits', 'lzw', 'tiled', 'color_planes'].map(fixture);
+    const seeds = ['one_bit', 'one_bit_packbits', 'lzw', 'tiled', 'color_planes', 'jpeg_color', 'ome', 'imagej'].map(
+      fixture,
+    );
     await survives(
       [stack, await collect(encodeFiles(volume(3), '.tif')[0]!.chunks), ...seeds],
       (b) => size(b, 'x.tif'),

@@ -43,7 +43,14 @@ export function jpeg2000Size(b: Uint8Array): CodeStreamSize {
   // A tile costs at least its 14 header bytes: a stream that claims more tiles than it can hold is hostile.
   if (tiles > 65535 || tiles * 14 > b.length)
     throw fault(`JPEG 2000: ${tiles} tiles are declared in ${b.length} bytes.`, at);
-  return { rows: ys - y0, columns: xs - x0, samples, precision: (ssiz & 127) + 1, signed: ssiz >= 128, componentsAt: at + 40 };
+  return {
+    rows: ys - y0,
+    columns: xs - x0,
+    samples,
+    precision: (ssiz & 127) + 1,
+    signed: ssiz >= 128,
+    componentsAt: at + 40,
+  };
 }
 
 /**

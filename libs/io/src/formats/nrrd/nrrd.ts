@@ -1,8 +1,6 @@
 /** NRRD and seg.nrrd: reading attached and detached files, writing attached ones. */
 import type { Volume } from '@voxelwise/volume';
 import { voxelCount } from '@voxelwise/volume';
-import { ByteStream } from '../../bytes/byte-stream.ts';
-import { collect } from '../../bytes/collect.ts';
 import { deflate, isGzip } from '../../bytes/deflate.ts';
 import { UnpackedSource } from '../../bytes/unpacked-source.ts';
 import { FormatError } from '../../errors.ts';

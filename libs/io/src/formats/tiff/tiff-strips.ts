@@ -1,9 +1,18 @@
-/** The packings of TIFF strips and tiles: PackBits, LZW, deflate, and the differences of neighboring pixels. Source: Adobe, TIFF 6.0. */
+/** The packings of TIFF strips and tiles: PackBits, deflate, bits in reverse order, and the differences of neighboring pixels. Source: Adobe, TIFF 6.0. */
 import { collect, inSteps } from '../../bytes/collect.ts';
 import { inflate, inflateSmall } from '../../bytes/deflate.ts';
+import { unpackLzw } from './tiff-lzw.ts';
 
 /** The most that a packed byte can become, by compression code; a code that is not here is not read. */
-export const TIFF_RATIO: Readonly<Record<number, number>> = { 1: 1, 5: 2731, 8: 1032, 32946: 1032, 32773: 128 };
+export const TIFF_RATIO: Readonly<Record<number, number>> = {
+  1: 1,
+  5: 2731,
+  // two bits per block of 8 x 8 pixels and channel
+  7: 512,
+  8: 1032,
+  32946: 1032,
+  32773: 128,
+};
 
 /** At most `expected` bytes of a strip; shorter if the strip ends early. */
 export async function unpackStrip(
@@ -27,6 +36,11 @@ export async function unpackStrip(
   }
 }
 
+/** Bytes with their lowest bit first (FillOrder 2) as if they had been written in the usual order. */
+export function bitsReversed(bytes: Uint8Array): Uint8Array {
+  return bytes.map((b) => ((((b * 0x0802) & 0x22110) | ((b * 0x8020) & 0x88440)) * 0x10101) >>> 16);
+}
+
 function unpackBits(packed: Uint8Array, expected: number): Uint8Array {
   const out = new Uint8Array(expected);
   let to = 0;
@@ -42,57 +56,6 @@ function unpackBits(packed: Uint8Array, expected: number): Uint8Array {
       out.fill(packed[at++] ?? 0, to, end);
       to = end;
     }
-  }
-  return out.subarray(0, to);
-}
-
-const CLEAR = 256;
-const END = 257;
-
-/** LZW with 9 to 12 bits, high bit first, the width growing one code early. */
-function unpackLzw(packed: Uint8Array, expected: number): Uint8Array {
-  const out = new Uint8Array(expected);
-  const prefix = new Int32Array(4097);
-  const suffix = new Uint8Array(4097);
-  const lengths = new Int32Array(4097);
-  let [next, width, previous, to, bits, held] = [258, 9, -1, 0, 0, 0];
-  const length = (code: number): number => (code < 256 ? 1 : lengths[code]!);
-  const first = (code: number): number => {
-    while (code > 257) code = prefix[code]!;
-    return code;
-  };
-  const write = (code: number): void => {
-    const end = to + length(code);
-    for (let at = end - 1, c = code; at >= to; at--) {
-      if (at < expected) out[at] = c < 256 ? c : suffix[c]!;
-      c = c < 256 ? c : prefix[c]!;
-    }
-    to = Math.min(expected, end);
-  };
-  for (let at = 0; to < expected;) {
-    while (bits < width) {
-      if (at >= packed.length) return out.subarray(0, to);
-      held = ((held << 8) | packed[at++]!) & 0xffffff;
-      bits += 8;
-    }
-    const code = (held >> (bits - width)) & ((1 << width) - 1);
-    bits -= width;
-    if (code === END) break;
-    if (code === CLEAR) {
-      [next, width, previous] = [258, 9, -1];
-      continue;
-    }
-    if (code > next || (previous < 0 && code > 255)) break; // damaged: what is there is what there is
-    if (previous >= 0 && next < 4096) {
-      prefix[next] = previous;
-      lengths[next] = length(previous) + 1;
-      suffix[next] = first(code === next ? previous : code);
-      next++;
-    }
-    if (code >= next) break;
-    write(code);
-    previous = code;
-    if (next >= (1 << width) - 1 && width < 12) width++;
   }
   return out.subarray(0, to);
 }
@@ -130,6 +93,12 @@ function undoIntegers(row: Uint8Array, samples: number, size: number, littleEndi
       view.setUint16(at, view.getUint16(at, littleEndian) + view.getUint16(before, littleEndian), littleEndian);
     else if (size === 4)
       view.setUint32(at, view.getUint32(at, littleEndian) + view.getUint32(before, littleEndian), littleEndian);
+    else
+      view.setBigUint64(
+        at,
+        view.getBigUint64(at, littleEndian) + view.getBigUint64(before, littleEndian),
+        littleEndian,
+      );
   }
 }
 

@@ -1,4 +1,4 @@
-/** TIFF as a volume: pages are slices, samples are channels; `{case}.json` beside it may give the spacing. Writes plain stacks. */
+/** TIFF as a volume: pages are slices, samples are channels; channels and spacing are those of ImageJ or OME, or the spacing of `{case}.json` beside it. Writes plain stacks. */
 import { spacing, voxelCount } from '@voxelwise/volume';
 import type { PerAxis, Volume } from '@voxelwise/volume';
 import { concatenate } from '../../bytes/collect.ts';
@@ -11,7 +11,9 @@ import { HOST_IS_LITTLE_ENDIAN } from '../../voxels/stored-type.ts';
 import type { DecodeOptions, EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
 import { imageGrid } from '../place-grid.ts';
 import { wholeReader } from '../raw-reader.ts';
-import { decodeTiff, isTiff } from './tiff-read.ts';
+import { pageAxes } from './tiff-axes.ts';
+import { isTiff } from './tiff-directory.ts';
+import { decodeTiff } from './tiff-read.ts';
 
 export const tiff: VolumeFormat = {
   name: 'tiff',
@@ -27,7 +29,8 @@ export const tiff: VolumeFormat = {
         byteOffset: 0,
       });
     };
-    const pages = await decodeTiff(await source.read(0, source.size), { file, maxBytes: options.maxBytes });
+    const image = await decodeTiff(await source.read(0, source.size), { file, maxBytes: options.maxBytes });
+    const { pages } = image;
     const first = pages[0]!;
     pages.forEach((p, i) => {
       if (p.width !== first.width || p.height !== first.height || p.samples !== first.samples || p.type !== first.type)
@@ -36,38 +39,36 @@ export const tiff: VolumeFormat = {
           `page ${i} is ${p.width} x ${p.height} x ${p.samples} ${p.type}, the first is ${first.width} x ${first.height} x ${first.samples} ${first.type}; a stack has pages of one kind.`,
         );
     });
-    const count = first.samples;
-    const channels =
-      options.channels ??
-      (count === 3
-        ? ['red', 'green', 'blue']
-        : count === 4
-          ? ['red', 'green', 'blue', 'alpha']
-          : Array.from({ length: count }, (_, i) => String(i)));
+    const axes = pageAxes({ ...image, count: pages.length, samples: first.samples }, (message) =>
+      fail('description', message),
+    );
+    const volumes = axes.pages.length;
+    const count = first.samples * volumes;
+    const channels = options.channels ?? axes.names ?? channelNames(count, volumes);
     const kind = options.kind ?? 'intensity';
     if (channels.length !== count || (kind === 'labels' && count !== 1))
       fail(
         'samples',
         `has ${count} channel(s), ${kind === 'labels' ? 'a label image has one' : `${channels.length} were named`}.`,
       );
-    const shape: PerAxis = [pages.length, first.height, first.width];
+    const shape: PerAxis = [axes.pages[0]!.length, first.height, first.width];
     const block = {
       type: first.type,
       littleEndian: HOST_IS_LITTLE_ENDIAN,
       shape,
-      components: count,
-      volumes: 1,
+      components: first.samples,
+      volumes,
       slope: 1,
       inter: 0,
     };
     const stream = new ByteStream(
       (async function* () {
-        for (const p of pages) yield p.bytes;
+        for (const page of axes.pages.flat()) yield pages[page]!.bytes;
       })(),
       file,
     );
     return wholeReader({
-      grid: imageGrid(shape, await spacingBeside(file, options)),
+      grid: imageGrid(shape, (await spacingBeside(file, options)) ?? axes.spacingMm),
       kind,
       channels,
       voxels: await readBlock(stream, block),
@@ -75,7 +76,7 @@ export const tiff: VolumeFormat = {
         format: 'tiff',
         variant: 'tiff',
         storedType: first.type,
-        dimensions: pages.length > 1 ? 3 : 2,
+        dimensions: shape[0] > 1 ? 3 : 2,
         slope: 1,
         inter: 0,
         warnings: [],
@@ -85,6 +86,12 @@ export const tiff: VolumeFormat = {
 
   encode: encodeTiff,
 };
+
+/** Colors by their names, anything else by its number. */
+function channelNames(count: number, volumes: number): readonly string[] {
+  const colors = ['red', 'green', 'blue', 'alpha'].slice(0, count);
+  return volumes === 1 && (count === 3 || count === 4) ? colors : Array.from({ length: count }, (_, i) => String(i));
+}
 
 /** nnU-Net's side-car: `case.json` beside `case_0000.tif`, {"spacing": [z, y, x]}. */
 async function spacingBeside(file: string | undefined, { companions }: DecodeOptions): Promise<PerAxis | undefined> {
