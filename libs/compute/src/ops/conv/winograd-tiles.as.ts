@@ -1,5 +1,5 @@
-// Winograd's transforms of image tiles, F(4x4, 3x3) at the points 0, ±1, ±2, ∞ and F(2x2, 3x3) at 0, ±1, ∞
-// (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015). Four channels at a time; each transform is a
+// Winograd's transforms of image tiles, F(4x4, 3x3) and F(2x2, 3x3) (Lavin and Gray, Fast Algorithms for Convolutional Neural
+// Networks, 2015), the latter at the points 0, ±1, ∞, the former at 0, ±√½, ±√2, ∞: three times as exact as with ±1, ±2. Four channels at a time; each transform is a
 // pass down the columns into a scratch of 36 vectors, then a pass along the rows.
 //
 // `position` p = 6 i + j (4 i + j for F2) of a transformed tile is stored `stride` bytes after position p - 1.
@@ -12,41 +12,40 @@ import { madd } from '../../devices/wasm/simd.as';
  */
 export const WINOGRAD_ZEROS: usize = 576 + 1152 + 1152;
 
+/** The points of F(4, 3) besides 0 and ∞: ± INNER, ± OUTER. */
+export const INNER: f32 = 0.7071067811865476;
+export const OUTER: f32 = 1.4142135623730951;
+
 /** Bᵀ d B: a tile of (m + 2)² input voxels, 32 bytes apart in x and `pitch` in y. Only rows [first, end) of the positions are made. */
 function input(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
   if (m == 4) input4(from, pitch, first, end, scratch, to, stride);
   else input2(from, pitch, first, end, scratch, to, stride);
 }
 
+/** Bᵀ of F(4, 3): six vectors, `step` bytes apart, to six, `toStep` apart. */
+@inline function inputLine4(from: usize, step: usize, to: usize, toStep: usize): void {
+  const d0 = v128.load(from); from += step;
+  const d1 = v128.load(from); from += step;
+  const d2 = v128.load(from); from += step;
+  const d3 = v128.load(from); from += step;
+  const d4 = v128.load(from); from += step;
+  const d5 = v128.load(from);
+  const half = f32x4.splat(-0.5), two = f32x4.splat(-2), sum = f32x4.splat(-2.5);
+  const a = madd(d2, two, d4), b = madd(d1, two, d3), c = madd(d2, half, d4), d = madd(d1, half, d3);
+  v128.store(to, madd(d2, sum, f32x4.add(d0, d4))); to += toStep;
+  v128.store(to, madd(b, f32x4.splat(INNER), a)); to += toStep;
+  v128.store(to, madd(b, f32x4.splat(-INNER), a)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(OUTER), c)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(-OUTER), c)); to += toStep;
+  v128.store(to, madd(d3, sum, f32x4.add(d1, d5)));
+}
+
 function input4(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
-  const four = f32x4.splat(4), minusFour = f32x4.splat(-4), minusFive = f32x4.splat(-5);
-  for (let j: usize = 0; j < 6; j++) {
-    let at = from + (j << 5);
-    const d0 = v128.load(at); at += pitch;
-    const d1 = v128.load(at); at += pitch;
-    const d2 = v128.load(at); at += pitch;
-    const d3 = v128.load(at); at += pitch;
-    const d4 = v128.load(at); at += pitch;
-    const d5 = v128.load(at);
-    const out = scratch + (j << 4);
-    const a = madd(d2, minusFour, d4), b = madd(d1, minusFour, d3), c = f32x4.sub(d4, d2), d = f32x4.sub(d3, d1), e = f32x4.add(d, d);
-    v128.store(out, madd(d0, four, madd(d2, minusFive, d4)));
-    v128.store(out, f32x4.add(a, b), 96);
-    v128.store(out, f32x4.sub(a, b), 192);
-    v128.store(out, f32x4.add(c, e), 288);
-    v128.store(out, f32x4.sub(c, e), 384);
-    v128.store(out, madd(d1, four, madd(d3, minusFive, d5)), 480);
-  }
+  for (let j: usize = 0; j < 6; j++) inputLine4(from + (j << 5), pitch, scratch + (j << 4), 96);
   const end = scratch + <usize>endRow * 96;
   for (let at = scratch + <usize>firstRow * 96; at < end; at += 96) {
-    const d0 = v128.load(at), d1 = v128.load(at, 16), d2 = v128.load(at, 32), d3 = v128.load(at, 48), d4 = v128.load(at, 64), d5 = v128.load(at, 80);
-    const a = madd(d2, minusFour, d4), b = madd(d1, minusFour, d3), c = f32x4.sub(d4, d2), d = f32x4.sub(d3, d1), e = f32x4.add(d, d);
-    v128.store(to, madd(d0, four, madd(d2, minusFive, d4))); to += stride;
-    v128.store(to, f32x4.add(a, b)); to += stride;
-    v128.store(to, f32x4.sub(a, b)); to += stride;
-    v128.store(to, f32x4.add(c, e)); to += stride;
-    v128.store(to, f32x4.sub(c, e)); to += stride;
-    v128.store(to, madd(d1, four, madd(d3, minusFive, d5))); to += stride;
+    inputLine4(at, 16, to, stride);
+    to += 6 * stride;
   }
 }
 
@@ -85,7 +84,8 @@ export function winograd_output(m: i32, from: usize, stride: usize, scratch: usi
 }
 
 function output4(from: usize, stride: usize, scratch: usize, to: usize, pitch: usize, rows: i32, columns: i32, bias: v128, mask: v128): void {
-  const two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
+  const inner = f32x4.splat(INNER), outer = f32x4.splat(OUTER), half = f32x4.splat(0.5), two = f32x4.splat(2);
+  const innerCube = f32x4.splat(INNER / 2), outerCube = f32x4.splat(OUTER * 2);
   const row = stride * 6;
   for (let j: usize = 0; j < 6; j++) {
     let at = from + j * stride;
@@ -98,18 +98,18 @@ function output4(from: usize, stride: usize, scratch: usize, to: usize, pitch: u
     const a = f32x4.add(m1, m2), b = f32x4.sub(m1, m2), c = f32x4.add(m3, m4), d = f32x4.sub(m3, m4);
     const out = scratch + (j << 4);
     v128.store(out, f32x4.add(f32x4.add(m0, a), c));
-    v128.store(out, madd(d, two, b), 96);
-    v128.store(out, madd(c, four, a), 192);
-    v128.store(out, f32x4.add(madd(d, eight, b), m5), 288);
+    v128.store(out, madd(d, outer, f32x4.mul(b, inner)), 96);
+    v128.store(out, madd(c, two, f32x4.mul(a, half)), 192);
+    v128.store(out, madd(d, outerCube, madd(b, innerCube, m5)), 288);
   }
   const end = scratch + <usize>rows * 96;
   for (let at = scratch; at < end; at += 96) {
     const m0 = v128.load(at), m1 = v128.load(at, 16), m2 = v128.load(at, 32), m3 = v128.load(at, 48), m4 = v128.load(at, 64), m5 = v128.load(at, 80);
     const a = f32x4.add(m1, m2), b = f32x4.sub(m1, m2), c = f32x4.add(m3, m4), d = f32x4.sub(m3, m4);
     v128.store(to, v128.and(mask, f32x4.add(bias, f32x4.add(f32x4.add(m0, a), c))));
-    if (columns > 1) v128.store(to, v128.and(mask, f32x4.add(bias, madd(d, two, b))), 32);
-    if (columns > 2) v128.store(to, v128.and(mask, f32x4.add(bias, madd(c, four, a))), 64);
-    if (columns > 3) v128.store(to, v128.and(mask, f32x4.add(bias, f32x4.add(madd(d, eight, b), m5))), 96);
+    if (columns > 1) v128.store(to, v128.and(mask, madd(d, outer, madd(b, inner, bias))), 32);
+    if (columns > 2) v128.store(to, v128.and(mask, madd(c, two, madd(a, half, bias))), 64);
+    if (columns > 3) v128.store(to, v128.and(mask, madd(d, outerCube, madd(b, innerCube, f32x4.add(bias, m5)))), 96);
     to += pitch;
   }
 }
@@ -141,33 +141,28 @@ function outputAdjoint(m: i32, from: usize, pitch: usize, first: i32, end: i32, 
   else adjoint2(from, pitch, first, end, scratch, to, stride);
 }
 
+/** A of F(4, 3): four vectors, `step` bytes apart, to six, `toStep` apart. */
+@inline function adjointLine4(from: usize, step: usize, to: usize, toStep: usize): void {
+  const y0 = v128.load(from); from += step;
+  const y1 = v128.load(from); from += step;
+  const y2 = v128.load(from); from += step;
+  const y3 = v128.load(from);
+  const half = f32x4.splat(0.5), two = f32x4.splat(2);
+  const a = madd(y2, half, y0), b = madd(y3, half, y1), c = madd(y2, two, y0), d = madd(y3, two, y1);
+  v128.store(to, y0); to += toStep;
+  v128.store(to, madd(b, f32x4.splat(INNER), a)); to += toStep;
+  v128.store(to, madd(b, f32x4.splat(-INNER), a)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(OUTER), c)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(-OUTER), c)); to += toStep;
+  v128.store(to, y3);
+}
+
 function adjoint4(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
-  const two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
-  for (let j: usize = 0; j < 4; j++) {
-    let at = from + (j << 5);
-    const y0 = v128.load(at); at += pitch;
-    const y1 = v128.load(at); at += pitch;
-    const y2 = v128.load(at); at += pitch;
-    const y3 = v128.load(at);
-    const a = f32x4.add(y0, y2), b = f32x4.add(y1, y3), c = madd(y2, four, y0), d = madd(y3, eight, f32x4.mul(y1, two));
-    const out = scratch + (j << 4);
-    v128.store(out, y0);
-    v128.store(out, f32x4.add(a, b), 64);
-    v128.store(out, f32x4.sub(a, b), 128);
-    v128.store(out, f32x4.add(c, d), 192);
-    v128.store(out, f32x4.sub(c, d), 256);
-    v128.store(out, y3, 320);
-  }
+  for (let j: usize = 0; j < 4; j++) adjointLine4(from + (j << 5), pitch, scratch + (j << 4), 64);
   const end = scratch + (<usize>endRow << 6);
   for (let at = scratch + (<usize>firstRow << 6); at < end; at += 64) {
-    const y0 = v128.load(at), y1 = v128.load(at, 16), y2 = v128.load(at, 32), y3 = v128.load(at, 48);
-    const a = f32x4.add(y0, y2), b = f32x4.add(y1, y3), c = madd(y2, four, y0), d = madd(y3, eight, f32x4.mul(y1, two));
-    v128.store(to, y0); to += stride;
-    v128.store(to, f32x4.add(a, b)); to += stride;
-    v128.store(to, f32x4.sub(a, b)); to += stride;
-    v128.store(to, f32x4.add(c, d)); to += stride;
-    v128.store(to, f32x4.sub(c, d)); to += stride;
-    v128.store(to, y3); to += stride;
+    adjointLine4(at, 16, to, stride);
+    to += 6 * stride;
   }
 }
 

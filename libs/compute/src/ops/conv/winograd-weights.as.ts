@@ -2,19 +2,15 @@
 // Transformed weights are stored [position][output block][depth tap][input channel][8 outputs].
 
 import { address, madd, word } from '../../devices/wasm/simd.as';
+import { INNER, OUTER } from './winograd-tiles.as';
 
 /** Row i of G applied to (a, b, c). */
 @inline function expand(m: i32, i: i32, a: v128, b: v128, c: v128): v128 {
   if (m == 4) {
-    if (i == 0) return f32x4.mul(a, f32x4.splat(0.25));
+    if (i == 0) return a;
     if (i == 5) return c;
-    if (i < 3) {
-      const outer = f32x4.add(a, c);
-      return f32x4.mul(i == 1 ? f32x4.add(outer, b) : f32x4.sub(outer, b), f32x4.splat(-1 / <f32>6));
-    }
-    const outer = madd(c, f32x4.splat(4), a);
-    const inner = f32x4.add(b, b);
-    return f32x4.mul(i == 3 ? f32x4.add(outer, inner) : f32x4.sub(outer, inner), f32x4.splat(1 / <f32>24));
+    if (i < 3) return f32x4.mul(madd(b, f32x4.splat(i == 1 ? INNER : -INNER), madd(c, f32x4.splat(0.5), a)), f32x4.splat(-2 / <f32>3));
+    return f32x4.mul(madd(b, f32x4.splat(i == 3 ? OUTER : -OUTER), madd(c, f32x4.splat(2), a)), f32x4.splat(1 / <f32>6));
   }
   if (i == 0) return a;
   if (i == 3) return c;
@@ -100,10 +96,9 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
 /** Row j of Gᵀ applied to the m + 2 vectors u0…u5 (F2: u0…u3). */
 @inline function contract(m: i32, j: i32, u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u5: v128): v128 {
   if (m == 4) {
-    const sixth = f32x4.splat(-1 / <f32>6);
-    if (j == 0) return madd(u0, f32x4.splat(0.25), madd(f32x4.add(u1, u2), sixth, f32x4.mul(f32x4.add(u3, u4), f32x4.splat(1 / <f32>24))));
-    if (j == 1) return madd(f32x4.sub(u1, u2), sixth, f32x4.mul(f32x4.sub(u3, u4), f32x4.splat(1 / <f32>12)));
-    return f32x4.add(u5, f32x4.mul(f32x4.sub(f32x4.add(u1, u2), f32x4.add(u3, u4)), sixth));
+    if (j == 0) return madd(f32x4.add(u3, u4), f32x4.splat(1 / <f32>6), madd(f32x4.add(u1, u2), f32x4.splat(-2 / <f32>3), u0));
+    if (j == 1) return madd(f32x4.sub(u3, u4), f32x4.splat(OUTER / 6), f32x4.mul(f32x4.sub(u1, u2), f32x4.splat(INNER * (-2 / <f32>3))));
+    return madd(f32x4.sub(f32x4.add(u3, u4), f32x4.add(u1, u2)), f32x4.splat(1 / <f32>3), u5);
   }
   const half = f32x4.splat(0.5);
   if (j == 0) return madd(f32x4.add(u1, u2), half, u0);
