@@ -39,7 +39,7 @@ for (const [inputs, outputs, stride, size] of layers)
       await device.flush();
       made.dispose();
     };
-    for (const algorithm of ['direct', 'F2', 'F4', 'F2x4x4'] as const) {
+    for (const algorithm of ['direct', 'F2', 'F4', 'F2x4x4', 'F4x4x4'] as const) {
       if (!algorithmFits(geometry, algorithm) || (inputs < 8 && algorithm !== 'direct')) continue;
       const settings = { ...options, algorithm };
       bench(

@@ -7,9 +7,10 @@ export type Triple = readonly [number, number, number];
 
 /**
  * How a convolution is computed. `auto` picks per layer; `direct` is the most exact. `F2` and `F4` are Winograd's tiles of
- * 2×2 and 4×4 outputs in the plane with direct sums in depth, `F2x4x4` has tiles of 2×4×4 (least work).
+ * 2×2 and 4×4 outputs in the plane with direct sums in depth, `F2x4x4` and `F4x4x4` have tiles of
+ * 2×4×4 and 4×4×4 (least work where they fit the volume).
  */
-export type ConvAlgorithm = 'auto' | 'direct' | 'F2' | 'F4' | 'F2x4x4';
+export type ConvAlgorithm = 'auto' | 'direct' | 'F2' | 'F4' | 'F2x4x4' | 'F4x4x4';
 
 export interface ConvOptions {
   /** Steps between output voxels: one number for all axes, or one per spatial axis. */

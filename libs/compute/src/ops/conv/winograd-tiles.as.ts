@@ -7,10 +7,10 @@
 import { madd } from '../../devices/wasm/simd.as';
 
 /**
- * A thread's scratch: 36 vectors and 36 voxels for one tile, two slices of 36 vectors for a joined product, then (here) a voxel
+ * A thread's scratch: 36 vectors and 36 voxels for one tile, four slices of 36 vectors for a joined product, then (here) a voxel
  * of zeros that the caller keeps zero, and 64 bytes on a strip of voxels one tile high.
  */
-export const WINOGRAD_ZEROS: usize = 576 + 1152 + 1152;
+export const WINOGRAD_ZEROS: usize = 576 + 1152 + 2304;
 
 /** The points of F(4, 3) besides 0 and ∞: ± INNER, ± OUTER. */
 export const INNER: f32 = 0.7071067811865476;
@@ -83,25 +83,25 @@ export function winograd_output(m: i32, from: usize, stride: usize, scratch: usi
   else output2(from, stride, scratch, to, pitch, rows, columns, bias, mask);
 }
 
+/** Aᵀ of F(4, 3): six vectors, `step` bytes apart, to four, `toStep` apart. */
+@inline export function output_line4(from: usize, step: usize, to: usize, toStep: usize): void {
+  const m0 = v128.load(from); from += step;
+  const m1 = v128.load(from); from += step;
+  const m2 = v128.load(from); from += step;
+  const m3 = v128.load(from); from += step;
+  const m4 = v128.load(from); from += step;
+  const m5 = v128.load(from);
+  const a = f32x4.add(m1, m2), b = f32x4.sub(m1, m2), c = f32x4.add(m3, m4), d = f32x4.sub(m3, m4);
+  v128.store(to, f32x4.add(f32x4.add(m0, a), c)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(OUTER), f32x4.mul(b, f32x4.splat(INNER)))); to += toStep;
+  v128.store(to, madd(c, f32x4.splat(2), f32x4.mul(a, f32x4.splat(0.5)))); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(OUTER * 2), madd(b, f32x4.splat(INNER / 2), m5)));
+}
+
 function output4(from: usize, stride: usize, scratch: usize, to: usize, pitch: usize, rows: i32, columns: i32, bias: v128, mask: v128): void {
   const inner = f32x4.splat(INNER), outer = f32x4.splat(OUTER), half = f32x4.splat(0.5), two = f32x4.splat(2);
   const innerCube = f32x4.splat(INNER / 2), outerCube = f32x4.splat(OUTER * 2);
-  const row = stride * 6;
-  for (let j: usize = 0; j < 6; j++) {
-    let at = from + j * stride;
-    const m0 = v128.load(at); at += row;
-    const m1 = v128.load(at); at += row;
-    const m2 = v128.load(at); at += row;
-    const m3 = v128.load(at); at += row;
-    const m4 = v128.load(at); at += row;
-    const m5 = v128.load(at);
-    const a = f32x4.add(m1, m2), b = f32x4.sub(m1, m2), c = f32x4.add(m3, m4), d = f32x4.sub(m3, m4);
-    const out = scratch + (j << 4);
-    v128.store(out, f32x4.add(f32x4.add(m0, a), c));
-    v128.store(out, madd(d, outer, f32x4.mul(b, inner)), 96);
-    v128.store(out, madd(c, two, f32x4.mul(a, half)), 192);
-    v128.store(out, madd(d, outerCube, madd(b, innerCube, m5)), 288);
-  }
+  for (let j: usize = 0; j < 6; j++) output_line4(from + j * stride, stride * 6, scratch + (j << 4), 96);
   const end = scratch + <usize>rows * 96;
   for (let at = scratch; at < end; at += 96) {
     const m0 = v128.load(at), m1 = v128.load(at, 16), m2 = v128.load(at, 32), m3 = v128.load(at, 48), m4 = v128.load(at, 64), m5 = v128.load(at, 80);
@@ -218,36 +218,47 @@ function tileRow(
   }
 }
 
+/** The factor of slice `k` in z-position `z` of F(q, 3): Bᵀ[z][k], or of its adjoint, A[z][k]. */
+function depthFactor(adjoint: bool, q: i32, z: i32, k: i32): f32 {
+  if (q == 2) {
+    if (adjoint) return z == 3 ? (k == 0 ? 0 : -1) : z == 0 ? (k == 0 ? 1 : 0) : z == 1 || k == 0 ? 1 : -1;
+    if (z == 0 || z == 3) return k == z % 2 ? 1 : k == z % 2 + 2 ? -1 : 0;
+    return k == 2 ? 1 : k == 1 ? (z == 1 ? 1 : -1) : 0;
+  }
+  const point: f32 = z < 3 ? (z == 1 ? INNER : -INNER) : z == 3 ? OUTER : -OUTER;
+  const square: f32 = z < 3 ? 0.5 : 2;
+  if (z == 0 || z == 5) {
+    if (adjoint) return k == (z == 0 ? 0 : 3) ? 1 : 0;
+    const at = k - z % 2;
+    return at == 0 || at == 4 ? 1 : at == 2 ? -2.5 : 0;
+  }
+  if (adjoint) return k == 0 ? 1 : k == 1 ? point : k == 2 ? square : point * square;
+  // x (x + p) (x² - 1 / p²) = x⁴ + p x³ - x² / p² - x / p, for the points of which one is the inverse of the other.
+  return k == 4 ? 1 : k == 3 ? point : k == 2 ? -1 / square : k == 1 ? -point / square : 0;
+}
+
 /**
  * Transforms `layers` × `rows` × `count` tiles of one block of channels, 32 bytes apart at `to`, keeping rows [first, end) of their
- * positions. z < 0: a layer is a slice; else it is two slices (of x: four that overlap by two), joined to z-position `z` of F(2, 3).
+ * positions. q = 1: a layer is a slice; else it is q slices (of x: q + 2 that overlap by two), joined to z-position `z` of F(q, 3).
  */
 export function winograd_tiles(
-  adjoint: bool, m: i32, z: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
+  adjoint: bool, m: i32, q: i32, z: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
   layers: i32, rows: i32, count: i32, first: i32, end: i32, scratch: usize, to: usize, stride: usize,
 ): void {
   const plane = <usize>(height * width) << 5;
   const side = adjoint ? m : m + 2;
-  const zeros = scratch + WINOGRAD_ZEROS;
-  const strip = zeros + 64;
+  const strip = scratch + WINOGRAD_ZEROS + 64;
   const columns = count * m + side - m;
-  // Bᵀ of F(2, 3): d0 - d2, d1 + d2, d2 - d1, d1 - d3; its Aᵀ backwards: y0, y0 + y1, y0 - y1, -y1.
-  const a = adjoint ? (z == 3 ? -1 : 0) : z == 0 ? 0 : z == 2 ? 2 : 1;
-  const b = adjoint ? (z == 0 ? -1 : 1) : z == 2 ? 1 : z == 3 ? 3 : 2;
   for (let layer = 0; layer < layers; layer++)
     for (let row = 0; row < rows; row++) {
       const y = y0 + row * m;
-      if (z < 0) {
+      if (q == 1) {
         const inside = z0 + layer >= 0 && z0 + layer < depth;
         tileRow(m, adjoint, volume + <usize>(z0 + layer) * plane, inside ? height : 0, width, y, x0, count, side, m, first, end, scratch, to, 32, stride);
         to += <usize>count << 5;
         continue;
       }
-      const za = z0 + 2 * layer + a, zb = z0 + 2 * layer + b;
-      joinRows(
-        a >= 0 && za >= 0 && za < depth ? volume + <usize>za * plane : 0, b >= 0 && zb >= 0 && zb < depth ? volume + <usize>zb * plane : 0,
-        z != 1, height, width, y, x0, side, columns, zeros, strip,
-      );
+      joinLayer(adjoint, q, z, volume, plane, depth, height, width, z0 + q * layer, y, x0, side, columns, scratch + WINOGRAD_ZEROS, strip);
       for (let tile = 0; tile < count; tile++) {
         const from = strip + (<usize>(tile * m) << 5);
         for (let half: usize = 0; half < 32; half += 16) {
@@ -259,24 +270,46 @@ export function winograd_tiles(
     }
 }
 
-/** Rows y0… of plane a plus or minus plane b, columns x0…, zeros outside; a plane at address 0 is zero. */
-function joinRows(a: usize, b: usize, minus: bool, height: i32, width: i32, y0: i32, x0: i32, rows: i32, columns: i32, zeros: usize, to: usize): void {
+/** The slices z0… of a layer joined to z-position z: rows y0…, columns x0…, zeros outside. At most four slices have a part in one. */
+function joinLayer(
+  adjoint: bool, q: i32, z: i32, volume: usize, plane: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
+  rows: i32, columns: i32, zeros: usize, to: usize,
+): void {
+  let a: usize = 0, b: usize = 0, c: usize = 0, d: usize = 0;
+  let fa: f32 = 0, fb: f32 = 0, fc: f32 = 0, fd: f32 = 0;
+  const slices = adjoint ? q : q + 2;
+  for (let k = 0; k < slices; k++) {
+    const factor = depthFactor(adjoint, q, z, k);
+    if (factor == 0 || z0 + k < 0 || z0 + k >= depth) continue;
+    d = c; c = b; b = a;
+    fd = fc; fc = fb; fb = fa;
+    a = volume + <usize>(z0 + k) * plane;
+    fa = factor;
+  }
+  const ga = f32x4.splat(fa), gb = f32x4.splat(fb), gc = f32x4.splat(fc), gd = f32x4.splat(fd);
   const left = min(columns, max(0, -x0)), right = max(left, min(columns, width - x0));
   for (let y = y0; y < y0 + rows; y++) {
-    const inside = y >= 0 && y < height;
-    const begin = <usize>(y * width + x0 + left) << 5;
-    const hasA = inside && a != 0, hasB = inside && b != 0;
-    let pa = hasA ? a + begin : zeros, pb = hasB ? b + begin : zeros;
-    const stepA: usize = hasA ? 32 : 0, stepB: usize = hasB ? 32 : 0;
+    if (y < 0 || y >= height || a == 0) {
+      memory.fill(to, 0, <usize>columns << 5);
+      to += <usize>columns << 5;
+      continue;
+    }
     memory.fill(to, 0, <usize>left << 5);
     memory.fill(to + (<usize>right << 5), 0, <usize>(columns - right) << 5);
+    const begin = <usize>(y * width + x0 + left) << 5;
     const last = to + (<usize>right << 5);
-    for (let at = to + (<usize>left << 5); at < last; at += 32) {
-      const a0 = v128.load(pa), a1 = v128.load(pa, 16), b0 = v128.load(pb), b1 = v128.load(pb, 16);
-      v128.store(at, minus ? f32x4.sub(a0, b0) : f32x4.add(a0, b0));
-      v128.store(at, minus ? f32x4.sub(a1, b1) : f32x4.add(a1, b1), 16);
-      pa += stepA;
-      pb += stepB;
+    let pa = a + begin, pb = b != 0 ? b + begin : zeros, pc = c != 0 ? c + begin : zeros, pd = d != 0 ? d + begin : zeros;
+    const stepB: usize = b != 0 ? 16 : 0, stepC: usize = c != 0 ? 16 : 0, stepD: usize = d != 0 ? 16 : 0;
+    if (c == 0) {
+      for (let at = to + (<usize>left << 5); at < last; at += 16) {
+        v128.store(at, madd(v128.load(pb), gb, f32x4.mul(v128.load(pa), ga)));
+        pa += 16; pb += stepB;
+      }
+    } else {
+      for (let at = to + (<usize>left << 5); at < last; at += 16) {
+        v128.store(at, madd(v128.load(pd), gd, madd(v128.load(pc), gc, madd(v128.load(pb), gb, f32x4.mul(v128.load(pa), ga)))));
+        pa += 16; pb += stepB; pc += stepC; pd += stepD;
+      }
     }
     to += <usize>columns << 5;
   }

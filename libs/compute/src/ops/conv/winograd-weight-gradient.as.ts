@@ -13,7 +13,7 @@ import { WINOGRAD_ZEROS, winograd_tiles } from './winograd-tiles.as';
  * args: 0 x, 1 dy, 2 sums, 3 counter, 4 scratch, 5 scratch bytes per thread, 6 byte offset of V, 7 samples, 8 input blocks,
  * 9 output blocks, 10 11 12 input size, 13 14 15 output size, 16 17 18 padding, 19 depth taps (1 where depth is transformed),
  * 20 m, 21 tile rows per chunk, 22 slices per chunk, 23 lanes, 24 parts of the z-positions, 25 parts of the plane's rows of
- * positions, 26 z-positions (4 where depth is transformed, else 1), 27 byte offset of Z, 28 29 30 bytes from position to
+ * positions, 26 z-positions (4 or 6 where depth is transformed, else 1), 27 byte offset of Z, 28 29 30 bytes from position to
  * position of V, Z and sums, 31 bytes of a lane's sums, 32 samples per chunk (1 unless a chunk holds whole samples).
  */
 export function winograd_weight_sums(args: usize, part: i32, parts: i32): void {
@@ -48,9 +48,9 @@ export function winograd_weight_sums(args: usize, part: i32, parts: i32): void {
 function chunkSums(args: usize, scratch: usize, sums: usize, firstSample: i32, z0: i32, slices: i32, row0: i32, rows: i32, z: i32, first: i32, end: i32, add: bool): void {
   const inputBlocks = word(args, 8), outputBlocks = word(args, 9);
   const depthTaps = word(args, 19), m = word(args, 20);
-  const inDepth = word(args, 26) > 1;
+  const q = word(args, 26) > 1 ? word(args, 26) - 2 : 1;
   const perSlice = rows * ((word(args, 15) + m - 1) / m);
-  const layers = inDepth ? (slices + 1) >> 1 : slices;
+  const layers = (slices + q - 1) / q;
   const tiles = perSlice * layers;
   const inputTiles = perSlice * (layers + depthTaps - 1);
   const v = scratch + <usize>word(args, 6), zAt = scratch + <usize>word(args, 27);
@@ -63,14 +63,14 @@ function chunkSums(args: usize, scratch: usize, sums: usize, firstSample: i32, z
     const sample = k % samples, block = k / samples;
     const volume = address(args, 0) + <usize>((firstSample + sample) * inputBlocks + block) * <usize>word(args, 10) * plane;
     const to = v + (<usize>(k * inputTiles) << 5);
-    winograd_tiles(false, m, inDepth ? z : -1, volume, word(args, 10), word(args, 11), word(args, 12), z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, perSlice / rows, first, end, scratch, to, strideV);
+    winograd_tiles(false, m, q, z, volume, word(args, 10), word(args, 11), word(args, 12), z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, perSlice / rows, first, end, scratch, to, strideV);
   }
   const outPlane = <usize>(word(args, 14) * word(args, 15)) << 5;
   for (let k = 0; k < samples * outputBlocks; k++) {
     const sample = k % samples, block = k / samples;
     const volume = address(args, 1) + <usize>((firstSample + sample) * outputBlocks + block) * <usize>word(args, 13) * outPlane;
     const to = zAt + (<usize>(k * tiles) << 5);
-    winograd_tiles(true, m, inDepth ? z : -1, volume, word(args, 13), word(args, 14), word(args, 15), z0, row0 * m, 0, layers, rows, perSlice / rows, first, end, scratch, to, strideZ);
+    winograd_tiles(true, m, q, z, volume, word(args, 13), word(args, 14), word(args, 15), z0, row0 * m, 0, layers, rows, perSlice / rows, first, end, scratch, to, strideZ);
   }
 
   // Without depth taps the tiles of all samples are one run.

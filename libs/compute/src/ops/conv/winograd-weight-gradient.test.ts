@@ -41,6 +41,7 @@ const layers: readonly (Layer & { readonly algorithm: ConvAlgorithm })[] = [
   { algorithm: 'F2x4x4', inputs: 24, outputs: 12, size: [9, 22, 39], kernel: [3, 3, 3] },
   // One lane: threads share the positions.
   { algorithm: 'F2x4x4', inputs: 112, outputs: 136, size: [3, 6, 9], kernel: [3, 3, 3] },
+  { algorithm: 'F4x4x4', inputs: 24, outputs: 12, size: [9, 22, 39], kernel: [3, 3, 3] },
   { algorithm: 'F4', inputs: 24, outputs: 12, size: [7, 22, 39], kernel: [3, 3, 3] },
   { algorithm: 'F4', inputs: 16, outputs: 40, size: [61, 70], kernel: [3, 3] },
   { algorithm: 'F2', inputs: 16, outputs: 16, size: [6, 30, 41], kernel: [1, 3, 3] },

@@ -21,8 +21,8 @@ const MOST_LANES = 8;
 const LANE_BYTES = 8 * 1024 * 1024;
 
 /** In how many parts threads share the positions of a tile; it changes no sum. */
-function partsOfPositions(lanes: number, threads: number, depth: 1 | 2, side: number): { z: number; rows: number } {
-  const z = depth === 2 && lanes < 2 * threads ? 4 : 1;
+function partsOfPositions(lanes: number, threads: number, depth: TileSize['depth'], side: number): { z: number; rows: number } {
+  const z = depth > 1 && lanes < 2 * threads ? depth + 2 : 1;
   let rows = 1;
   while (rows < side && (side % rows !== 0 || lanes * z * rows < threads)) rows++;
   return { z, rows };
@@ -40,11 +40,11 @@ export function lowerWinogradWeightGradient(
   const outputBlocks = blocksOf(g.outputs);
   const side = m + 2;
   const positions = side ** 2;
-  const zPositions = q === 2 ? 4 : 1;
+  const zPositions = q === 1 ? 1 : q + 2;
   const tiles = [Math.ceil(g.output[1] / m), Math.ceil(g.output[2] / m)] as const;
   const depth = Math.ceil(g.output[0] / q);
   // Transformed depth has no taps left.
-  const taps = q === 2 ? 1 : g.kernel[0];
+  const taps = q === 1 ? g.kernel[0] : 1;
   const bytesPerTile = positions * (inputBlocks + outputBlocks) * 32;
   const chunkBytes = Math.max(CHUNK_BYTES, LEAST_TILES * bytesPerTile);
   const { rows, slices } = boxWithin(chunkBytes, bytesPerTile, tiles, depth, taps - 1, taps - 1);
@@ -105,7 +105,7 @@ export function lowerWinogradWeightGradient(
         pointer(dw),
         ...[g.outputs, g.inputs, inputBlocks * 8, g.kernel[0], m, strideSums].map(int),
         scratch,
-        ...[perThread, q === 2 ? 1 : 0, lanes, laneBytes].map(int),
+        ...[perThread, q, lanes, laneBytes].map(int),
       ],
     },
   ];

@@ -27,19 +27,18 @@ import { INNER, OUTER } from './winograd-tiles.as';
   return v;
 }
 
-/** Tap (y, x) of an axis-z position: the tap itself, or row `z` of F(2, 3)'s G over the three depth taps (`slice` bytes apart). */
-@inline function depthGather(from: usize, outputStride: usize, present: i32, z: i32, slice: usize): v128 {
-  if (z < 0) return gather(from, outputStride, present);
-  if (z == 0) return gather(from, outputStride, present);
-  if (z == 3) return gather(from + 2 * slice, outputStride, present);
-  const outer = f32x4.add(gather(from, outputStride, present), gather(from + 2 * slice, outputStride, present));
-  const inner = gather(from + slice, outputStride, present);
-  return f32x4.mul(z == 1 ? f32x4.add(outer, inner) : f32x4.sub(outer, inner), f32x4.splat(0.5));
+/** Tap (y, x) of a z-position: the tap itself (q = 1), or row `z` of F(q, 3)'s G over the three depth taps (`slice` bytes apart). */
+@inline function depthGather(from: usize, outputStride: usize, present: i32, q: i32, z: i32, slice: usize): v128 {
+  const a = gather(from, outputStride, present);
+  if (q == 1 || z == 0) return a;
+  const c = gather(from + 2 * slice, outputStride, present);
+  if (z == q + 1) return c;
+  return expand(q, z, a, gather(from + slice, outputStride, present), c);
 }
 
 /**
  * args: 0 weight, 1 transformed, 2 outputs, 3 inputs, 4 padded inputs, 5 output stride, 6 input stride (elements), 7 flip the taps,
- * 8 depth taps, 9 m, 10 bytes from position to position, 11 whether depth is transformed too (three taps to 4 z-positions).
+ * 8 depth taps, 9 m, 10 bytes from position to position, 11 q: 1, or where depth is transformed too (three taps to q + 2 z-positions) 2 or 4.
  */
 export function winograd_weights(args: usize, part: i32, parts: i32): void {
   const weight = address(args, 0), transformed = address(args, 1);
@@ -48,8 +47,9 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
   const flip = word(args, 7) != 0;
   const taps = word(args, 8), m = word(args, 9);
   const stride = <usize>word(args, 10);
-  const inDepth = word(args, 11) != 0;
-  const depth = inDepth ? 4 : taps;
+  const q = word(args, 11);
+  const inDepth = q > 1;
+  const depth = inDepth ? q + 2 : taps;
   const positions = (m + 2) * (m + 2);
   const chunks = padded >> 3;
   const pieces = ((outputs + 7) >> 3) * depth * chunks;
@@ -62,7 +62,6 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
     const kd = (piece / chunks) % depth;
     const block = piece / (chunks * depth);
     const begin = weight + (flip ? <usize>(taps * 36 - 4) : 0) + (inDepth ? 0 : <usize>kd * slice);
-    const z = inDepth ? kd : -1;
     for (let i = first; i < first + 8; i++)
       for (let half = 0; half < 2; half++) {
         const o = (block << 3) + (half << 2);
@@ -77,11 +76,11 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
           continue;
         }
         const at = begin + <usize>o * outputStride + <usize>i * inputStride;
-        const g0 = depthGather(at, outputStride, present, z, slice), g1 = depthGather(at + next, outputStride, present, z, slice);
-        const g2 = depthGather(at + 2 * next, outputStride, present, z, slice), g3 = depthGather(at + 3 * next, outputStride, present, z, slice);
-        const g4 = depthGather(at + 4 * next, outputStride, present, z, slice), g5 = depthGather(at + 5 * next, outputStride, present, z, slice);
-        const g6 = depthGather(at + 6 * next, outputStride, present, z, slice), g7 = depthGather(at + 7 * next, outputStride, present, z, slice);
-        const g8 = depthGather(at + 8 * next, outputStride, present, z, slice);
+        const g0 = depthGather(at, outputStride, present, q, kd, slice), g1 = depthGather(at + next, outputStride, present, q, kd, slice);
+        const g2 = depthGather(at + 2 * next, outputStride, present, q, kd, slice), g3 = depthGather(at + 3 * next, outputStride, present, q, kd, slice);
+        const g4 = depthGather(at + 4 * next, outputStride, present, q, kd, slice), g5 = depthGather(at + 5 * next, outputStride, present, q, kd, slice);
+        const g6 = depthGather(at + 6 * next, outputStride, present, q, kd, slice), g7 = depthGather(at + 7 * next, outputStride, present, q, kd, slice);
+        const g8 = depthGather(at + 8 * next, outputStride, present, q, kd, slice);
         for (let row = 0; row < m + 2; row++) {
           const a = expand(m, row, g0, g3, g6), b = expand(m, row, g1, g4, g7), c = expand(m, row, g2, g5, g8);
           for (let column = 0; column < m + 2; column++) {
@@ -110,15 +109,16 @@ export function winograd_weights(args: usize, part: i32, parts: i32): void {
  * Gᵀ u G into the plain gradient [out][in][kz][3][3]. A piece is 8 × 8 channels: what lies far apart in the sums, position by
  * position and lane by lane, is added up into the thread's scratch first.
  * args: 0 transformed sums, 1 gradient, 2 outputs, 3 inputs, 4 padded inputs, 5 depth taps, 6 m, 7 bytes from position to position,
- * 8 scratch, 9 scratch bytes per thread, 10 whether depth is transformed too, 11 lanes, 12 bytes of a lane's sums.
+ * 8 scratch, 9 scratch bytes per thread, 10 q as in winograd_weights, 11 lanes, 12 bytes of a lane's sums.
  */
 export function winograd_weight_gradient(args: usize, part: i32, parts: i32): void {
   const sums = address(args, 0);
   const outputs = word(args, 2), inputs = word(args, 3), padded = word(args, 4), depth = word(args, 5), m = word(args, 6);
   const scratch = address(args, 8) + <usize>part * <usize>word(args, 9);
-  const inDepth = word(args, 10) != 0;
+  const q = word(args, 10);
+  const inDepth = q > 1;
   const layers = inDepth ? 1 : depth;
-  const positions = (inDepth ? 4 : 1) * (m + 2) * (m + 2);
+  const positions = (inDepth ? q + 2 : 1) * (m + 2) * (m + 2);
   const groups = padded >> 3;
   const pieces = ((outputs + 7) >> 3) * layers * groups;
   const staged = scratch + 288;
@@ -134,7 +134,7 @@ export function winograd_weight_gradient(args: usize, part: i32, parts: i32): vo
         if (o >= outputs) continue;
         const from = staged + (<usize>i << 5) + (<usize>half << 4);
         const endTap = inDepth ? depth : layer + 1;
-        for (let kd = layer; kd < endTap; kd++) contractTile(args, from, o, first + i, kd, inDepth ? kd : -1, scratch);
+        for (let kd = layer; kd < endTap; kd++) contractTile(args, from, o, first + i, kd, q, scratch);
       }
   }
 }
@@ -155,7 +155,7 @@ function addLanes(args: usize, from: usize, positions: i32, to: usize): void {
 }
 
 /** The gradient of one depth tap for input i and four outputs, o…: `from`, 256 bytes from position to position. */
-function contractTile(args: usize, from: usize, o: i32, i: i32, kd: i32, z: i32, scratch: usize): void {
+function contractTile(args: usize, from: usize, o: i32, i: i32, kd: i32, q: i32, scratch: usize): void {
   const outputs = word(args, 2), inputs = word(args, 3), depth = word(args, 5), m = word(args, 6);
   const side = m + 2;
   const row = <usize>side << 8, next = <usize>(side * side) << 8;
@@ -163,14 +163,14 @@ function contractTile(args: usize, from: usize, o: i32, i: i32, kd: i32, z: i32,
   // Down the columns of the tile: three vectors each, into the thread's scratch.
   for (let column = 0; column < side; column++) {
     let at = from + (<usize>column << 8);
-    const u0 = depthSum(at, z, next); at += row;
-    const u1 = depthSum(at, z, next); at += row;
-    const u2 = depthSum(at, z, next); at += row;
-    const u3 = depthSum(at, z, next); at += row;
+    const u0 = depthSum(at, q, kd, next); at += row;
+    const u1 = depthSum(at, q, kd, next); at += row;
+    const u2 = depthSum(at, q, kd, next); at += row;
+    const u3 = depthSum(at, q, kd, next); at += row;
     let u4 = u3, u5 = u3;
     if (m == 4) {
-      u4 = depthSum(at, z, next);
-      u5 = depthSum(at + row, z, next);
+      u4 = depthSum(at, q, kd, next);
+      u5 = depthSum(at + row, q, kd, next);
     }
     const to = scratch + (<usize>column << 4);
     v128.store(to, contract(m, 0, u0, u1, u2, u3, u4, u5));
@@ -189,11 +189,13 @@ function contractTile(args: usize, from: usize, o: i32, i: i32, kd: i32, z: i32,
   }
 }
 
-/** A sum of one plane position; row `z` of F(2, 3)'s Gᵀ over its four z-positions (`next` bytes apart) where z >= 0. */
-@inline function depthSum(at: usize, z: i32, next: usize): v128 {
-  if (z < 0) return v128.load(at);
-  const u1 = v128.load(at + next), u2 = v128.load(at + 2 * next);
-  return contract(2, z, v128.load(at), u1, u2, v128.load(at + 3 * next), u1, u2);
+/** A sum of one plane position; where depth is transformed row `kd` of F(q, 3)'s Gᵀ over its z-positions (`next` bytes apart). */
+@inline function depthSum(at: usize, q: i32, kd: i32, next: usize): v128 {
+  const u0 = v128.load(at);
+  if (q == 1) return u0;
+  const u1 = v128.load(at + next), u2 = v128.load(at + 2 * next), u3 = v128.load(at + 3 * next);
+  if (q == 2) return contract(2, kd, u0, u1, u2, u3, u1, u2);
+  return contract(4, kd, u0, u1, u2, u3, v128.load(at + 4 * next), v128.load(at + 5 * next));
 }
 
 @inline function store3(to: usize, a: f32, b: f32, c: f32): void {

@@ -1,13 +1,13 @@
-// Winograd convolution, stride 1: F(4×4, 3×3) or F(2×2, 3×3) in the plane (y, x), with direct taps in depth or joined to F(2, 3) there.
+// Winograd convolution, stride 1: F(4×4, 3×3) or F(2×2, 3×3) in the plane (y, x), with direct taps in depth or joined to F(2, 3) or F(4, 3) there.
 //
 // Tiles of a piece are numbered slice by slice; a depth tap is then a constant offset in that number, and the product per
 // position of a transformed tile is one matrix product with K = depth taps x channels. Where depth is transformed too a tile
-// has 4 z-positions of 36 plane positions, position = 36 · (z-position) + plane position, and no taps are left.
+// has 4 or 6 z-positions of 36 plane positions, position = 36 · (z-position) + plane position, and no taps are left.
 
 import { MOMENTS_BYTES, record_moments } from '../../devices/wasm/moments.as';
 import { address, draw, word } from '../../devices/wasm/simd.as';
 import { conv_panel } from './tile.as';
-import { WINOGRAD_ZEROS, winograd_output, winograd_tiles } from './winograd-tiles.as';
+import { WINOGRAD_ZEROS, output_line4, winograd_output, winograd_tiles } from './winograd-tiles.as';
 
 /**
  * A piece: some slices of a strip of tile rows of one sample, some output blocks. It transforms its input once (V, sized
@@ -15,8 +15,8 @@ import { WINOGRAD_ZEROS, winograd_output, winograd_tiles } from './winograd-tile
  *
  * args: 0 x, 1 transformed weights, 2 padded bias, 3 y, 4 scratch, 5 scratch bytes per thread, 6 counter, 7 samples,
  * 8 input blocks, 9 output blocks, 10 11 12 input size, 13 14 15 output size, 16 17 18 padding, 19 depth taps (1 where depth
- * is transformed), 20 m, 21 tile rows per piece, 22 slices per piece (even where depth is transformed), 23 output blocks per
- * piece, 24 output blocks per round (M), 25 z-positions (4 where depth is transformed, else 1), 26 byte offset of V,
+ * is transformed), 20 m, 21 tile rows per piece, 22 slices per piece (whole tiles where depth is transformed), 23 output blocks per
+ * piece, 24 output blocks per round (M), 25 z-positions (4 or 6 where depth is transformed, else 1), 26 byte offset of V,
  * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels, 31 records of moments or 0:
  * one per output row (sample, block), slice and strip.
  */
@@ -47,7 +47,8 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
   const rows = min(word(args, 21), (outHeight + m - 1) / m - row0);
   const z0 = chunk * word(args, 22);
   const slices = min(word(args, 22), outDepth - z0);
-  const layers = zs > 1 ? (slices + 1) >> 1 : slices;
+  const q = zs > 1 ? zs - 2 : 1;
+  const layers = (slices + q - 1) / q;
   const perLayer = rows * count;
   const tiles = perLayer * layers;
   const inputTiles = perLayer * (layers + depthTaps - 1);
@@ -59,7 +60,7 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
   for (let z = 0; z < zs; z++)
     for (let block = 0; block < inputBlocks; block++)
       winograd_tiles(
-        false, m, zs > 1 ? z : -1, address(args, 0) + <usize>(sample * inputBlocks + block) * volumeBytes, depth, height, width,
+        false, m, q, z, address(args, 0) + <usize>(sample * inputBlocks + block) * volumeBytes, depth, height, width,
         z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, count, 0, side,
         scratch, v + <usize>(z * side * side) * strideV + (<usize>(block * inputTiles) << 5), strideV,
       );
@@ -90,7 +91,7 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
 function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i32, slices: i32, row0: i32, rows: i32, count: i32, product: usize, fourBytes: usize): void {
   const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
   const m = word(args, 20);
-  const inDepth = word(args, 25) > 1;
+  const q = word(args, 25) > 1 ? word(args, 25) - 2 : 1;
   const plane = <usize>(outHeight * outWidth) << 5;
   const pitch = <usize>outWidth << 5;
   const volume = address(args, 3) + <usize>((sample * word(args, 9) + block) * outDepth + z0) * plane;
@@ -98,7 +99,7 @@ function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i
   const channels = word(args, 30) - (block << 3);
   const joined = scratch + 1728;
   let number = 0;
-  for (let z = 0; z < slices; z += inDepth ? 2 : 1)
+  for (let z = 0; z < slices; z += q)
     for (let row = row0; row < row0 + rows; row++)
       for (let tile = 0; tile < count; tile++) {
         const from = product + <usize>(number >> 2) * fourBytes + (<usize>(number & 3) << 5);
@@ -106,10 +107,11 @@ function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i
         const presentRows = min(m, outHeight - row * m), presentColumns = min(m, outWidth - tile * m);
         for (let half: usize = 0; half < 32; half += 16) {
           const present = channels - <i32>(half >> 2);
-          if (inDepth) {
-            joinOutput(from + half, joined);
-            winograd_output(m, joined, 16, scratch, to + half, pitch, presentRows, presentColumns, bias + half, present);
-            if (z + 1 < slices) winograd_output(m, joined + 576, 16, scratch, to + plane + half, pitch, presentRows, presentColumns, bias + half, present);
+          if (q > 1) {
+            joinOutput(q, from + half, joined);
+            const last = min(q, slices - z);
+            for (let k = 0; k < last; k++)
+              winograd_output(m, joined + <usize>k * 576, 16, scratch, to + <usize>k * plane + half, pitch, presentRows, presentColumns, bias + half, present);
           } else winograd_output(m, from + half, 128, scratch, to + half, pitch, presentRows, presentColumns, bias + half, present);
         }
         number++;
@@ -131,13 +133,21 @@ function stripMoments(args: usize, sample: i32, block: i32, z0: i32, slices: i32
   }
 }
 
-/** Aᵀ of F(2, 3): joins the z-positions of a product, 128 bytes from position to position, to two slices of 36 vectors each. */
-function joinOutput(from: usize, to: usize): void {
+/** Aᵀ of F(q, 3): joins the z-positions of a product, 128 bytes from position to position, to q slices of 36 vectors each. */
+function joinOutput(q: i32, from: usize, to: usize): void {
   const end = to + 576;
+  if (q == 2) {
+    while (to < end) {
+      const m0 = v128.load(from), m1 = v128.load(from, 36 * 128), m2 = v128.load(from, 72 * 128), m3 = v128.load(from, 108 * 128);
+      v128.store(to, f32x4.add(f32x4.add(m0, m1), m2));
+      v128.store(to, f32x4.sub(f32x4.sub(m1, m2), m3), 576);
+      from += 128;
+      to += 16;
+    }
+    return;
+  }
   while (to < end) {
-    const m0 = v128.load(from), m1 = v128.load(from, 36 * 128), m2 = v128.load(from, 72 * 128), m3 = v128.load(from, 108 * 128);
-    v128.store(to, f32x4.add(f32x4.add(m0, m1), m2));
-    v128.store(to, f32x4.sub(f32x4.sub(m1, m2), m3), 576);
+    output_line4(from, 36 * 128, to, 576);
     from += 128;
     to += 16;
   }

@@ -14,7 +14,7 @@ const LEAST_PIECES = 8;
 
 /** What a thread's transforms need: see WINOGRAD_ZEROS in the kernels, then a voxel of zeros and a strip of voxels one tile high. */
 export function transformBytes(tilesX: number, m: number): number {
-  return roundUp(576 + 1152 + 1152 + 64 + (m + 2) * (tilesX * m + 2) * 32, 64);
+  return roundUp(576 + 1152 + 2304 + 64 + (m + 2) * (tilesX * m + 2) * 32, 64);
 }
 
 /** An odd number of cache lines: positions of a tile do not fall on the same cache set. */
@@ -70,13 +70,13 @@ export function lowerWinograd(
   const inputBlocks = blocksOf(channels);
   const outputBlocks = blocksOf(outputs);
   const padded = inputBlocks * 8;
-  const zPositions = q === 2 ? 4 : 1;
+  const zPositions = q === 1 ? 1 : q + 2;
   const positions = (m + 2) ** 2 * zPositions;
   const tiles = [Math.ceil(output[1] / m), Math.ceil(output[2] / m)] as const;
   const depth = Math.ceil(output[0] / q);
   // Transformed depth has no taps left. Taps read slices on both sides; joined slices are read again at the sides of a box.
-  const taps = q === 2 ? 1 : g.kernel[0];
-  const again = q === 2 ? 1 : taps - 1;
+  const taps = q === 1 ? g.kernel[0] : 1;
+  const again = q === 1 ? taps - 1 : 2 / q;
 
   const bytesPerTile = positions * padded * 4;
   let { rows, slices } = boxWithin(
@@ -137,7 +137,7 @@ export function lowerWinograd(
       args: [
         pointer(weight),
         scratchPointer(transformed),
-        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, g.kernel[0], m, strideU, q === 2 ? 1 : 0].map(
+        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, g.kernel[0], m, strideU, q].map(
           int,
         ),
       ],
