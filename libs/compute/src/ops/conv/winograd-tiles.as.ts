@@ -1,26 +1,21 @@
 // Winograd's transforms of image tiles, F(4x4, 3x3) and F(2x2, 3x3) (Lavin and Gray, Fast Algorithms for Convolutional Neural
-// Networks, 2015), the latter at the points 0, ±1, ∞, the former at 0, ±√½, ±√2, ∞: three times as exact as with ±1, ±2. Four channels at a time; each transform is a
-// pass down the columns into a scratch of 36 vectors, then a pass along the rows.
+// Networks, 2015), the latter at the points 0, ±1, ∞, the former at 0, ±√½, ±√2, ∞: three times as exact as with ±1, ±2. Four channels at a time.
 //
+// An image is transformed strip by strip: the voxels of a few tiles side by side, first across slices (where depth is transformed),
+// then down the columns, which tiles share, then along the rows of each tile.
 // `position` p = 6 i + j (4 i + j for F2) of a transformed tile is stored `stride` bytes after position p - 1.
 
 import { madd } from '../../devices/wasm/simd.as';
 
 /**
- * A thread's scratch: 36 vectors and 36 voxels for one tile, four slices of 36 vectors for a joined product, then (here) a voxel
- * of zeros that the caller keeps zero, and 64 bytes on a strip of voxels one tile high.
+ * A thread's scratch: 36 vectors for one tile, four slices of 36 vectors for a joined product, then (here) a voxel of zeros that
+ * the caller keeps zero, and 64 bytes on a strip of voxels one tile high, of every z-position.
  */
-export const WINOGRAD_ZEROS: usize = 576 + 1152 + 2304;
+export const WINOGRAD_ZEROS: usize = 576 + 2304;
 
 /** The points of F(4, 3) besides 0 and ∞: ± INNER, ± OUTER. */
 export const INNER: f32 = 0.7071067811865476;
 export const OUTER: f32 = 1.4142135623730951;
-
-/** Bᵀ d B: a tile of (m + 2)² input voxels, 32 bytes apart in x and `pitch` in y. Only rows [first, end) of the positions are made. */
-function input(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
-  if (m == 4) input4(from, pitch, first, end, scratch, to, stride);
-  else input2(from, pitch, first, end, scratch, to, stride);
-}
 
 /** Bᵀ of F(4, 3): six vectors, `step` bytes apart, to six, `toStep` apart. */
 @inline function inputLine4(from: usize, step: usize, to: usize, toStep: usize): void {
@@ -40,36 +35,66 @@ function input(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch:
   v128.store(to, madd(d3, sum, f32x4.add(d1, d5)));
 }
 
-function input4(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
-  for (let j: usize = 0; j < 6; j++) inputLine4(from + (j << 5), pitch, scratch + (j << 4), 96);
-  const end = scratch + <usize>endRow * 96;
-  for (let at = scratch + <usize>firstRow * 96; at < end; at += 96) {
-    inputLine4(at, 16, to, stride);
-    to += 6 * stride;
-  }
+/** Bᵀ of F(2, 3): four vectors to four. */
+@inline function inputLine2(from: usize, step: usize, to: usize, toStep: usize): void {
+  const d0 = v128.load(from); from += step;
+  const d1 = v128.load(from); from += step;
+  const d2 = v128.load(from); from += step;
+  const d3 = v128.load(from);
+  v128.store(to, f32x4.sub(d0, d2)); to += toStep;
+  v128.store(to, f32x4.add(d1, d2)); to += toStep;
+  v128.store(to, f32x4.sub(d2, d1)); to += toStep;
+  v128.store(to, f32x4.sub(d1, d3));
 }
 
-function input2(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
-  for (let j: usize = 0; j < 4; j++) {
-    let at = from + (j << 5);
-    const d0 = v128.load(at); at += pitch;
-    const d1 = v128.load(at); at += pitch;
-    const d2 = v128.load(at); at += pitch;
-    const d3 = v128.load(at);
-    const out = scratch + (j << 4);
-    v128.store(out, f32x4.sub(d0, d2));
-    v128.store(out, f32x4.add(d1, d2), 64);
-    v128.store(out, f32x4.sub(d2, d1), 128);
-    v128.store(out, f32x4.sub(d1, d3), 192);
-  }
-  const end = scratch + (<usize>endRow << 6);
-  for (let at = scratch + (<usize>firstRow << 6); at < end; at += 64) {
-    const d0 = v128.load(at), d1 = v128.load(at, 16), d2 = v128.load(at, 32), d3 = v128.load(at, 48);
-    v128.store(to, f32x4.sub(d0, d2)); to += stride;
-    v128.store(to, f32x4.add(d1, d2)); to += stride;
-    v128.store(to, f32x4.sub(d2, d1)); to += stride;
-    v128.store(to, f32x4.sub(d1, d3)); to += stride;
-  }
+/** A of F(4, 3): four vectors, `step` bytes apart, to six, `toStep` apart. */
+@inline function adjointLine4(from: usize, step: usize, to: usize, toStep: usize): void {
+  const y0 = v128.load(from); from += step;
+  const y1 = v128.load(from); from += step;
+  const y2 = v128.load(from); from += step;
+  const y3 = v128.load(from);
+  const half = f32x4.splat(0.5), two = f32x4.splat(2);
+  const a = madd(y2, half, y0), b = madd(y3, half, y1), c = madd(y2, two, y0), d = madd(y3, two, y1);
+  v128.store(to, y0); to += toStep;
+  v128.store(to, madd(b, f32x4.splat(INNER), a)); to += toStep;
+  v128.store(to, madd(b, f32x4.splat(-INNER), a)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(OUTER), c)); to += toStep;
+  v128.store(to, madd(d, f32x4.splat(-OUTER), c)); to += toStep;
+  v128.store(to, y3);
+}
+
+/** A of F(2, 3): two vectors to four. */
+@inline function adjointLine2(from: usize, step: usize, to: usize, toStep: usize): void {
+  const y0 = v128.load(from), y1 = v128.load(from + step);
+  v128.store(to, y0); to += toStep;
+  v128.store(to, f32x4.add(y0, y1)); to += toStep;
+  v128.store(to, f32x4.sub(y0, y1)); to += toStep;
+  v128.store(to, f32x4.sub(f32x4.splat(0), y1));
+}
+
+/**
+ * `count` lines of F(m, 3): of x its Bᵀ, of a gradient (`adjoint`) its A. A line reads vectors `step` bytes apart, and all of them
+ * before it writes vectors `toStep` apart; the next line lies `next` and `toNext` bytes on.
+ */
+function transformLines(adjoint: bool, m: i32, count: i32, from: usize, next: usize, step: usize, to: usize, toNext: usize, toStep: usize): void {
+  const end = from + <usize>count * next;
+  if (m == 4) {
+    if (adjoint) for (; from < end; from += next) {
+        adjointLine4(from, step, to, toStep);
+        to += toNext;
+      }
+    else for (; from < end; from += next) {
+        inputLine4(from, step, to, toStep);
+        to += toNext;
+      }
+  } else if (adjoint) for (; from < end; from += next) {
+      adjointLine2(from, step, to, toStep);
+      to += toNext;
+    }
+  else for (; from < end; from += next) {
+      inputLine2(from, step, to, toStep);
+      to += toNext;
+    }
 }
 
 /**
@@ -135,89 +160,6 @@ function output2(from: usize, stride: usize, scratch: usize, to: usize, pitch: u
   }
 }
 
-/** A y Aᵀ, the adjoint of the output's transform: a tile of m² voxels of the output's gradient. Only rows [first, end) of the positions. */
-function outputAdjoint(m: i32, from: usize, pitch: usize, first: i32, end: i32, scratch: usize, to: usize, stride: usize): void {
-  if (m == 4) adjoint4(from, pitch, first, end, scratch, to, stride);
-  else adjoint2(from, pitch, first, end, scratch, to, stride);
-}
-
-/** A of F(4, 3): four vectors, `step` bytes apart, to six, `toStep` apart. */
-@inline function adjointLine4(from: usize, step: usize, to: usize, toStep: usize): void {
-  const y0 = v128.load(from); from += step;
-  const y1 = v128.load(from); from += step;
-  const y2 = v128.load(from); from += step;
-  const y3 = v128.load(from);
-  const half = f32x4.splat(0.5), two = f32x4.splat(2);
-  const a = madd(y2, half, y0), b = madd(y3, half, y1), c = madd(y2, two, y0), d = madd(y3, two, y1);
-  v128.store(to, y0); to += toStep;
-  v128.store(to, madd(b, f32x4.splat(INNER), a)); to += toStep;
-  v128.store(to, madd(b, f32x4.splat(-INNER), a)); to += toStep;
-  v128.store(to, madd(d, f32x4.splat(OUTER), c)); to += toStep;
-  v128.store(to, madd(d, f32x4.splat(-OUTER), c)); to += toStep;
-  v128.store(to, y3);
-}
-
-function adjoint4(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
-  for (let j: usize = 0; j < 4; j++) adjointLine4(from + (j << 5), pitch, scratch + (j << 4), 64);
-  const end = scratch + (<usize>endRow << 6);
-  for (let at = scratch + (<usize>firstRow << 6); at < end; at += 64) {
-    adjointLine4(at, 16, to, stride);
-    to += 6 * stride;
-  }
-}
-
-function adjoint2(from: usize, pitch: usize, firstRow: i32, endRow: i32, scratch: usize, to: usize, stride: usize): void {
-  const zero = f32x4.splat(0);
-  for (let j: usize = 0; j < 2; j++) {
-    const y0 = v128.load(from + (j << 5)), y1 = v128.load(from + (j << 5) + pitch);
-    const out = scratch + (j << 4);
-    v128.store(out, y0);
-    v128.store(out, f32x4.add(y0, y1), 32);
-    v128.store(out, f32x4.sub(y0, y1), 64);
-    v128.store(out, f32x4.sub(zero, y1), 96);
-  }
-  const end = scratch + (<usize>endRow << 5);
-  for (let at = scratch + (<usize>firstRow << 5); at < end; at += 32) {
-    const y0 = v128.load(at), y1 = v128.load(at, 16);
-    v128.store(to, y0); to += stride;
-    v128.store(to, f32x4.add(y0, y1)); to += stride;
-    v128.store(to, f32x4.sub(y0, y1)); to += stride;
-    v128.store(to, f32x4.sub(zero, y1)); to += stride;
-  }
-}
-
-/**
- * One row of tiles, one block of channels: transforms `count` tiles of `side` x `side` voxels, `step` apart, whose first
- * corner is (y0, x0) of a plane [height][width][8]; what lies outside is zero. `adjoint` chooses the transform, of whose
- * positions rows [first, end) are made.
- * `scratch`: 36 vectors for the transform, then 36 voxels for tiles that cross the edge.
- */
-function tileRow(
-  m: i32, adjoint: bool, plane: usize, height: i32, width: i32, y0: i32, x0: i32, count: i32, side: i32, step: i32,
-  first: i32, end: i32, scratch: usize, to: usize, tileStride: usize, stride: usize,
-): void {
-  const pitch = <usize>width << 5;
-  const corner = scratch + 576;
-  for (let tile = 0; tile < count; tile++) {
-    const x = x0 + tile * step;
-    let from = plane + (<usize>(y0 * width + x) << 5);
-    let fromPitch = pitch;
-    if (y0 < 0 || x < 0 || y0 + side > height || x + side > width) {
-      memory.fill(corner, 0, <usize>(side * side) << 5);
-      const left = max(0, -x), right = min(side, width - x);
-      if (left < right) for (let y = max(0, -y0); y < min(side, height - y0); y++)
-          memory.copy(corner + (<usize>(y * side + left) << 5), from + <usize>y * pitch + (<usize>left << 5), <usize>(right - left) << 5);
-      from = corner;
-      fromPitch = <usize>side << 5;
-    }
-    for (let half: usize = 0; half < 32; half += 16) {
-      if (adjoint) outputAdjoint(m, from + half, fromPitch, first, end, scratch, to + half, stride);
-      else input(m, from + half, fromPitch, first, end, scratch, to + half, stride);
-    }
-    to += tileStride;
-  }
-}
-
 /** The factor of slice `k` in z-position `z` of F(q, 3): Bᵀ[z][k], or of its adjoint, A[z][k]. */
 function depthFactor(adjoint: bool, q: i32, z: i32, k: i32): f32 {
   if (q == 2) {
@@ -237,41 +179,91 @@ function depthFactor(adjoint: bool, q: i32, z: i32, k: i32): f32 {
   return k == 4 ? 1 : k == 3 ? point : k == 2 ? -1 / square : k == 1 ? -point / square : 0;
 }
 
+/** Tiles of a strip times z-positions, at most: its voxels stay in the first-level cache. */
+const STRIP_TILES: i32 = 30;
+
 /**
  * Transforms `layers` × `rows` × `count` tiles of one block of channels, 32 bytes apart at `to`, keeping rows [first, end) of their
- * positions. q = 1: a layer is a slice; else it is q slices (of x: q + 2 that overlap by two), joined to z-position `z` of F(q, 3).
+ * positions. q = 1: a layer is a slice; else it is q slices (of x: q + 2 that overlap by two), transformed to z-positions
+ * [firstZ, endZ) of F(q, 3); only the positions from firstZ on have a place at `to`.
  */
 export function winograd_tiles(
-  adjoint: bool, m: i32, q: i32, z: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
+  adjoint: bool, m: i32, q: i32, firstZ: i32, endZ: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
   layers: i32, rows: i32, count: i32, first: i32, end: i32, scratch: usize, to: usize, stride: usize,
 ): void {
-  const plane = <usize>(height * width) << 5;
-  const side = adjoint ? m : m + 2;
-  const strip = scratch + WINOGRAD_ZEROS + 64;
-  const columns = count * m + side - m;
+  const most = STRIP_TILES / (endZ - firstZ);
+  const strips = (count + most - 1) / most;
   for (let layer = 0; layer < layers; layer++)
-    for (let row = 0; row < rows; row++) {
-      const y = y0 + row * m;
-      if (q == 1) {
-        const inside = z0 + layer >= 0 && z0 + layer < depth;
-        tileRow(m, adjoint, volume + <usize>(z0 + layer) * plane, inside ? height : 0, width, y, x0, count, side, m, first, end, scratch, to, 32, stride);
-        to += <usize>count << 5;
-        continue;
+    for (let row = 0; row < rows; row++)
+      for (let strip = 0; strip < strips; strip++) {
+        const tile = count * strip / strips, tiles = count * (strip + 1) / strips - tile;
+        tileStrip(
+          adjoint, m, q, firstZ, endZ, volume, depth, height, width, z0 + q * layer, y0 + row * m, x0 + tile * m, tiles, first, end,
+          scratch + WINOGRAD_ZEROS, to, stride,
+        );
+        to += <usize>tiles << 5;
       }
-      joinLayer(adjoint, q, z, volume, plane, depth, height, width, z0 + q * layer, y, x0, side, columns, scratch + WINOGRAD_ZEROS, strip);
-      for (let tile = 0; tile < count; tile++) {
-        const from = strip + (<usize>(tile * m) << 5);
-        for (let half: usize = 0; half < 32; half += 16) {
-          if (adjoint) outputAdjoint(m, from + half, <usize>columns << 5, first, end, scratch, to + half, stride);
-          else input(m, from + half, <usize>columns << 5, first, end, scratch, to + half, stride);
-        }
-        to += 32;
-      }
-    }
+}
+
+function tileStrip(
+  adjoint: bool, m: i32, q: i32, firstZ: i32, endZ: i32, volume: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
+  tiles: i32, first: i32, end: i32, zeros: usize, to: usize, stride: usize,
+): void {
+  const strip = zeros + 64;
+  const side = adjoint ? m : m + 2;
+  const columns = tiles * m + side - m;
+  const plane = <usize>(height * width) << 5, pitch = <usize>columns << 5;
+  const positionBytes = <usize>(m + 2) * pitch;
+  const inside = y0 >= 0 && y0 + side <= height && x0 >= 0 && x0 + columns <= width;
+  const slices = q == 1 ? 1 : adjoint ? q : q + 2;
+  if (q > 1 && endZ - firstZ == q + 2 && z0 >= 0 && z0 + slices <= depth) joinPositions(adjoint, q, volume + <usize>z0 * plane, plane, height, width, y0, x0, side, columns, strip, positionBytes);
+  else if (q > 1) for (let z = firstZ; z < endZ; z++) joinPosition(adjoint, q, z, volume, plane, depth, height, width, z0, y0, x0, side, columns, zeros, strip + <usize>(z - firstZ) * positionBytes);
+  else if (!inside || z0 < 0 || z0 >= depth) copyRows(volume + <usize>z0 * plane, z0 < 0 || z0 >= depth ? 0 : height, width, y0, x0, side, columns, strip);
+  const direct = q == 1 && inside && z0 >= 0 && z0 < depth;
+  for (let z = firstZ; z < endZ; z++) {
+    const at = strip + <usize>(z - firstZ) * positionBytes;
+    if (direct) transformLines(adjoint, m, columns << 1, volume + <usize>z0 * plane + (<usize>(y0 * width + x0) << 5), 16, <usize>width << 5, at, 16, pitch);
+    else transformLines(adjoint, m, columns << 1, at, 16, pitch, at, 16, pitch);
+    for (let row = first; row < end; row++)
+      for (let half: usize = 0; half < 32; half += 16)
+        transformLines(
+          adjoint, m, tiles, at + <usize>row * pitch + half, <usize>m << 5, 32,
+          to + <usize>((z - firstZ) * (m + 2) * (m + 2) + (row - first) * (m + 2)) * stride + half, 32, stride,
+        );
+  }
+}
+
+/** Rows y0…, columns x0… of a plane, zeros outside. */
+function copyRows(plane: usize, height: i32, width: i32, y0: i32, x0: i32, rows: i32, columns: i32, to: usize): void {
+  const left = min(columns, max(0, -x0)), right = max(left, min(columns, width - x0));
+  for (let y = y0; y < y0 + rows; y++) {
+    clearOutside(y >= 0 && y < height, left, right, columns, to);
+    if (y >= 0 && y < height) memory.copy(to + (<usize>left << 5), plane + (<usize>(y * width + x0 + left) << 5), <usize>(right - left) << 5);
+    to += <usize>columns << 5;
+  }
+}
+
+/** Zeros in the columns of a strip's row that lie outside [left, right), or in all of them. */
+@inline function clearOutside(inside: bool, left: i32, right: i32, columns: i32, row: usize): void {
+  if (!inside) left = right = columns;
+  memory.fill(row, 0, <usize>left << 5);
+  memory.fill(row + (<usize>right << 5), 0, <usize>(columns - right) << 5);
+}
+
+/** The slices from `first` on, all inside, joined to all z-positions, `positionBytes` apart: rows y0…, columns x0…, zeros outside. */
+function joinPositions(adjoint: bool, q: i32, first: usize, plane: usize, height: i32, width: i32, y0: i32, x0: i32, rows: i32, columns: i32, to: usize, positionBytes: usize): void {
+  const left = min(columns, max(0, -x0)), right = max(left, min(columns, width - x0));
+  for (let y = y0; y < y0 + rows; y++) {
+    const inside = y >= 0 && y < height;
+    for (let z = 0; z < q + 2; z++) clearOutside(inside, left, right, columns, to + <usize>z * positionBytes);
+    if (inside)
+      transformLines(adjoint, q, (right - left) << 1, first + (<usize>(y * width + x0 + left) << 5), 16, plane, to + (<usize>left << 5), 16, positionBytes);
+    to += <usize>columns << 5;
+  }
 }
 
 /** The slices z0… of a layer joined to z-position z: rows y0…, columns x0…, zeros outside. At most four slices have a part in one. */
-function joinLayer(
+function joinPosition(
   adjoint: bool, q: i32, z: i32, volume: usize, plane: usize, depth: i32, height: i32, width: i32, z0: i32, y0: i32, x0: i32,
   rows: i32, columns: i32, zeros: usize, to: usize,
 ): void {
@@ -289,13 +281,12 @@ function joinLayer(
   const ga = f32x4.splat(fa), gb = f32x4.splat(fb), gc = f32x4.splat(fc), gd = f32x4.splat(fd);
   const left = min(columns, max(0, -x0)), right = max(left, min(columns, width - x0));
   for (let y = y0; y < y0 + rows; y++) {
-    if (y < 0 || y >= height || a == 0) {
-      memory.fill(to, 0, <usize>columns << 5);
+    const inside = y >= 0 && y < height && a != 0;
+    clearOutside(inside, left, right, columns, to);
+    if (!inside) {
       to += <usize>columns << 5;
       continue;
     }
-    memory.fill(to, 0, <usize>left << 5);
-    memory.fill(to + (<usize>right << 5), 0, <usize>(columns - right) << 5);
     const begin = <usize>(y * width + x0 + left) << 5;
     const last = to + (<usize>right << 5);
     let pa = a + begin, pb = b != 0 ? b + begin : zeros, pc = c != 0 ? c + begin : zeros, pd = d != 0 ? d + begin : zeros;

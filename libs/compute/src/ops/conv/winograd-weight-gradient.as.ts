@@ -63,14 +63,14 @@ function chunkSums(args: usize, scratch: usize, sums: usize, firstSample: i32, z
     const sample = k % samples, block = k / samples;
     const volume = address(args, 0) + <usize>((firstSample + sample) * inputBlocks + block) * <usize>word(args, 10) * plane;
     const to = v + (<usize>(k * inputTiles) << 5);
-    winograd_tiles(false, m, q, z, volume, word(args, 10), word(args, 11), word(args, 12), z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, perSlice / rows, first, end, scratch, to, strideV);
+    winograd_tiles(false, m, q, z, z + 1, volume, word(args, 10), word(args, 11), word(args, 12), z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, perSlice / rows, first, end, scratch, to, strideV);
   }
   const outPlane = <usize>(word(args, 14) * word(args, 15)) << 5;
   for (let k = 0; k < samples * outputBlocks; k++) {
     const sample = k % samples, block = k / samples;
     const volume = address(args, 1) + <usize>((firstSample + sample) * outputBlocks + block) * <usize>word(args, 13) * outPlane;
     const to = zAt + (<usize>(k * tiles) << 5);
-    winograd_tiles(true, m, q, z, volume, word(args, 13), word(args, 14), word(args, 15), z0, row0 * m, 0, layers, rows, perSlice / rows, first, end, scratch, to, strideZ);
+    winograd_tiles(true, m, q, z, z + 1, volume, word(args, 13), word(args, 14), word(args, 15), z0, row0 * m, 0, layers, rows, perSlice / rows, first, end, scratch, to, strideZ);
   }
 
   // Without depth taps the tiles of all samples are one run.

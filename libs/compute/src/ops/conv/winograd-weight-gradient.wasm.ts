@@ -62,7 +62,7 @@ export function lowerWinogradWeightGradient(
   const perSlice = rows * tiles[1];
   const strideV = oddLines(group * perSlice * (slices + taps - 1) * inputBlocks * 32);
   const strideZ = oddLines(group * perSlice * slices * outputBlocks * 32);
-  const offsetV = transformBytes(tiles[1], m);
+  const offsetV = transformBytes(tiles[1], m, 1);
   const offsetZ = offsetV + positions * strideV;
   // The last kernel stages 8 × 8 channels of every position.
   const perThread = Math.max(offsetZ + positions * strideZ, 288 + zPositions * positions * 256);

@@ -57,13 +57,12 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
   const strideV = <usize>word(args, 28), strideU = <usize>word(args, 29);
 
   const volumeBytes = <usize>depth * <usize>(height * width) << 5;
-  for (let z = 0; z < zs; z++)
-    for (let block = 0; block < inputBlocks; block++)
-      winograd_tiles(
-        false, m, q, z, address(args, 0) + <usize>(sample * inputBlocks + block) * volumeBytes, depth, height, width,
-        z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, count, 0, side,
-        scratch, v + <usize>(z * side * side) * strideV + (<usize>(block * inputTiles) << 5), strideV,
-      );
+  for (let block = 0; block < inputBlocks; block++)
+    winograd_tiles(
+      false, m, q, 0, zs, address(args, 0) + <usize>(sample * inputBlocks + block) * volumeBytes, depth, height, width,
+      z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, count, 0, side,
+      scratch, v + (<usize>(block * inputTiles) << 5), strideV,
+    );
 
   // M[output block][four tiles][position][tile][8]: what the transform back reads of a tile lies close together.
   const positions = zs * side * side;
@@ -97,7 +96,7 @@ function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i
   const volume = address(args, 3) + <usize>((sample * word(args, 9) + block) * outDepth + z0) * plane;
   const bias = address(args, 2) + (<usize>block << 5);
   const channels = word(args, 30) - (block << 3);
-  const joined = scratch + 1728;
+  const joined = scratch + 576;
   let number = 0;
   for (let z = 0; z < slices; z += q)
     for (let row = row0; row < row0 + rows; row++)

@@ -12,9 +12,13 @@ const LEAST_TILES = 24;
 /** Pieces of work there should be, for threads to share; a constant, so that results do not depend on the threads. */
 const LEAST_PIECES = 8;
 
-/** What a thread's transforms need: see WINOGRAD_ZEROS in the kernels, then a voxel of zeros and a strip of voxels one tile high. */
-export function transformBytes(tilesX: number, m: number): number {
-  return roundUp(576 + 1152 + 2304 + 64 + (m + 2) * (tilesX * m + 2) * 32, 64);
+/** Tiles of a strip times z-positions: as in the kernels. */
+const STRIP_TILES = 30;
+
+/** What a thread's transforms need: see WINOGRAD_ZEROS in the kernels, then a voxel of zeros and a strip of so many z-positions. */
+export function transformBytes(tilesX: number, m: number, zPositions: number): number {
+  const tiles = Math.min(tilesX, Math.floor(STRIP_TILES / zPositions));
+  return roundUp(576 + 2304 + 64 + zPositions * (m + 2) * (tiles * m + 2) * 32, 64);
 }
 
 /** An odd number of cache lines: positions of a tile do not fall on the same cache set. */
@@ -99,7 +103,7 @@ export function lowerWinograd(
   const round = Math.max(1, Math.min(group, Math.floor(M_BYTES / productBytes)));
   const strideV = oddLines(perSlice * (slices + taps - 1) * padded * 4);
   const strideU = oddLines(outputBlocks * taps * padded * 32);
-  const offsetV = transformBytes(tiles[1], m);
+  const offsetV = transformBytes(tiles[1], m, zPositions);
   // The last four tiles may be read three tiles too far.
   const offsetM = offsetV + positions * strideV + 128;
   const perThread = offsetM + round * productBytes;
