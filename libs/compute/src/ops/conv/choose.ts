@@ -17,27 +17,31 @@ export const TILES: Readonly<Record<Exclude<ChosenAlgorithm, 'direct'>, TileSize
   F4x4x4: { plane: 4, depth: 4 },
 };
 
-/** Cycles per byte of transformed (or packed) weights: made, stored and read once per call; or of their gradient's sums. */
-const WEIGHT_CYCLES = 0.9;
-/** The same for the gradient's sums of the direct kernel, kept per block of rows, and of tiles transformed in depth, which are more than the caches hold. */
-const SUM_CYCLES = { direct: 2.5, depth: 2.2 };
-/** Cycles per position and channel of a transformed tile: in the plane with the slices that depth taps transform again, in all axes. */
-const TRANSFORM_CYCLES = { 1: 2.2, 2: 1.25, 4: 1.25 } as const;
-/** Channels up to which tiles of 4×4 stay within a relative rms error of 5e-6 (4.5e-6 measured at 256). */
-const MOST_CHANNELS = 256;
+/**
+ * Cycles per byte of packed or transformed weights, made, stored and read once per call, and of their gradient's sums, which the direct
+ * kernel keeps per block of rows. `joined`: of tiles that transform depth, which are more than the caches hold.
+ */
+const WEIGHT_CYCLES = { direct: 1.15, plane: 0.72, joined: 1.1 };
+const SUM_CYCLES = { direct: 1.9, plane: 1, joined: 1.66 };
+/** Cycles per position and channel of a transformed tile, by its slices. */
+const TRANSFORM_CYCLES = { 1: 0.9, 2: 1.19, 4: 1.38 } as const;
+/** Channels up to which tiles of four stay within a relative rms error of 5e-6 (at these, 4.4e-6, 3.8e-6 and 3.5e-6 were measured). */
+export const MOST_CHANNELS: Readonly<Partial<Record<ChosenAlgorithm, number>>> = {
+  F4: 1024,
+  F2x4x4: 1024,
+  F4x4x4: 320,
+};
 /** Multiply-adds per cycle of the inner loop: two units of four lanes. */
 const PRODUCTS_PER_CYCLE = 8;
-
-const isLarge = (algorithm: ChosenAlgorithm): boolean => algorithm !== 'direct' && TILES[algorithm].plane === 4;
 
 /** Estimated cycles of one thread for a task. */
 export function estimateCycles(g: ConvGeometry, task: ConvTask, algorithm: ChosenAlgorithm): number {
   const padded = (channels: number): number => Math.ceil(channels / 8) * 8;
   const pairs = padded(g.inputs) * padded(g.outputs);
+  const perByte = task === 'weightGradient' ? SUM_CYCLES : WEIGHT_CYCLES;
   if (algorithm === 'direct') {
     const taps = product(g.kernel);
-    const perByte = task === 'weightGradient' ? SUM_CYCLES.direct : WEIGHT_CYCLES;
-    return (g.samples * product(g.output) * pairs * taps) / PRODUCTS_PER_CYCLE + perByte * 4 * taps * pairs;
+    return (g.samples * product(g.output) * pairs * taps) / PRODUCTS_PER_CYCLE + perByte.direct * 4 * taps * pairs;
   }
   const { plane, depth } = TILES[algorithm];
   const size = task === 'inputGradient' ? g.input : g.output;
@@ -47,7 +51,7 @@ export function estimateCycles(g: ConvGeometry, task: ConvTask, algorithm: Chose
   return (
     (tiles * weights) / PRODUCTS_PER_CYCLE +
     TRANSFORM_CYCLES[depth] * tiles * positions * (padded(g.inputs) + padded(g.outputs)) +
-    (task === 'weightGradient' && depth > 1 ? SUM_CYCLES.depth : WEIGHT_CYCLES) * 4 * weights
+    (depth > 1 ? perByte.joined : perByte.plane) * 4 * weights
   );
 }
 
@@ -58,7 +62,7 @@ export function algorithmFits(g: ConvGeometry, algorithm: ChosenAlgorithm): bool
     g.kernel[1] === 3 &&
     g.kernel[2] === 3 &&
     g.stride.every((s) => s === 1) &&
-    (algorithm === 'direct' || TILES[algorithm].depth === 1 || g.kernel[0] === 3)
+    (TILES[algorithm].depth === 1 || g.kernel[0] === 3)
   );
 }
 
@@ -68,7 +72,7 @@ export function algorithmFits(g: ConvGeometry, algorithm: ChosenAlgorithm): bool
  */
 export function chooseAlgorithm(g: ConvGeometry, task: ConvTask, wanted: ConvAlgorithm): ChosenAlgorithm {
   if (wanted !== 'auto')
-    return algorithmFits(g, wanted) ? wanted : isLarge(wanted) && algorithmFits(g, 'F4') ? 'F4' : 'direct';
+    return algorithmFits(g, wanted) ? wanted : wanted !== 'F2' && algorithmFits(g, 'F4') ? 'F4' : 'direct';
   return candidatesFor(g, task)[0]!;
 }
 
@@ -76,7 +80,7 @@ export function chooseAlgorithm(g: ConvGeometry, task: ConvTask, wanted: ConvAlg
 export function candidatesFor(g: ConvGeometry, task: ConvTask): readonly ChosenAlgorithm[] {
   const summed = task === 'output' ? g.inputs : task === 'inputGradient' ? g.outputs : 0;
   return (['direct', 'F2', 'F4', 'F2x4x4', 'F4x4x4'] as const)
-    .filter((algorithm) => algorithmFits(g, algorithm) && (summed <= MOST_CHANNELS || !isLarge(algorithm)))
+    .filter((algorithm) => algorithmFits(g, algorithm) && summed <= (MOST_CHANNELS[algorithm] ?? Infinity))
     .map((algorithm) => ({ algorithm, cycles: estimateCycles(g, task, algorithm) }))
     .sort((a, b) => a.cycles - b.cycles)
     .map(({ algorithm }) => algorithm);

@@ -21,7 +21,12 @@ const MOST_LANES = 8;
 const LANE_BYTES = 8 * 1024 * 1024;
 
 /** In how many parts threads share the positions of a tile; it changes no sum. */
-function partsOfPositions(lanes: number, threads: number, depth: TileSize['depth'], side: number): { z: number; rows: number } {
+function partsOfPositions(
+  lanes: number,
+  threads: number,
+  depth: TileSize['depth'],
+  side: number,
+): { z: number; rows: number } {
   const z = depth > 1 && lanes < 2 * threads ? depth + 2 : 1;
   let rows = 1;
   while (rows < side && (side % rows !== 0 || lanes * z * rows < threads)) rows++;

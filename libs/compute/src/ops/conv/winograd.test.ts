@@ -8,14 +8,16 @@ import type { Device } from '../../devices/device.ts';
 import { convInputGradient, convWeightGradient } from './conv-gradients.ts';
 import { conv } from './conv.ts';
 import type { ConvAlgorithm } from './geometry.ts';
+import { MOST_CHANNELS } from './choose.ts';
 
-const size = [4, 12, 8];
+const sizes = { plain: [4, 12, 8], small: [4, 8, 8] };
 const padding = 1;
 
 async function relativeError(
   channels: number,
   task: 'output' | 'input' | 'weight',
   algorithm: ConvAlgorithm,
+  size = sizes.plain,
 ): Promise<number> {
   const rng = new Philox(11);
   const voxels = size.reduce((all, n) => all * n, 1);
@@ -64,3 +66,8 @@ for (const channels of [32, 256])
       expect(new Set(Object.values(errors)).size).toBe(5);
       if (process.env['VOXELWISE_PRINT']) console.log(channels, task, errors);
     });
+
+for (const [algorithm, channels] of Object.entries(MOST_CHANNELS))
+  it(`${algorithm} of as many as ${channels} channels: rms within 5e-6`, async () => {
+    expect(await relativeError(channels, 'output', algorithm as ConvAlgorithm, sizes.small)).toBeLessThan(5e-6);
+  });

@@ -141,9 +141,7 @@ export function lowerWinograd(
       args: [
         pointer(weight),
         scratchPointer(transformed),
-        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, g.kernel[0], m, strideU, q].map(
-          int,
-        ),
+        ...[outputs, channels, padded, ...strides, transposed ? 1 : 0, g.kernel[0], m, strideU, q].map(int),
       ],
       makes: transformed,
     },
