@@ -5,6 +5,7 @@ export {
   parameterCount,
   parametersOf,
   runStage,
+  type BatchStatistics,
   type Forward,
   type Module,
   type Start,
@@ -31,4 +32,5 @@ export {
   weightsFromStateDict,
   type StateDictEntry,
 } from './networks/state-dict.ts';
+export { moveStatistics } from './blocks/batch-normalization.ts';
 export { encodeOnnx } from './exchange/onnx.ts';

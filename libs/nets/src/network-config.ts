@@ -19,6 +19,8 @@ export interface NetworkConfig {
   readonly decoderDepths: readonly number[];
   readonly convolutionBias: boolean;
   readonly normEpsilon: number;
+  /** Absent: instance normalization. */
+  readonly normalization?: 'batch';
   /** Of the leaky ReLU. */
   readonly slope: number;
 }
@@ -53,7 +55,7 @@ export function networkConfig(
     throw new NetworkError(`networkConfig: conv_op must be Conv2d or Conv3d, came ${String(kwargs['conv_op'])}.`, {
       field: 'conv_op',
     });
-  requireEnding(kwargs, 'norm_op', ['InstanceNorm2d', 'InstanceNorm3d']);
+  requireEnding(kwargs, 'norm_op', ['InstanceNorm2d', 'InstanceNorm3d', 'BatchNorm2d', 'BatchNorm3d']);
   requireEnding(kwargs, 'nonlin', ['LeakyReLU']);
   if (kwargs['dropout_op'] !== null && kwargs['dropout_op'] !== undefined)
     throw new NetworkError('networkConfig: dropout_op must be null; networks with dropout are not built here.', {
@@ -75,6 +77,7 @@ export function networkConfig(
     decoderDepths: numbers(kwargs, 'n_conv_per_stage_decoder', stages - 1),
     convolutionBias: kwargs['conv_bias'] !== false,
     normEpsilon: norm.eps ?? 1e-5,
+    ...(/BatchNorm[23]d$/.test(String(kwargs['norm_op'])) ? { normalization: 'batch' as const } : {}),
     slope: ((kwargs['nonlin_kwargs'] ?? {}) as { negative_slope?: number }).negative_slope ?? 0.01,
   };
 }

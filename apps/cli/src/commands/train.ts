@@ -7,7 +7,7 @@ import { openAugmentationDevice, openDevice, type Context } from '../context.ts'
 import { CommandUsageError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
-import { withTraining } from '../run/edited-plans.ts';
+import { withNormalization, withTraining } from '../run/edited-plans.ts';
 import { openDataset, type OpenedDataset } from '../stages/dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
@@ -103,7 +103,8 @@ async function trainOne(
   const planned = await plansStage(context, dataset, { plans: flags.plans });
   const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'fold');
   const chosen = await chooseTrainer(flags, planOf(dataset, planned, configuration));
-  const plans = chosen.stored === undefined ? planned : withTraining(planned, configuration, chosen.stored);
+  const normalized = withNormalization(planned, configuration, chosen.normalization);
+  const plans = chosen.stored === undefined ? normalized : withTraining(normalized, configuration, chosen.stored);
   const plan = planOf(dataset, plans, configuration);
   const start = await readPretrained(flags, plan, chosen.extra.build);
   if (start) output.note(describePretrained(start.report));

@@ -38,6 +38,25 @@ export function withBudget(
   return { ...plans, configurations: { ...plans.configurations, [configuration]: edited } };
 }
 
+/** Names another normalization in the architecture, as a trainer that changes it leaves it for prediction. */
+export function withNormalization(plans: PlansFile, configuration: string, kind: 'batch' | undefined): PlansFile {
+  const arch = resolveConfiguration(plans.configurations, configuration).architecture;
+  if (kind === undefined || arch === undefined) return plans;
+  const flat = String(arch.arch_kwargs['conv_op']).endsWith('Conv2d');
+  const edited: ConfigurationEntry = {
+    ...plans.configurations[configuration]!,
+    architecture: {
+      ...arch,
+      arch_kwargs: {
+        ...arch.arch_kwargs,
+        norm_op: `torch.nn.modules.batchnorm.BatchNorm${flat ? 2 : 3}d`,
+        norm_op_kwargs: { eps: 1e-5, affine: true },
+      },
+    },
+  };
+  return { ...plans, configurations: { ...plans.configurations, [configuration]: edited } };
+}
+
 /** Writes training settings that are not the recipe's: predicting reads the axes that may be mirrored from them. */
 export function withTraining(plans: PlansFile, configuration: string, training: Partial<TrainingSettings>): PlansFile {
   const entry = plans.configurations[configuration]!;

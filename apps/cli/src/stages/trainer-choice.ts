@@ -29,6 +29,8 @@ export interface TrainerChoice {
   readonly settings: TrainingSettings;
   /** What goes into the plans because predicting or resuming must know it; undefined where nothing differs. */
   readonly stored: Partial<TrainingSettings> | undefined;
+  /** Of the network, where it is not the plan's. */
+  readonly normalization: TrainerChange['normalization'];
   readonly extra: NonNullable<FoldOptions['extra']>;
   readonly identity: Readonly<Record<string, string>>;
 }
@@ -76,6 +78,7 @@ export async function chooseTrainer(flags: TrainerFlags, plan: ConfigurationPlan
     name: flags.trainerName ?? (file ? folderName(trainer) : trainer),
     settings,
     stored: Object.keys(stored).length === 0 ? undefined : stored,
+    normalization: change.normalization,
     extra: { ...(file ? extraOf(file) : {}), ...(lossFile ? { loss: lossFile.loss } : {}) },
     identity: { ...(file ? { trainerFile: file.hash } : {}), ...(lossFile ? { lossFile: lossFile.hash } : {}) },
   };

@@ -47,7 +47,10 @@ export async function loadModel(folder: ModelFolder, options: LoadModelOptions =
     options.configuration ??
     opened.find((one) => one.torch?.configuration)?.torch?.configuration ??
     fromFolderName(folder, root, configurationNames(plans));
-  const plan = configurationPlan(plans, dataset, name);
+  const planned = configurationPlan(plans, dataset, name);
+  const plan: ConfigurationPlan = opened.some(({ torch }) => torch?.batchNorm)
+    ? { ...planned, network: { ...planned.network, normalization: 'batch' } }
+    : planned;
   const build = await options.build?.(plan);
   const folds = opened.map(({ fold, path, bytes, torch }): Fold => ({
     name: fold,

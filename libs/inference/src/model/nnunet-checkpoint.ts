@@ -11,7 +11,7 @@ export interface NnunetTrainingState {
   /** The optimizer's numbers, by PyTorch's names: `lr`, `momentum`, … */
   readonly group: Readonly<Record<string, TorchWritable>>;
   /** PyTorch's state of each parameter that has one, by our names: `momentum_buffer`, … */
-  readonly state: ReadonlyMap<string, Readonly<Record<string, NamedArray>>>;
+  readonly state: ReadonlyMap<string, Readonly<Record<string, TorchWritable>>>;
   /** One entry per epoch in each. */
   readonly log: Readonly<Record<NnunetLog, readonly TorchWritable[]>>;
 }
@@ -55,6 +55,13 @@ const FRESH: NnunetTrainingState['group'] = {
   initial_lr: new PyFloat(0.01),
 };
 
+/** PyTorch counts batches in 64-bit whole numbers. */
+function stored(name: string, shape: readonly number[], data: Float32Array): NamedArray {
+  return name.endsWith('.num_batches_tracked')
+    ? { dtype: 'int64', shape, data: BigInt64Array.from(data, (count) => BigInt(Math.round(count))) }
+    : { dtype: 'float32', shape, data };
+}
+
 /** The bytes of a `checkpoint_*.pth`: the weights under all of the reference's names (its loader is strict), and all it reads beside. */
 export function encodeNnunetCheckpoint({
   plan,
@@ -70,11 +77,11 @@ export function encodeNnunetCheckpoint({
   const arrays = new Map<Float32Array, TorchWritable>();
   for (const [name, { shape, data }] of stateDictFromWeights(plan.network, weights)) {
     // Names of one parameter share one array, so that it is stored once.
-    const array = arrays.get(data) ?? { dtype: 'float32', shape, data };
+    const array = arrays.get(data) ?? stored(name, shape, data);
     arrays.set(data, array);
     networkWeights.set(name, array as never);
   }
-  const parameters = stateDictEntries(plan.network).filter((entry) => !entry.alias);
+  const parameters = stateDictEntries(plan.network).filter((entry) => !entry.alias && entry.learned);
   const state = new Map(
     parameters.flatMap(({ ours }, index): [number, TorchWritable][] => {
       const own = training?.state.get(ours);

@@ -1,5 +1,5 @@
 /** nnU-Net v2's `checkpoint_*.pth`: weights, and what it says about itself. Parsed, never executed. */
-import { decodeTorch, torchArrays, Tuple, type PickleValue } from '@voxelwise/io';
+import { asFloat32, decodeTorch, torchArrays, Tuple, type PickleValue } from '@voxelwise/io';
 import { weightsFromStateDict, type NamedArray, type NetworkConfig, type Weights } from '@voxelwise/nets';
 
 export interface TorchModel {
@@ -7,6 +7,8 @@ export interface TorchModel {
   readonly configuration: string | undefined;
   /** As the file counts them: over the patch's own axes. Undefined if the file does not say. */
   readonly mirrorAxes: readonly number[] | undefined;
+  /** Whether its network counts statistics: a trainer may have changed what the plans say of normalization. */
+  readonly batchNorm: boolean;
   weights(config: NetworkConfig): Weights;
 }
 
@@ -19,6 +21,7 @@ export async function readTorchWeights(bytes: Uint8Array, file: string): Promise
   return {
     configuration: typeof configuration === 'string' ? configuration : undefined,
     mirrorAxes: axesOf(top.get('inference_allowed_mirroring_axes')),
+    batchNorm: [...torchArrays(checkpoint).keys()].some((name) => name.endsWith('.running_mean')),
     weights: (config) => weightsFromStateDict(config, floatsOf(checkpoint)),
   };
 }
@@ -30,9 +33,9 @@ export async function readTorchArrays(bytes: Uint8Array, file: string): Promise<
 
 function floatsOf(checkpoint: Awaited<ReturnType<typeof decodeTorch>>): ReadonlyMap<string, NamedArray> {
   return new Map(
-    Array.from(torchArrays(checkpoint), ([name, { shape, data }]): [string, NamedArray] => [
+    Array.from(torchArrays(checkpoint), ([name, array]): [string, NamedArray] => [
       name,
-      { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) },
+      { shape: array.shape, data: asFloat32(array) },
     ]),
   );
 }

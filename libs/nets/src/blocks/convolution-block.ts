@@ -1,7 +1,8 @@
-/** Convolution, instance normalization, leaky ReLU: the brick of nnU-Net's networks. */
+/** Convolution, normalization, leaky ReLU: the brick of nnU-Net's networks. */
 import { conv, instanceNorm, type Tensor } from '@voxelwise/compute';
-import { Parameter } from '../module/module.ts';
-import type { Extent } from '../network-config.ts';
+import { Parameter, type Forward } from '../module/module.ts';
+import type { Extent, NetworkConfig } from '../network-config.ts';
+import { BatchNormalization } from './batch-normalization.ts';
 
 export interface ConvolutionSettings {
   readonly kernel: Extent;
@@ -54,23 +55,37 @@ export class Normalization {
   }
 }
 
-export interface BlockSettings extends ConvolutionSettings {
+export interface NormalizationSettings {
   readonly epsilon: number;
+  readonly normalization: NetworkConfig['normalization'];
 }
+
+/** `start`: of the scale. */
+export function makeNormalization(
+  channels: number,
+  { epsilon, normalization }: NormalizationSettings,
+  start = 1,
+): Normalization | BatchNormalization {
+  return normalization === 'batch'
+    ? new BatchNormalization(channels, epsilon, start)
+    : new Normalization(channels, epsilon, start);
+}
+
+export interface BlockSettings extends ConvolutionSettings, NormalizationSettings {}
 
 /** conv → norm → leaky ReLU. */
 export class ConvolutionBlock {
   readonly conv: Convolution;
-  readonly norm: Normalization;
+  readonly norm: Normalization | BatchNormalization;
   readonly #slope: number;
 
   constructor(inChannels: number, outChannels: number, settings: BlockSettings) {
     this.conv = new Convolution(inChannels, outChannels, settings);
-    this.norm = new Normalization(outChannels, settings.epsilon);
+    this.norm = makeNormalization(outChannels, settings);
     this.#slope = settings.slope;
   }
 
-  forward(x: Tensor): Tensor {
-    return this.norm.forward(this.conv.forward(x), this.#slope);
+  forward(x: Tensor, how?: Forward): Tensor {
+    return this.norm.forward(this.conv.forward(x), this.#slope, how);
   }
 }

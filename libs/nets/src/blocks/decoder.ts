@@ -39,6 +39,7 @@ class DecoderStage {
       bias: config.convolutionBias,
       slope,
       epsilon: config.normEpsilon,
+      normalization: config.normalization,
     };
     this.up = new Upsampling(below, here, config.strides[from]!, config);
     this.blocks = Array.from(
@@ -48,9 +49,9 @@ class DecoderStage {
     this.head = new Convolution(here, config.outputChannels, { kernel: ones, stride: ones, bias: true, slope });
   }
 
-  forward(x: Tensor, skip: Tensor): Tensor {
+  forward(x: Tensor, skip: Tensor, how?: Forward): Tensor {
     let y = concat({ a: this.up.forward(x), b: skip }, { axis: 1 });
-    for (const block of this.blocks) y = block.forward(y);
+    for (const block of this.blocks) y = block.forward(y, how);
     return y;
   }
 }
@@ -72,7 +73,7 @@ export class Decoder {
     let x = skips.at(-1)!;
     const logits: Tensor[] = [];
     this.stages.forEach((stage, k) => {
-      x = runStage(how, (below, skip) => stage.forward(below, skip), [x, skips[skips.length - 2 - k]!]);
+      x = runStage(how, (below, skip) => stage.forward(below, skip, how), [x, skips[skips.length - 2 - k]!]);
       const last = k === this.stages.length - 1;
       if (last || how.deepSupervision) logits.unshift(stage.head.forward(x));
     });

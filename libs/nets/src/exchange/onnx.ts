@@ -87,13 +87,16 @@ class NetworkWriter {
 
   #normalized(path: string, x: string, stride: Extent): string {
     const y = this.#convolution(`${path}.conv`, x, stride);
-    return this.graph.node(
-      'InstanceNormalization',
-      [y, this.#named(`${path}.norm.weight`), this.#named(`${path}.norm.bias`)],
-      {
-        epsilon: { float: this.#config.normEpsilon },
-      },
-    );
+    const norm = (name: string): string => this.#named(`${path}.norm.${name}`);
+    if (this.#config.normalization === 'batch')
+      return this.graph.node(
+        'BatchNormalization',
+        [y, ...['weight', 'bias', 'runningMean', 'runningVariance'].map(norm)],
+        { epsilon: { float: this.#config.normEpsilon } },
+      );
+    return this.graph.node('InstanceNormalization', [y, norm('weight'), norm('bias')], {
+      epsilon: { float: this.#config.normEpsilon },
+    });
   }
 
   #leaky(x: string): string {

@@ -11,7 +11,15 @@ export interface Forward {
   readonly deepSupervision?: boolean;
   /** Keep only what stages hand on and compute the rest again on the way back: less memory, a third more work. Default false. */
   readonly checkpointing?: boolean;
+  /**
+   * Batch norm takes the batch's own statistics, as in learning, instead of its running ones, and notes them where a map is
+   * given: `moveStatistics` then moves the running ones. Default false.
+   */
+  readonly ownStatistics?: boolean | BatchStatistics;
 }
+
+/** What batch norms saw in one batch: [1, C, 2] mean and 1/sqrt(variance + epsilon), of `count` voxels each. */
+export type BatchStatistics = Map<object, { readonly moments: Tensor; readonly count: number }>;
 
 /** Runs one stage of a network, with its inner results kept or not as `how` says. Same bits either way. */
 export function runStage<I extends readonly Tensor[]>(
@@ -31,15 +39,18 @@ export interface Module {
 export type Start =
   { readonly heNormal: { readonly fanIn: number; readonly slope: number } } | { readonly constant: number };
 
-/** A learned tensor: its shape and start are known when the network is described, its numbers once it is filled. */
+/** A tensor that a network keeps, learned unless said otherwise: its shape and start are known when the network is described, its numbers once it is filled. */
 export class Parameter {
   readonly shape: Shape;
   readonly start: Start;
+  /** False for what is counted rather than learned: the running statistics of batch norm. */
+  readonly learned: boolean;
   #value: Tensor | undefined;
 
-  constructor(shape: Shape, start: Start) {
+  constructor(shape: Shape, start: Start, { learned = true }: { readonly learned?: boolean } = {}) {
     this.shape = shape;
     this.start = start;
+    this.learned = learned;
   }
 
   /** Throws: WeightsError before it was filled (`initialize`, `loadWeights`). */
@@ -85,6 +96,6 @@ function walk(node: unknown, path: string, found: Map<string, Parameter>): void 
 /** How many numbers a network learns. */
 export function parameterCount(module: object): number {
   let count = 0;
-  for (const parameter of parametersOf(module).values()) count += sizeOf(parameter.shape);
+  for (const { learned, shape } of parametersOf(module).values()) if (learned) count += sizeOf(shape);
   return count;
 }

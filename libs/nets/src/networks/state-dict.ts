@@ -10,31 +10,49 @@ import { buildNetwork } from './catalogue.ts';
 import { plainEncoderName } from './plain-conv-unet/plain-conv-unet.weights.ts';
 import { residualEncoderName } from './residual-encoder-unet/residual-encoder-unet.weights.ts';
 
-/** One name of the reference's state dict, and ours for the same numbers. `alias`: a repetition of an earlier one. */
+/** One name of the reference's state dict, and ours for the same numbers. */
 export interface StateDictEntry {
   readonly theirs: string;
   readonly ours: string;
+  /** A repetition of an earlier one. */
   readonly alias: boolean;
+  /** False for running statistics, of which the optimizer knows nothing. */
+  readonly learned: boolean;
 }
 
-/** All names of the reference's state dict, in its order. Entries that are no alias stand in the order of its optimizer. */
+type Pair = Pick<StateDictEntry, 'theirs' | 'ours' | 'learned'>;
+
+/** All names of the reference's state dict, in its order. Learned entries that are no alias stand in the order of its optimizer. */
 export function stateDictEntries(
   config: NetworkConfig,
   network: Module = buildNetwork(config),
 ): readonly StateDictEntry[] {
-  const pairs = [...parametersOf(network).keys()].map((ours) => ({ ours, theirs: referenceName(ours, config) }));
-  const starting = (prefix: string): { ours: string; theirs: string }[] =>
-    pairs.filter(({ theirs }) => theirs.startsWith(prefix));
+  const pairs = [...parametersOf(network)].map(([ours, { learned }]): Pair => ({
+    ours,
+    theirs: referenceName(ours, config),
+    learned,
+  }));
+  const starting = (prefix: string): Pair[] => pairs.filter(({ theirs }) => theirs.startsWith(prefix));
   const encoder = withInnerAliases(starting('encoder.'));
-  const repeated = encoder.map(({ ours, theirs }) => ({ ours, theirs: `decoder.${theirs}`, alias: true }));
+  const repeated = encoder.map((entry) => ({ ...entry, theirs: `decoder.${entry.theirs}`, alias: true }));
   const rest = ['decoder.stages.', 'decoder.transpconvs.', 'decoder.seg_layers.'].flatMap((prefix) =>
     withInnerAliases(starting(prefix)),
   );
   return [...encoder, ...repeated, ...rest];
 }
 
+/** PyTorch's names of what batch norm counts. */
+const COUNTED: Readonly<Record<string, string>> = {
+  runningMean: 'running_mean',
+  runningVariance: 'running_var',
+  batches: 'num_batches_tracked',
+};
+
 /** The reference's first name for one of our parameters. */
 export function referenceName(ours: string, config: NetworkConfig): string {
+  const norm = /^(.*\.norm)\.(\w+)$/.exec(ours);
+  const counted = norm && COUNTED[norm[2]!];
+  if (counted) return `${referenceName(`${norm[1]}.weight`, config).slice(0, -'weight'.length)}${counted}`;
   if (ours.startsWith('encoder.'))
     return config.network === 'PlainConvUNet' ? plainEncoderName(ours) : residualEncoderName(ours, config);
   return ours
@@ -84,12 +102,12 @@ export function stateDictFromWeights(config: NetworkConfig, weights: Weights): R
   );
 }
 
-/** After the four tensors of a block stand the same four again, under `all_modules.0` (conv) and `all_modules.1` (norm). */
-function withInnerAliases(pairs: readonly { ours: string; theirs: string }[]): StateDictEntry[] {
+/** After the tensors of a block stand the same again, under `all_modules.0` (conv) and `all_modules.1` (norm). */
+function withInnerAliases(pairs: readonly Pair[]): StateDictEntry[] {
   const entries: StateDictEntry[] = [];
-  const blockOf = (theirs: string): string | undefined => /^(.*)\.(?:conv|norm)\.(?:weight|bias)$/.exec(theirs)?.[1];
-  pairs.forEach(({ ours, theirs }, k) => {
-    entries.push({ ours, theirs, alias: false });
+  const blockOf = (theirs: string): string | undefined => /^(.*)\.(?:conv|norm)\.\w+$/.exec(theirs)?.[1];
+  pairs.forEach(({ theirs, ...rest }, k) => {
+    entries.push({ ...rest, theirs, alias: false });
     const block = blockOf(theirs);
     const next = pairs[k + 1];
     if (block === undefined || (next !== undefined && blockOf(next.theirs) === block)) return;
@@ -99,7 +117,7 @@ function withInnerAliases(pairs: readonly { ours: string; theirs: string }[]): S
         .slice(block.length)
         .replace('.conv.', '.all_modules.0.')
         .replace('.norm.', '.all_modules.1.');
-      entries.push({ ours: member.ours, theirs: block + inner, alias: true });
+      entries.push({ ...member, theirs: block + inner, alias: true });
     }
   });
   return entries;

@@ -4,6 +4,7 @@
  */
 import type { NnunetTrainingState } from '@voxelwise/inference';
 import {
+  asFloat32,
   decodeTorch,
   PyFloat,
   torchArrays,
@@ -12,6 +13,7 @@ import {
   type NamedArray,
   type NamedTensor,
   type PickleValue,
+  type TorchWritable,
 } from '@voxelwise/io';
 import {
   stateDictEntries,
@@ -27,6 +29,7 @@ import { tensorsOf, type Checkpoint } from './checkpoint.ts';
 /** PyTorch's name for what our optimizers keep per parameter. */
 const KEPT: Readonly<Record<OptimizerSettings['name'], Readonly<Record<string, string>>>> = {
   sgd: { velocity: 'momentum_buffer' },
+  adan: { first: 'm', difference: 'v', second: 'n', previous: 'prev_grad' },
   adamw: { first: 'exp_avg', second: 'exp_avg_sq', greatest: 'max_exp_avg_sq' },
 };
 
@@ -41,12 +44,13 @@ export function nnunetTraining(
   const { settings, position } = checkpoint;
   if (settings.average) return undefined;
   const { history, step } = position;
-  const state = new Map<string, Record<string, NamedArray>>();
+  const state = new Map<string, Record<string, TorchWritable>>();
   for (const [ours, theirs] of Object.entries(KEPT[settings.optimizer.name]))
     for (const [name, { shape, data }] of tensorsOf(checkpoint, ours))
       state.set(name, { ...state.get(name), [theirs]: { dtype: 'float32', shape, data } });
   if (settings.optimizer.name === 'adamw')
     for (const own of state.values()) own['step'] = { dtype: 'float32', shape: [], data: Float32Array.of(step) };
+  if (settings.optimizer.name === 'adan') for (const own of state.values()) own['step'] = step;
   const log = (value: (report: EpochReport) => number | null): PyFloat[] =>
     history.map((report) => new PyFloat(value(report) ?? NaN));
   const ends = history.map(seconds);
@@ -78,6 +82,13 @@ function groupOf(optimizer: OptimizerSettings, rate = optimizer.learningRate): N
     differentiable: false,
     initial_lr: new PyFloat(optimizer.learningRate),
   };
+  if (optimizer.name === 'adan')
+    return {
+      ...shared,
+      betas: new Tuple([optimizer.beta1, optimizer.beta2, optimizer.beta3].map((beta) => new PyFloat(beta))),
+      eps: new PyFloat(optimizer.epsilon),
+      restart_cond: null,
+    };
   return optimizer.name === 'sgd'
     ? { ...shared, momentum: new PyFloat(optimizer.momentum), dampening: 0, nesterov: optimizer.nesterov }
     : {
@@ -115,7 +126,7 @@ export async function checkpointFromNnunet(
   if (typeof epoch !== 'number' || !Number.isInteger(epoch) || epoch < 0)
     throw new TrainingError(`${file}: "current_epoch" is ${String(epoch)}; the epochs done were expected.`, { file });
   const wanted = KEPT[settings.optimizer.name];
-  const names = stateDictEntries(network).flatMap((entry) => (entry.alias ? [] : [entry.ours]));
+  const names = stateDictEntries(network).flatMap((entry) => (entry.alias || !entry.learned ? [] : [entry.ours]));
   const kept = child(child(top, 'optimizer_state'), 'state');
   for (const [index, name] of names.entries()) {
     const own = child(kept, index);
@@ -175,6 +186,6 @@ function child(
   return value instanceof Map ? value : undefined;
 }
 
-function asFloats({ shape, data }: NamedArray): WeightArray {
-  return { shape, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>) };
+function asFloats(array: NamedArray): WeightArray {
+  return { shape: array.shape, data: asFloat32(array) };
 }

@@ -42,7 +42,7 @@ export async function findBreak(parts: StepParts, batch: Batch): Promise<Break |
     const { value, gradients } = valueAndGradients(() => {
       const image = uploadImage(own, batch);
       const targets = uploadTargets(own, batch);
-      const outputs = outputsOf(parts, image);
+      const outputs = outputsOf(parts, image, true);
       watching.pass = 'loss';
       const loss = supervisedLoss(own, outputs, targets);
       watching.pass = 'backward';

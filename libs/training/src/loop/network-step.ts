@@ -1,6 +1,6 @@
 /** One step of learning, recorded as one program: forward, loss of every resolution, backward, clip, update. */
 import { add, mul, scope, tensor, valueAndGradients, type Device, type Tensor } from '@voxelwise/compute';
-import type { Module, NetworkConfig } from '@voxelwise/nets';
+import { moveStatistics, type BatchStatistics, type Forward, type Module, type NetworkConfig } from '@voxelwise/nets';
 import type { LabelScheme } from '@voxelwise/planner';
 import type { Loss } from '../losses/loss.ts';
 import { outputShapes, outputWeights, shrinkLabels, targetsOf } from '../losses/targets.ts';
@@ -45,9 +45,13 @@ export function uploadTargets(
   });
 }
 
-/** The network's outputs for a batch, full resolution first. */
-export function outputsOf({ network, settings, checkpointing = 'none' }: StepParts, image: Tensor): readonly Tensor[] {
-  return logitsOf(network, image, { deepSupervision: settings.deepSupervision, checkpointing });
+/** The network's outputs for a batch, full resolution first. `ownStatistics`: as in learning, see `Forward`. */
+export function outputsOf(
+  { network, settings, checkpointing = 'none' }: StepParts,
+  image: Tensor,
+  ownStatistics: Forward['ownStatistics'] = false,
+): readonly Tensor[] {
+  return logitsOf(network, image, { deepSupervision: settings.deepSupervision, checkpointing, ownStatistics });
 }
 
 /** Loss of all outputs, weighted. */
@@ -87,10 +91,12 @@ export function learnFrom(
   step: number,
 ): { readonly loss: Tensor; readonly norm: Tensor } {
   return scope(() => {
+    const seen: BatchStatistics = new Map();
     const { value, gradients } = valueAndGradients(() => {
-      return supervisedLoss(parts, outputsOf(parts, image), targets);
+      return supervisedLoss(parts, outputsOf(parts, image, seen), targets);
     }, parameters);
     const norm = optimizer.apply(gradients, { rate, step, clipNorm: parts.settings.clipNorm });
+    moveStatistics(seen);
     return { loss: value, norm };
   });
 }

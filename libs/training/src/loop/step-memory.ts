@@ -27,11 +27,12 @@ export async function plannedStepBytes(step: PlannedStep): Promise<number> {
   const device = createPlanningDevice(step.device);
   const network = (step.build ?? buildNetwork)(parts.config);
   const all = new Map<string, Tensor>();
+  const learned = new Map<string, Tensor>();
   for (const [name, parameter] of parametersOf(network)) {
     parameter.value = zeros(device, parameter.shape);
     all.set(name, parameter.value);
+    if (parameter.learned && !frozen?.(name)) learned.set(name, parameter.value);
   }
-  const learned = new Map([...all].filter(([name]) => !frozen?.(name)));
   const optimizer = makeOptimizer(device, settings.optimizer, learned);
   const average = settings.average && new WeightAverage(device, settings.average, all);
   const voxels = samples * patch.reduce((product, n) => product * n, 1);

@@ -2,12 +2,14 @@ import { createWasmDevice, mean, mul, Philox, sqrt, tensor, type Device } from '
 import { labelScheme } from '@voxelwise/planner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryCase, memoryCases } from '../cases/memory-case.ts';
+import { decodeCheckpoint } from '../experiment/checkpoint.ts';
 import { CHECKPOINT, memoryStore, PROGRESS } from '../experiment/state-store.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
 import { DivergenceError, TrainingError } from '../errors.ts';
 import { buildNetwork } from '@voxelwise/nets';
 import { lossNamed } from '../losses/catalogue.ts';
 import type { Loss } from '../losses/loss.ts';
+import { frugality } from './checkpointing.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { EpochReport, TrainResult } from './reports.ts';
@@ -108,6 +110,20 @@ async function all(given: TrainOptions): Promise<{ reports: EpochReport[]; resul
 }
 
 describe('train', () => {
+  it('learns with batch norm, on whole batches, and saves the statistics that it counted', async () => {
+    const batchNorm = { ...network, normalization: 'batch' } as const;
+    expect(frugality(2, buildNetwork(batchNorm))).toEqual(['none', 'stages']);
+    const store = memoryStore();
+    const short = { ...settings, steps: 5, stepsPerEpoch: 5, average: undefined } as unknown as TrainingSettings;
+    const { reports } = await all(options({ network: batchNorm, settings: short, store }));
+    expect(reports[0]!.validationLoss).not.toBeNull();
+    const saved = decodeCheckpoint((await store.read(CHECKPOINT.final))!, 'final');
+    const norm = 'weights.encoder.stages.0.blocks.0.norm';
+    expect([...saved.tensors.get(`${norm}.batches`)!.data]).toEqual([5]);
+    expect([...saved.tensors.get(`${norm}.runningMean`)!.data]).not.toEqual([0, 0, 0, 0]);
+    expect(saved.tensors.has('velocity.encoder.stages.0.blocks.0.norm.runningMean')).toBe(false);
+  });
+
   it('learns balls in a few epochs, and saves what it learned', async () => {
     const store = memoryStore();
     const { reports, result } = await all(options({ store, settings: { ...settings, steps: 60, stepsPerEpoch: 20 } }));

@@ -55,8 +55,11 @@ export class TrainingRun {
     if (saved) loadWeights(this.#network, device, tensorsOf(saved, 'weights') as Weights);
     else this.#start();
     const frozen = options.pretrained?.freeze;
-    const all = new Map(Array.from(parametersOf(this.#network), ([name, parameter]) => [name, parameter.value]));
-    this.#learned = new Map([...all].filter(([name]) => !frozen?.(name)));
+    const parameters = [...parametersOf(this.#network)];
+    const all = new Map(parameters.map(([name, parameter]) => [name, parameter.value]));
+    this.#learned = new Map(
+      parameters.flatMap(([name, { learned, value }]) => (learned && !frozen?.(name) ? [[name, value]] : [])),
+    );
     this.#optimizer = makeOptimizer(device, settings.optimizer, this.#learned, saved);
     this.#average = settings.average && new WeightAverage(device, settings.average, all, saved);
     this.#parts = {
@@ -106,7 +109,7 @@ export class TrainingRun {
    */
   async #learn(batch: Batch, rate: number, step: number): Promise<readonly [loss: number, norm: number]> {
     const { checkpointing } = this.#options;
-    const levels = frugality(batch.samples);
+    const levels = frugality(batch.samples, this.#network);
     for (;;)
       try {
         return await this.#learnOnce(batch, rate, step);

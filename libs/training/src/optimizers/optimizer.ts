@@ -3,6 +3,7 @@ import { gradientNorm, tensor, zeros, type Device, type Tensor } from '@voxelwis
 import { tensorsOf, type Checkpoint } from '../experiment/checkpoint.ts';
 import type { OptimizerSettings } from '../recipes/training-settings.ts';
 import { adamwUpdate } from './adamw.ts';
+import { adanUpdate } from './adan.ts';
 import { sgdUpdate } from './sgd.ts';
 
 export interface StepNumbers {
@@ -36,6 +37,17 @@ export interface Update {
   ): void;
 }
 
+function updateOf(settings: OptimizerSettings): Update {
+  switch (settings.name) {
+    case 'sgd':
+      return sgdUpdate(settings);
+    case 'adamw':
+      return adamwUpdate(settings);
+    case 'adan':
+      return adanUpdate(settings);
+  }
+}
+
 /** `parameters`: name → tensor, in a fixed order. `saved`: goes on from a checkpoint's state. */
 export function makeOptimizer(
   device: Device,
@@ -43,7 +55,7 @@ export function makeOptimizer(
   parameters: ReadonlyMap<string, Tensor>,
   saved?: Checkpoint,
 ): Optimizer {
-  const update = settings.name === 'sgd' ? sgdUpdate(settings) : adamwUpdate(settings);
+  const update = updateOf(settings);
   const state = new Map<string, Tensor>();
   for (const kind of update.kinds) {
     const before = saved && tensorsOf(saved, kind);

@@ -16,6 +16,8 @@ export interface TrainerChange {
   readonly epochs?: number;
   /** Axes of [z, y, x] that may be mirrored, of those that the plan allows. Also when predicting. */
   readonly mirror?: (axes: readonly number[], dimensions: 2 | 3) => readonly number[];
+  /** The network's, where it is not the plan's. */
+  readonly normalization?: 'batch';
   /** What it sets; from the recipe's own settings where it depends on them. */
   readonly settings?: Change | ((recipe: TrainingSettings) => Change);
 }
@@ -35,6 +37,17 @@ const amsgrad = (learningRate: number): OptimizerSettings => ({
   ...adam(learningRate),
   coupled: false,
   amsgrad: true,
+});
+
+/** adan_pytorch's defaults. */
+const adan = (learningRate: number): OptimizerSettings => ({
+  name: 'adan',
+  learningRate,
+  beta1: 0.02,
+  beta2: 0.08,
+  beta3: 0.01,
+  epsilon: 1e-8,
+  weightDecay: 3e-5,
 });
 
 const none = (): readonly number[] => [];
@@ -57,6 +70,7 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainerTopk10Loss: { settings: { loss: 'topk' } },
   nnUNetTrainerDiceTopK10Loss: { settings: { loss: 'dice+topk' } },
   nnUNetTrainerCosAnneal: { settings: { schedule: { name: 'cosine', warmupSteps: 0, per: 'epoch' } } },
+  nnUNetTrainerBN: { normalization: 'batch' },
   nnUNetTrainerNoDeepSupervision: { settings: { deepSupervision: false } },
   // Rises with every step; upstream's rises once an epoch, from 0.
   nnUNetTrainer_warmup: {
@@ -77,6 +91,13 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainerAdam: { settings: { optimizer: amsgrad(1e-2) } },
   nnUNetTrainerAdam1en3: { settings: { optimizer: amsgrad(1e-3) } },
   nnUNetTrainerAdam3en4: { settings: { optimizer: amsgrad(3e-4) } },
+  nnUNetTrainerAdan: { settings: { optimizer: adan(1e-2) } },
+  nnUNetTrainerAdan1en1: { settings: { optimizer: adan(1e-1) } },
+  nnUNetTrainerAdan1en3: { settings: { optimizer: adan(1e-3) } },
+  nnUNetTrainerAdan3en4: { settings: { optimizer: adan(3e-4) } },
+  nnUNetTrainerAdanCosAnneal: {
+    settings: { optimizer: adan(1e-2), schedule: { name: 'cosine', warmupSteps: 0, per: 'epoch' } },
+  },
   nnUNetTrainerVanillaAdam: { settings: { optimizer: adam(1e-2) } },
   nnUNetTrainerVanillaAdam1en3: { settings: { optimizer: adam(1e-3) } },
   nnUNetTrainerVanillaAdam3en4: { settings: { optimizer: adam(3e-4) } },

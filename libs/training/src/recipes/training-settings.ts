@@ -21,6 +21,16 @@ export type OptimizerSettings =
       readonly coupled?: boolean;
       /** AMSGrad: the greatest mean square so far. Default false. */
       readonly amsgrad?: boolean;
+    }
+  | {
+      /** The betas are shares of what is new, as adan_pytorch counts them: 0.02 is another's 0.98. */
+      readonly name: 'adan';
+      readonly learningRate: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly beta3: number;
+      readonly epsilon: number;
+      readonly weightDecay: number;
     };
 
 /** Factor on the learning rate. `per`: whether it changes at each step or only at each epoch's start. */

@@ -16,7 +16,12 @@ export class PlainConvUNet implements Module {
 
   constructor(config: NetworkConfig) {
     const { featuresPerStage: features, kernelSizes, strides } = config;
-    const shared = { bias: config.convolutionBias, slope: config.slope, epsilon: config.normEpsilon };
+    const shared = {
+      bias: config.convolutionBias,
+      slope: config.slope,
+      epsilon: config.normEpsilon,
+      normalization: config.normalization,
+    };
     const ones = kernelSizes[0]!.map(() => 1);
     const stages = features.map((width, s) => ({
       blocks: Array.from({ length: config.encoderDepths[s]! }, (_, k) => {
@@ -35,7 +40,7 @@ export class PlainConvUNet implements Module {
   forward(x: Tensor, how?: Forward): Tensor | readonly Tensor[] {
     const skips: Tensor[] = [];
     for (const stage of this.encoder.stages) {
-      x = runStage(how, (input) => stage.blocks.reduce((y, block) => block.forward(y), input), [x]);
+      x = runStage(how, (input) => stage.blocks.reduce((y, block) => block.forward(y, how), input), [x]);
       skips.push(x);
     }
     return this.decoder.forward(skips, how);

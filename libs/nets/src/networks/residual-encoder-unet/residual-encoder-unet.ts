@@ -20,7 +20,12 @@ export class ResidualEncoderUNet implements Module {
 
   constructor(config: NetworkConfig) {
     const { featuresPerStage: features, kernelSizes, strides } = config;
-    const shared = { bias: config.convolutionBias, slope: config.slope, epsilon: config.normEpsilon };
+    const shared = {
+      bias: config.convolutionBias,
+      slope: config.slope,
+      epsilon: config.normEpsilon,
+      normalization: config.normalization,
+    };
     const ones = kernelSizes[0]!.map(() => 1);
     const stem = new ConvolutionBlock(config.inputChannels, features[0]!, {
       ...shared,
@@ -42,10 +47,10 @@ export class ResidualEncoderUNet implements Module {
   }
 
   forward(x: Tensor, how?: Forward): Tensor | readonly Tensor[] {
-    x = this.encoder.stem.forward(x);
+    x = this.encoder.stem.forward(x, how);
     const skips: Tensor[] = [];
     for (const stage of this.encoder.stages) {
-      x = runStage(how, (input) => stage.blocks.reduce((y, block) => block.forward(y), input), [x]);
+      x = runStage(how, (input) => stage.blocks.reduce((y, block) => block.forward(y, how), input), [x]);
       skips.push(x);
     }
     return this.decoder.forward(skips, how);
