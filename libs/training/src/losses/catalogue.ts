@@ -27,6 +27,8 @@ type Apply = (logits: Tensor, target: Tensor) => Tensor;
 const SMOOTH = 1e-5;
 /** TopK keeps the worst tenth of the voxels, as the reference does. */
 const TOP = 0.1;
+/** Share of the target that label smoothing gives to all classes alike, as in the reference's variant. */
+const SMOOTHING = 0.1;
 /** Lin et al. 2017. */
 const GAMMA = 2;
 /** Salehi et al. 2017: what is missed weighs more than what is too much. */
@@ -43,6 +45,13 @@ const labelLosses: Readonly<Record<string, (context: LossContext) => Apply>> = {
     ({ ignoreLabel }) =>
     (logits, target) =>
       topMean({ x: voxelCrossEntropy({ logits, target }, { ignoreLabel }) }, { fraction: TOP }),
+  'topk-smoothed':
+    ({ ignoreLabel }) =>
+    (logits, target) =>
+      topMean(
+        { x: voxelCrossEntropy({ logits, target }, { ignoreLabel, labelSmoothing: SMOOTHING }) },
+        { fraction: TOP },
+      ),
   'dice+topk': (options) => (logits, target) =>
     add({
       a: softDice({ logits, target }, { ...options, smooth: SMOOTH }),

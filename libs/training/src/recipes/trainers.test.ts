@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lossNames } from '../losses/catalogue.ts';
+import { rotationPlan } from '../sampling/initial-patch.ts';
 import type { TrainingSettings } from './training-settings.ts';
 import { trainerNamed, trainerNames } from './trainers.ts';
 
@@ -24,6 +25,17 @@ describe('trainerNamed', () => {
     const share = (batchSize: number): unknown => (settings as (one: TrainingSettings) => object)(recipe(batchSize));
     expect(share(2)).toEqual({ foregroundBy: 'chance', foregroundShare: 0.5 });
     expect(share(3)).toEqual({ foregroundBy: 'chance', foregroundShare: 1 / 3 });
+  });
+
+  it('samples the nearest voxels, and turns thin patches in space, where a trainer says so', () => {
+    expect(trainerNamed('nnUNetTrainerDAOrd0')!.settings).toEqual({ nearest: 'images and labels' });
+    expect(trainerNamed('nnUNetTrainer_noDummy2DDA')!.settings).toEqual({ dummy2d: false });
+    expect(rotationPlan([4, 32, 32])).toMatchObject({ dummy2d: true, angles: [Math.PI, 0, 0] });
+    const { dummy2d, angles, initialPatch } = rotationPlan([4, 32, 32], false);
+    expect(dummy2d).toBe(false);
+    expect(Math.min(...angles)).toBeGreaterThan(0.5);
+    expect(initialPatch[0]).toBeGreaterThan(16);
+    expect(trainerNamed('nnUNetTrainerBN')!.normalization).toBe('batch');
   });
 
   it('names only losses there are', () => {

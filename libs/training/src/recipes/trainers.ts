@@ -8,7 +8,15 @@ import type { OptimizerSettings, TrainingSettings } from './training-settings.ts
 type Change = Partial<
   Pick<
     TrainingSettings,
-    'loss' | 'augmentation' | 'schedule' | 'deepSupervision' | 'optimizer' | 'foregroundShare' | 'foregroundBy'
+    | 'dummy2d'
+    | 'nearest'
+    | 'loss'
+    | 'augmentation'
+    | 'schedule'
+    | 'deepSupervision'
+    | 'optimizer'
+    | 'foregroundShare'
+    | 'foregroundBy'
   >
 >;
 
@@ -61,12 +69,19 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainer_NoMirroring: { mirror: none },
   nnUNetTrainer_onlyMirror01: { mirror: firstAxes },
   nnUNetTrainer_onlyMirror01_1500ep: { mirror: firstAxes, epochs: 1500 },
+  nnUNetTrainer_noDummy2DDA: { settings: { dummy2d: false } },
+  nnUNetTrainerDAOrd0: { settings: { nearest: 'images and labels' } },
+  nnUNetTrainer_DASegOrd0: { settings: { nearest: 'labels' } },
+  nnUNetTrainer_DASegOrd0_NoMirroring: { mirror: none, settings: { nearest: 'labels' } },
+  nnUNetTrainer_onlyMirror01_DASegOrd0: { mirror: firstAxes, settings: { nearest: 'labels' } },
   nnUNetTrainerNoDA: { mirror: none, settings: { augmentation: 'none' } },
   nnUNetTrainer_onlyMirror01_DiceLoss: { mirror: firstAxes, settings: { loss: 'dice' } },
   nnUNetTrainerDiceLoss: { settings: { loss: 'dice' } },
   nnUNetTrainerDiceCELoss_noSmooth: { settings: { loss: 'dice+ce-nosmooth' } },
   nnUNetTrainerCELoss: { settings: { loss: 'ce' } },
+  nnUNetTrainerBenchmark_5epochs: { epochs: 5 },
   nnUNetTrainerCELoss_5epochs: { settings: { loss: 'ce' }, epochs: 5 },
+  nnUNetTrainerTopk10LossLS01: { settings: { loss: 'topk-smoothed' } },
   nnUNetTrainerTopk10Loss: { settings: { loss: 'topk' } },
   nnUNetTrainerDiceTopK10Loss: { settings: { loss: 'dice+topk' } },
   nnUNetTrainerCosAnneal: { settings: { schedule: { name: 'cosine', warmupSteps: 0, per: 'epoch' } } },

@@ -64,6 +64,10 @@ export interface TrainingSettings {
   readonly loss: string;
   /** All of nnU-Net's chance on patches, mirroring alone, or none. */
   readonly augmentation: 'nnunet' | 'mirror' | 'none';
+  /** Turn thin patches slice by slice, as nnU-Net's augmentation does. Default true. */
+  readonly dummy2d?: boolean;
+  /** What takes the nearest voxel when nnU-Net's augmentation turns or scales it, instead of interpolating. Default none. */
+  readonly nearest?: 'none' | 'labels' | 'images and labels';
   /** Axes to mirror in training, and so allowed to be mirrored when predicting. */
   readonly mirrorAxes: readonly number[];
   /** Channels that augmentation sets to 0 again outside the non-zero region: those normalized inside it only. */

@@ -7,25 +7,18 @@ import type { Augmentation } from './augmentation.ts';
 import { mirroring, noAugmentation } from './mirroring.ts';
 import { wholeAugmentation } from './nnunet-augmentation.ts';
 
-type Make = (
-  settings: Pick<TrainingSettings, 'mirrorAxes' | 'maskChannels'>,
-  patch: PerAxis,
-  device: Device,
-) => Augmentation;
+type Named = Pick<TrainingSettings, 'augmentation' | 'mirrorAxes' | 'maskChannels' | 'dummy2d' | 'nearest'>;
+type Make = (settings: Named, patch: PerAxis, device: Device) => Augmentation;
 
 const catalogue: Readonly<Record<TrainingSettings['augmentation'], Make>> = {
   none: () => noAugmentation,
   mirror: ({ mirrorAxes }) => mirroring(mirrorAxes),
-  nnunet: ({ mirrorAxes, maskChannels = [] }, patch, device) =>
-    wholeAugmentation(device, patch, { mirrorAxes, maskChannels }),
+  nnunet: ({ mirrorAxes, maskChannels = [], dummy2d, nearest }, patch, device) =>
+    wholeAugmentation(device, patch, { mirrorAxes, maskChannels, dummy2d, nearest }),
 };
 
 /** Throws: TrainingError for an unknown name, listing the known ones. */
-export function augmentationNamed(
-  settings: Pick<TrainingSettings, 'augmentation' | 'mirrorAxes' | 'maskChannels'>,
-  patch: PerAxis,
-  device: Device,
-): Augmentation {
+export function augmentationNamed(settings: Named, patch: PerAxis, device: Device): Augmentation {
   const make = Object.hasOwn(catalogue, settings.augmentation) ? catalogue[settings.augmentation] : undefined;
   if (make === undefined)
     throw new TrainingError(

@@ -14,8 +14,8 @@ export interface RotationPlan {
   readonly initialPatch: PerAxis;
 }
 
-/** Patch [z, y, x]; 2D if z is 1. */
-export function rotationPlan(patch: PerAxis): RotationPlan {
+/** Patch [z, y, x]; 2D if z is 1. `thin`: a patch may be turned slice by slice where it is thin. Default true. */
+export function rotationPlan(patch: PerAxis, thin = true): RotationPlan {
   if (patch[0] === 1) {
     const oblong = Math.max(patch[1], patch[2]) / Math.min(patch[1], patch[2]) > 1.5;
     const angle = oblong ? radians(15) : Math.PI;
@@ -26,7 +26,7 @@ export function rotationPlan(patch: PerAxis): RotationPlan {
       initialPatch: initialPatch(patch, [angle, 0, 0]),
     };
   }
-  const dummy2d = Math.max(...patch) / patch[0] > ANISOTROPY;
+  const dummy2d = thin && Math.max(...patch) / patch[0] > ANISOTROPY;
   const angles: PerAxis = dummy2d ? [Math.PI, 0, 0] : [radians(30), radians(30), radians(30)];
   return { angles, dummy2d, mirrorAxes: [0, 1, 2], initialPatch: initialPatch(patch, angles, dummy2d) };
 }

@@ -9,16 +9,20 @@ export interface AugmentationOptions {
   readonly mirrorAxes: readonly number[];
   /** Channels to set to 0 outside the labeled region. */
   readonly maskChannels?: readonly number[];
+  /** Whether thin patches are turned slice by slice. Default true. */
+  readonly dummy2d?: boolean | undefined;
+  /** What takes the nearest voxel when it is turned or scaled. Default none. */
+  readonly nearest?: 'none' | 'labels' | 'images and labels' | undefined;
 }
 
 /** `device`: best a WASM device of one thread, so that augmenting does not wait for the network. */
 export function wholeAugmentation(
   device: Device,
   patch: PerAxis,
-  { mirrorAxes, maskChannels = [] }: AugmentationOptions,
+  { mirrorAxes, maskChannels = [], dummy2d: thin = true, nearest = 'none' }: AugmentationOptions,
 ): Augmentation {
-  const { angles, dummy2d } = rotationPlan(patch);
-  const transform = nnunetAugmentation({ patch, rotation: angles, dummy2d, mirrorAxes, maskChannels }, device);
+  const { angles, dummy2d } = rotationPlan(patch, thin);
+  const transform = nnunetAugmentation({ patch, rotation: angles, dummy2d, mirrorAxes, maskChannels, nearest }, device);
   return {
     initialPatch: (final) => initialPatch(final, angles, dummy2d),
     apply: (crop, _patch, random) => transform.apply(crop, random),

@@ -14,7 +14,7 @@ import {
   maskOutsideApplication,
 } from './intensity.ts';
 import { mirrorApplication } from './mirror.ts';
-import { nnunetSpatialApplication, rotationMatrix } from './spatial.ts';
+import { nnunetSpatial, nnunetSpatialApplication, rotationMatrix } from './spatial.ts';
 import { deepSupervisionScales, deepSupervisionTargets } from './targets.ts';
 
 interface Row {
@@ -192,6 +192,49 @@ describe('chance', () => {
       if (k > 0 && distance(first.image, (await wasm.apply(cut, new Philox(k - 1))).image) > 0) different++;
     }
     expect(different).toBeGreaterThan(8);
+  });
+
+  it.each(['none', 'labels', 'images and labels'] as const)('nearest: %s', async (nearest) => {
+    const cut = cutOf([18, 22, 21], 1);
+    // Labels far apart: between them nothing but a neighbor is nearest.
+    const spread = { ...cut, labels: cut.labels.map((_, v) => (v * 7) % 5) };
+    const rotation = rotationMatrix([0.3, -0.2, 0.4], 1.2, false);
+    const patch = [12, 16, 14] as const;
+    const drawn = await nnunetSpatial({ patch, rotation: [0.5, 0.5, 0.5], rotationProbability: 1, nearest }).sample(
+      {} as Scene,
+      new Philox(1),
+    );
+    expect(drawn.nearest).toBe(nearest === 'none' ? undefined : nearest);
+    const moved = await nnunetAugmentation(
+      { patch, rotation: [0.5, 0.5, 0.5], mirrorAxes: [], nearest },
+      devices['wasm']!,
+    ).replay(spread, {
+      spatial: { patch, rotation, ...(nearest === 'none' ? {} : { nearest }) },
+      rest: [null, null, null, null, null, null, null, {}],
+    });
+    const known = new Set([0, ...cut.image]);
+    const exact = moved.image.filter((value) => known.has(value)).length;
+    if (nearest === 'images and labels') expect(exact).toBe(moved.image.length);
+    else expect(exact).toBeLessThan(0.1 * moved.image.length);
+    if (nearest === 'none') return;
+    // About the centers of both, as the reference turns.
+    const center = [patch, spread.shape].map((shape) => shape.map((n) => (n - 1) / 2));
+    let compared = 0;
+    for (const at of [
+      [6, 8, 7],
+      [3, 4, 10],
+      [9, 12, 2],
+    ]) {
+      const from = [0, 1, 2].map(
+        (row) =>
+          center[1]![row]! + at.reduce((sum, x, axis) => sum + rotation[row * 3 + axis]! * (x - center[0]![axis]!), 0),
+      );
+      if (from.some((p) => Math.abs(p - Math.floor(p) - 0.5) < 0.05)) continue;
+      const [z, y, x] = from.map(Math.round) as [number, number, number];
+      expect(moved.labels[(at[0]! * 16 + at[1]!) * 14 + at[2]!]).toBe(spread.labels[(z * 22 + y) * 21 + x]);
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(0);
   });
 
   it('reads only the part of the cut that it needs', async () => {

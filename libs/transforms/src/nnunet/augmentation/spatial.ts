@@ -15,12 +15,15 @@ export interface NnunetSpatialSettings {
   readonly rotationProbability?: number;
   readonly scalingProbability?: number;
   readonly scale?: readonly [number, number];
+  /** What takes the nearest voxel instead of interpolating. Default none. */
+  readonly nearest?: 'none' | 'labels' | 'images and labels';
 }
 
 export interface NnunetSpatialParameters {
   readonly patch: PerAxis;
   /** Row-major 3x3 about the centers, output to input voxels; null: a centered crop. */
   readonly rotation: readonly number[] | null;
+  readonly nearest?: 'labels' | 'images and labels';
   /** Where the volume is only a part of the image that the centers are meant of: its size, and the part's first voxel. */
   readonly part?: { readonly whole: PerAxis; readonly start: PerAxis };
 }
@@ -55,6 +58,7 @@ export function nnunetSpatial({
   rotationProbability = 0.2,
   scalingProbability = 0.2,
   scale = [0.7, 1.4],
+  nearest = 'none',
 }: NnunetSpatialSettings): Transform<NnunetSpatialParameters> {
   const flat = dummy2d || patch[0] === 1;
   return {
@@ -65,7 +69,11 @@ export function nnunetSpatial({
       const angles = rotation.map((range) => (turn ? rng.uniform(-range, range) : 0)) as unknown as PerAxis;
       const resize = rng.uniform() < scalingProbability;
       const factor = resize ? rng.uniform(scale[0], scale[1]) : 1;
-      return { patch, rotation: turn || resize ? rotationMatrix(angles, factor, flat) : null };
+      return {
+        patch,
+        rotation: turn || resize ? rotationMatrix(angles, factor, flat) : null,
+        ...(nearest === 'none' ? {} : { nearest }),
+      };
     },
   };
 }
@@ -76,7 +84,7 @@ export const nnunetSpatialApplication = {
     mapVolumes(scene, (volume) => move(volume, parameters)),
 };
 
-function move(volume: Volume<Tensor>, { patch, rotation, part }: NnunetSpatialParameters): Volume<Tensor> {
+function move(volume: Volume<Tensor>, { patch, rotation, nearest, part }: NnunetSpatialParameters): Volume<Tensor> {
   const shape = part?.whole ?? volume.grid.shape;
   const outside = volume.kind === 'labels' ? -1 : 0;
   const matrix = rotation ? aboutCenters(rotation, shape, patch) : null;
@@ -88,7 +96,7 @@ function move(volume: Volume<Tensor>, { patch, rotation, part }: NnunetSpatialPa
         {
           shape: patch,
           matrix,
-          interpolation: 'linear',
+          interpolation: nearest?.includes(volume.kind === 'labels' ? 'labels' : 'images') ? 'nearest' : 'linear',
           padding: 'zeros',
           fill: outside,
           bounds:
