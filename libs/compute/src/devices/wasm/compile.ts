@@ -2,12 +2,14 @@
 import { DeviceError } from '../../errors.ts';
 import { align, planArena, type Lifetime } from '../../graph/arena.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
+import { planDeferrals, type Deferrals } from './deferral.ts';
 import {
   int,
   pointer,
   type KernelArgument,
   type KernelCall,
   MOMENTS_BYTES,
+  type Deferred,
   type Layout,
   type Moments,
   type ScratchBuffer,
@@ -95,12 +97,16 @@ class Compiler {
   /** Slots whose moments a later node asks for, and the records that were left of them. */
   readonly #momentsWanted = new Set<number>();
   readonly #moments = new Map<View, Moments>();
+  readonly #deferrals: Deferrals;
+  /** By slot. */
+  readonly #deferred = new Map<number, Deferred & { readonly label: string }>();
   #constantBytes = 0;
   #nextId = 0;
 
   constructor(graph: Graph, settings: CompileSettings) {
     this.#graph = graph;
     this.#settings = settings;
+    this.#deferrals = planDeferrals(graph);
     for (const slot of graph.slots) {
       if (slot.role === 'external') {
         const index = this.#externalIndex.size;
@@ -129,6 +135,8 @@ class Compiler {
 
   #lower(node: GraphNode): void {
     const kernel = node.op.kernels.wasm as WasmKernel;
+    for (const slot of new Set(Object.values(node.inputs)))
+      if (slot && this.#deferrals.get(slot.index)?.has(node)) this.#storeDeferred(slot);
     const came: Record<string, WasmView | undefined> = {};
     for (const [name, slot] of Object.entries(node.inputs)) came[name] = slot && this.#anyView(slot);
     const wanted = kernel.layouts?.({ inputs: came, outputs: node.outputs, options: node.options });
@@ -170,12 +178,19 @@ class Compiler {
         this.#moments.set(output as View, { records, perRow });
         return records;
       },
+      defer: (image) => {
+        const { index } = node.outputs[0]!;
+        if (!this.#deferrals.has(index)) return [image.store(outputs[0]!)];
+        this.#deferred.set(index, { ...image, label: node.op.name });
+        return [];
+      },
     });
     for (const call of calls) this.#steps.push({ call, module: kernel.module, label: node.op.name });
     const last = Math.max(first, this.#steps.length - 1);
     for (const scratch of scratches) this.#lifetimes.set(scratch, { bytes: scratch.bytes, first, last });
     for (const records of borrowed) this.#lifetimes.get(records)!.last = last;
-    for (const view of [...Object.values(inputs), ...outputs]) if (view) this.#touch(view as View, first, last);
+    const stored = outputs.filter((_, k) => !this.#deferred.has(node.outputs[k]!.index));
+    for (const view of [...Object.values(inputs), ...stored]) if (view) this.#touch(view as View, first, last);
     for (const name of node.op.mutates ?? []) {
       const slot = node.inputs[name];
       if (slot !== undefined) this.#writeBack(slot, inputs[name] as View);
@@ -191,6 +206,16 @@ class Compiler {
     this.#constants.set(buffer, { offset: this.#constantBytes, source: place.index });
     this.#constantBytes = end;
     return buffer;
+  }
+
+  /** A new copy of an image that is not kept; later readers find it instead of older ones. */
+  #storeDeferred(slot: Slot): void {
+    const { from, factors, store, label } = this.#deferred.get(slot.index)!;
+    const to = this.#view(slot, 'blocked', { base: 'temporary' });
+    const step = this.#steps.push({ call: store(to), module: undefined, label }) - 1;
+    for (const view of [from as View, to]) this.#touch(view, step, step);
+    this.#lifetimes.get(factors)!.last = step;
+    this.#views.set(slot.index, new Map([['blocked', to]]));
   }
 
   /** After a write in place: the slot's own storage takes the new numbers if a converted copy was written; other copies are stale. */

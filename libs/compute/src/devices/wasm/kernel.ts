@@ -48,6 +48,16 @@ export interface Moments {
 /** Bytes of a record of moments: as in the kernels. */
 export const MOMENTS_BYTES = 80;
 
+/** An image that need not be stored where it is computed: what is known of it, and how it is stored later. */
+export interface Deferred {
+  /** The image it is made of, number by number. */
+  readonly from: WasmView;
+  /** What `store` reads beside it, small. */
+  readonly factors: ScratchBuffer;
+  /** The call that stores it; blocked. */
+  store(to: WasmView): KernelCall;
+}
+
 export interface KernelCall {
   /** Name of the exported function. */
   readonly kernel: string;
@@ -79,6 +89,8 @@ export interface LoweringContext<R> {
    * Who asks for room fills it. An operation that knows its output while it is in the cache saves the other a pass over memory.
    */
   leaveMoments(output: WasmView, perRow: number): ScratchBuffer | undefined;
+  /** The calls that store output 0 now: none where the device keeps `image.from` instead and stores the image before it is read. */
+  defer(image: Deferred): readonly KernelCall[];
 }
 
 /** A WebAssembly module of somebody else's package: imports `env.memory` (shared, maximum 65536 pages), exports kernels. */
@@ -113,6 +125,8 @@ export interface WasmKernel<R = unknown> {
   readonly overwrites?: readonly string[];
   /** The input, blocked, whose moments this operation needs: `LoweringContext.momentsOf` may then have them. */
   readonly readsMoments?: string;
+  /** The input of which one pass makes output 0: the lowering leaves storing it to `LoweringContext.defer`. Both blocked. */
+  readonly defers?: string;
   lower(context: LoweringContext<R>): readonly KernelCall[];
   /** Options that compute the same in other ways, the best by estimate first, for a device that times them. Same layouts for all. */
   variants?(node: {

@@ -92,7 +92,7 @@ export function conv_gather_row(from: usize, blocked: bool, channels: i32, voxel
 // 18 19 20 input stride, 21 22 23 output stride, 24 25 26 lowest input offset, 27 28 29 span of input offsets
 // 30 31 box of q in z and y, 32 output blocks per piece, 33 taps in all, 34 phases, 35 phase table
 // 36 byte offset of the tables in a thread's scratch, 37 gather runs into columns, 38 byte offset of the columns, 39 output channels
-// 40 records of moments or 0: one per output row (sample, block), slice and box in y; only where the output stride is 1
+// 40 records of moments or 0: one per output block, slice and row; only where the output stride is 1
 // A phase: 0 1 2 phase, 3 runs, 4 taps per run, 5 taps before this phase, 6 address of the runs, three words each: z, y, x of the first tap in the slab.
 
 export function conv_direct(args: usize, part: i32, parts: i32): void {
@@ -220,17 +220,14 @@ function directPiece(args: usize, slab: usize, sample: i32, qz0: i32, qy0: i32, 
   }
 }
 
-/** Records the moments of what a piece has just written of one output block, slice by slice, while it is in the cache. */
+/** Records the moments of what a piece has just written of one output block while it is in the cache; row by row, so that sums do not depend on the pieces. */
 function boxMoments(args: usize, sample: i32, block: i32, z0: i32, z1: i32, y0: i32, y1: i32): void {
-  const outDepth = word(args, 14), outHeight = word(args, 15), outWidth = word(args, 16);
-  const boxY = word(args, 31);
-  const boxes = (outHeight + boxY - 1) / boxY;
-  const row = (sample * word(args, 17) + block) * outDepth;
-  for (let z = z0; z < z1; z++)
-    record_moments(
-      address(args, 3) + (<usize>((row + z) * outHeight + y0) * <usize>outWidth << 5), (y1 - y0) * outWidth,
-      address(args, 40) + <usize>((row + z) * boxes + y0 / boxY) * MOMENTS_BYTES,
-    );
+  const outHeight = word(args, 15), outWidth = word(args, 16);
+  for (let z = z0; z < z1; z++) {
+    const slice = ((sample * word(args, 17) + block) * word(args, 14) + z) * outHeight;
+    for (let row = slice + y0; row < slice + y1; row++)
+      record_moments(address(args, 3) + (<usize>row * <usize>outWidth << 5), outWidth, address(args, 40) + <usize>row * MOMENTS_BYTES);
+  }
 }
 
 /** Few channels: all taps of a voxel side by side, so that the inner loop is long. Rewrites where the voxels read. */

@@ -191,7 +191,7 @@ export function lowerDirect(
     taps,
     phases.length,
   ];
-  const moments = transposed ? undefined : context.leaveMoments(to, counts[0] * Math.ceil(counts[1] / boxY));
+  const moments = transposed ? undefined : context.leaveMoments(to, output[0] * output[1]);
   calls.push({
     kernel: 'conv_direct',
     args: [

@@ -17,8 +17,8 @@ import { WINOGRAD_ZEROS, output_line4, winograd_output, winograd_tiles } from '.
  * 8 input blocks, 9 output blocks, 10 11 12 input size, 13 14 15 output size, 16 17 18 padding, 19 depth taps (1 where depth
  * is transformed), 20 m, 21 tile rows per piece, 22 slices per piece (whole tiles where depth is transformed), 23 output blocks per
  * piece, 24 output blocks per round (M), 25 z-positions (4 or 6 where depth is transformed, else 1), 26 byte offset of V,
- * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels, 31 records of moments or 0:
- * one per output row (sample, block), slice and strip.
+ * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels, 31 records of moments or 0,
+ * one per row (sample, output block), slice and tile row.
  */
 export function conv_winograd(args: usize, part: i32, parts: i32): void {
   const m = word(args, 20);
@@ -81,7 +81,7 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
         );
     for (let block = block0; block < block1; block++) {
       outputTiles(args, scratch, sample, block, z0, slices, row0, rows, count, product + <usize>(block - block0) * blockM, fourBytes);
-      if (address(args, 31) != 0) stripMoments(args, sample, block, z0, slices, strip, row0 * m, min(rows * m, outHeight - row0 * m));
+      if (address(args, 31) != 0) stripMoments(args, sample, block, z0, slices, row0, rows);
     }
   }
 }
@@ -117,19 +117,16 @@ function outputTiles(args: usize, scratch: usize, sample: i32, block: i32, z0: i
       }
 }
 
-/** Records the moments of what a piece has just written of one output block, slice by slice, while it is in the cache. */
-function stripMoments(args: usize, sample: i32, block: i32, z0: i32, slices: i32, strip: i32, y0: i32, rows: i32): void {
-  const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15);
-  const tileRows = (outHeight + word(args, 20) - 1) / word(args, 20);
-  const strips = (tileRows + word(args, 21) - 1) / word(args, 21);
+/** Records the moments of what a piece has just written of one output block while it is in the cache; tile rows, so that sums do not depend on the pieces. */
+function stripMoments(args: usize, sample: i32, block: i32, z0: i32, slices: i32, row0: i32, rows: i32): void {
+  const outDepth = word(args, 13), outHeight = word(args, 14), outWidth = word(args, 15), m = word(args, 20);
+  const tileRows = (outHeight + m - 1) / m;
   const first = (sample * word(args, 9) + block) * outDepth + z0;
-  let from = address(args, 3) + (<usize>(first * outHeight + y0) * <usize>outWidth << 5);
-  let to = address(args, 31) + <usize>(first * strips + strip) * MOMENTS_BYTES;
-  for (let z = 0; z < slices; z++) {
-    record_moments(from, rows * outWidth, to);
-    from += <usize>(outHeight * outWidth) << 5;
-    to += <usize>strips * MOMENTS_BYTES;
-  }
+  for (let slice = first; slice < first + slices; slice++)
+    for (let row = row0; row < row0 + rows; row++) {
+      const from = address(args, 3) + (<usize>(slice * outHeight + row * m) * <usize>outWidth << 5);
+      record_moments(from, min(m, outHeight - row * m) * outWidth, address(args, 31) + <usize>(slice * tileRows + row) * MOMENTS_BYTES);
+    }
 }
 
 /** Aᵀ of F(q, 3): joins the z-positions of a product, 128 bytes from position to position, to q slices of 36 vectors each. */

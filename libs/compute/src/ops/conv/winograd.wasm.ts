@@ -112,8 +112,7 @@ export function lowerWinograd(
   const begin = beginConv(context, 1, bias, outputs);
   const elements = g.kernel[0] * 9;
   const strides = transposed ? [elements, g.inputs * elements] : [g.inputs * elements, elements];
-  const strips = Math.ceil(tiles[0] / rows);
-  const moments = context.leaveMoments(to, output[0] * strips);
+  const moments = context.leaveMoments(to, output[0] * tiles[0]);
   const sizes = [
     g.samples,
     inputBlocks,

@@ -39,23 +39,34 @@ export function norm_moments(args: usize, part: i32, parts: i32): void {
   const perRow = word(args, 1), channels = word(args, 4);
   const epsilon = <f64>load<f32>(args, 20);
   const blocks = (channels + 7) >> 3;
-  const all = word(args, 3) * channels;
-  for (let k = part; k < all; k += parts) {
-    const c = k % channels;
-    let at = records + <usize>((k / channels * blocks + (c >> 3)) * perRow) * MOMENTS_BYTES;
+  const pairs = word(args, 3) * blocks << 2;
+  for (let pair = part; pair < pairs; pair += parts) {
+    const row = pair >> 2, lane = (pair & 3) << 1;
+    let at = records + <usize>(row * perRow) * MOMENTS_BYTES;
     const end = at + <usize>perRow * MOMENTS_BYTES;
-    const lane = <usize>(c & 7) << 2;
-    let mean: f64 = 0, squares: f64 = 0, seen: f64 = 0;
+    let mean = f64x2.splat(0), squares = mean;
+    let seen: f64 = 0;
     for (; at < end; at += MOMENTS_BYTES) {
       const count = <f64>load<f32>(at, 64);
-      const total = seen + count;
-      const step = <f64>load<f32>(at + lane) - mean;
-      squares += <f64>load<f32>(at + lane, 32) + step * step * (seen * count / total);
-      mean += step * (count / total);
-      seen = total;
+      const share = count / (seen + count);
+      const from = at + (<usize>lane << 2);
+      const step = f64x2.sub(f64x2.promote_low_f32x4(v128.load64_zero(from)), mean);
+      const between = f64x2.mul(f64x2.mul(step, step), f64x2.splat(seen * share));
+      squares = f64x2.add(squares, f64x2.add(f64x2.promote_low_f32x4(v128.load64_zero(from, 32)), between));
+      mean = f64x2.add(mean, f64x2.mul(step, f64x2.splat(share)));
+      seen += count;
     }
-    store<f32>(moments + (<usize>k << 3), <f32>mean);
-    store<f32>(moments + (<usize>k << 3), <f32>(1 / Math.sqrt(squares / seen + epsilon)), 4);
+    const inverse = f64x2.div(f64x2.splat(1), f64x2.sqrt(f64x2.add(f64x2.div(squares, f64x2.splat(seen)), f64x2.splat(epsilon))));
+    const c = ((row % blocks) << 3) + lane;
+    const to = moments + (<usize>(row / blocks * channels + c) << 3);
+    if (c < channels) {
+      store<f32>(to, <f32>f64x2.extract_lane(mean, 0));
+      store<f32>(to, <f32>f64x2.extract_lane(inverse, 0), 4);
+    }
+    if (c + 1 < channels) {
+      store<f32>(to, <f32>f64x2.extract_lane(mean, 1), 8);
+      store<f32>(to, <f32>f64x2.extract_lane(inverse, 1), 12);
+    }
   }
 }
 

@@ -34,20 +34,27 @@ function sizesOf(x: WasmView): { samples: number; channels: number; voxels: numb
 
 export function lowerInstanceNorm(context: LoweringContext<Settings>): KernelCall[] {
   const { x, scale, shift } = context.inputs;
-  const [y, moments] = context.outputs;
+  const moments = context.outputs[1];
   const { epsilon, slope } = context.options;
   const { samples, channels, voxels, rows } = sizesOf(x!);
   const left = context.momentsOf(x!);
   const perRow = left?.perRow ?? Math.ceil(voxels / SUM_BLOCK);
   const records = scratchPointer(left?.records ?? context.scratch(rows * perRow * MOMENTS_BYTES));
-  const factors = scratchPointer(context.scratch(rows * 64));
+  const factors = context.scratch(rows * 64);
   const sizes = [int(samples), int(channels)];
+  const store = (to: WasmView): KernelCall => ({
+    kernel: 'norm_apply',
+    args: [pointer(x!), pointer(to), scratchPointer(factors), int(rows), int(voxels), float(slope)],
+  });
   const sums: KernelCall = { kernel: 'norm_sums', args: [pointer(x!), records, int(rows), int(voxels)] };
   return [
     ...(left ? [] : [sums]),
     { kernel: 'norm_moments', args: [records, int(perRow), pointer(moments!), ...sizes, float(epsilon)] },
-    { kernel: 'norm_factors', args: [pointer(moments!), optional(scale), optional(shift), factors, ...sizes] },
-    { kernel: 'norm_apply', args: [pointer(x!), pointer(y!), factors, int(rows), int(voxels), float(slope)] },
+    {
+      kernel: 'norm_factors',
+      args: [pointer(moments!), optional(scale), optional(shift), scratchPointer(factors), ...sizes],
+    },
+    ...context.defer({ from: x!, factors, store }),
   ];
 }
 
