@@ -12,6 +12,7 @@ import { accumulateCommand, findBestCommand } from './commands/find-best.ts';
 import { fingerprintCommand } from './commands/fingerprint.ts';
 import { initCommand } from './commands/init.ts';
 import { movePlansCommand } from './commands/move-plans.ts';
+import { overlayCommand } from './commands/overlay.ts';
 import { planCommand } from './commands/plan.ts';
 import { postprocessCommand } from './commands/postprocess.ts';
 import { predictCommand } from './commands/predict.ts';
@@ -42,6 +43,7 @@ const COMMANDS: readonly CommandDefinition[] = [
   predictCommand,
   evaluateCommand,
   reportCommand,
+  overlayCommand,
   benchCommand,
   findBestCommand,
   accumulateCommand,

@@ -9,6 +9,7 @@ import { exists, writeJson, writeWhole } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { packModels, torchCheckpoint } from '../stages/model-archive.ts';
 import { onnxNetwork, onnxProcedure } from '../stages/onnx-export.ts';
+import { download, isUrl } from '../stages/download.ts';
 import { modelRoots, openModelFolder, openModelZip } from '../stages/model-source.ts';
 import { formatBytes, parseFolds } from '../values.ts';
 import { workspaceOf } from '../workspace.ts';
@@ -112,16 +113,17 @@ export const importCommand: CommandDefinition = {
   define: (command, withContext) =>
     command
       .description('unpack a zip of trained models into the results folder')
-      .argument('<file>', 'a zip of ours or of nnU-Net')
+      .argument('<file or url>', 'a zip of ours or of nnU-Net, or where one can be downloaded')
       .option('--into <dir>', 'default: the results folder')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ voxelwise import hippocampus.zip\n  $ voxelwise import hippocampus.zip --into models --json',
+        '\nExamples:\n  $ voxelwise import hippocampus.zip\n  $ voxelwise import https://example.org/hippocampus.zip --into models',
       )
       .action(
         withContext(async (context: Context, file: string, flags: { into?: string }) => {
-          if (!exists(file)) throw new InputError('missing-file', `${file}: there is no such file.`, file);
-          const zip = await openModelZip(file);
+          const bytes = isUrl(file) ? await download(context, file) : undefined;
+          if (!bytes && !exists(file)) throw new InputError('missing-file', `${file}: there is no such file.`, file);
+          const zip = await openModelZip(file, bytes);
           const names = [...zip.entries.keys()].filter((name) => !name.endsWith('/'));
           const models = modelRoots(names).map((root) => root.replace(/\/$/, ''));
           if (models.length === 0) throw new InputError('no-model', `${file}: holds no plans.json, so no model.`, file);

@@ -179,6 +179,26 @@ export const experimentCommands: readonly UpstreamCommand[] = [
     ],
   },
   {
+    name: 'nnUNetv2_plot_overlay_pngs',
+    description: 'as nnU-Net: a picture of every training case, labels in color',
+    flags: '-d! -o! -channel_idx= --use_raw -p= -c= -overlay_intensity=',
+    examples: ['-d 4 -o pictures --use_raw', '-d 4 -o pictures -c 2d -overlay_intensity 0.3'],
+    map: (words) => [
+      [
+        'overlay',
+        words.one('-d', ''),
+        '--out',
+        words.one('-o', ''),
+        '--channel',
+        words.one('-channel_idx', '0'),
+        '--intensity',
+        words.one('-overlay_intensity', '0.6'),
+        ...(words.has('--use_raw') ? ['--raw'] : ['--plans', words.one('-p', 'nnUNetPlans')]),
+        ...(words.has('-c') ? ['-c', words.one('-c', '')] : []),
+      ],
+    ],
+  },
+  {
     name: 'nnUNetv2_convert_MSD_dataset',
     description: 'as nnU-Net: a Decathlon task folder as an nnU-Net v2 data set',
     flags: '-i! -overwrite_id=',

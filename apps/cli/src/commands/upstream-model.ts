@@ -2,7 +2,9 @@
 import { resolveDataset } from '@voxelwise/io/node';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
+import { CommandUsageError } from '../exit.ts';
 import { exists } from '../files.ts';
+import { isUrl } from '../stages/download.ts';
 import { modelFolder, workspaceOf } from '../workspace.ts';
 import type { UpstreamCommand } from './upstream.ts';
 import type { UpstreamWords } from './upstream-flags.ts';
@@ -209,6 +211,20 @@ export const modelCommands: readonly UpstreamCommand[] = [
     positionals: ['ZIP'],
     examples: ['model.zip', 'model.zip --workspace work'],
     map: (words) => [['import', ...words.positional]],
+  },
+  {
+    name: 'nnUNetv2_download_pretrained_model_by_url',
+    description: 'as nnU-Net: download models and unpack them into the results folder',
+    flags: '',
+    positionals: ['URL'],
+    examples: ['https://example.org/model.zip', 'https://example.org/model.zip --workspace work'],
+    map: (words) => {
+      if (!isUrl(words.positional[0]!))
+        throw new CommandUsageError(
+          `nnUNetv2_download_pretrained_model_by_url: URL begins with https:// or http://, came '${words.positional[0]}'`,
+        );
+      return [['import', ...words.positional]];
+    },
   },
 ];
 

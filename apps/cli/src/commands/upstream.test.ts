@@ -3,6 +3,7 @@ import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
 import { runLine, temporaryFolder, type Document } from '../testing/command-line.ts';
@@ -81,6 +82,21 @@ describe('the commands of nnU-Net', { timeout: 60_000 }, () => {
     const summary = json(model, 'fold_0/validation/summary.json');
     expect(Object.keys(summary.mean)).toEqual(['(1, 2)', '(2,)']);
     expect(readdirSync(work.at(model, 'fold_0/validation')).filter((name) => name.endsWith('.npz'))).toHaveLength(1);
+  });
+
+  it('draw the cases, raw and preprocessed', async () => {
+    const size = (file: string): number[] => {
+      const { width, height } = PNG.sync.read(readFileSync(file));
+      return [height, width];
+    };
+    const draw = (out: string, more: string): Promise<Document> =>
+      run(`nnUNetv2_plot_overlay_pngs -d 99 -o ${work.at(out)} ${more}`);
+    const { pictures } = await draw('raw-pictures', '--use_raw -channel_idx 1 -overlay_intensity 0.4 -np 2');
+    expect(pictures).toHaveLength(5);
+    expect(size(pictures[0])).toEqual([SIZE, SIZE]);
+    const prepared = await draw('pictures', '-p nnUNetPlans -c 3d_fullres');
+    expect(size(prepared.pictures[4])).toEqual([SIZE, SIZE]);
+    expect((await refused(`nnUNetv2_plot_overlay_pngs -d 99 -o ${work.at('x')} -channel_idx 2`))[0]).toBe(2);
   });
 
   it('convert a task of the first version', async () => {

@@ -25,9 +25,9 @@ export async function openModelFolder(path: string, configuration?: string): Pro
   return zippedModel(path, await openModelZip(path), configuration);
 }
 
-/** Throws: InputError naming an entry that is absolute or climbs out with '..'. */
-export async function openModelZip(path: string): Promise<Zip> {
-  const zip = new Zip(await readFile(path), path);
+/** `bytes`: what the file holds, where it was read already. Throws: InputError naming an entry that is absolute or climbs out with '..'. */
+export async function openModelZip(path: string, bytes?: Uint8Array): Promise<Zip> {
+  const zip = new Zip(bytes ?? (await readFile(path)), path);
   for (const name of zip.entries.keys()) checkEntryName(path, name);
   return zip;
 }
