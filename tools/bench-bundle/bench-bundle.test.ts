@@ -38,5 +38,12 @@ test.skipIf(gpu === undefined)(
       expect(seconds[row]!.f32).toBeGreaterThan(0);
     expect(stdout).toContain('| milliseconds | f32 | f16 | f16 matrices |');
     expect(stdout).not.toMatch(/A f32: loss NaN/);
+    const late = spawnSync(
+      process.execPath,
+      [join(out, 'bench.js'), '--tiny', '--budget', '0', '--no-torch', '--minutes', '0.05'],
+      { cwd: tmpdir(), encoding: 'utf8' },
+    );
+    expect(late.status, late.stdout + late.stderr).toBe(3);
+    expect(late.stdout).toMatch(/Time was up after 0\.05 minutes/);
   },
 );

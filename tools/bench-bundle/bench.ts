@@ -3,8 +3,10 @@
  * f32 and f16 activations, beside PyTorch where Python has it. Prints one table; `--json FILE` keeps the numbers.
  *
  *   node bench.js [--tiny] [--budget SECONDS] [--only A,B,C] [--no-conformance] [--no-torch] [--json FILE]
- *                 [--profile] [--unchecked] [--autotune]
+ *                 [--profile] [--unchecked] [--autotune] [--minutes MINUTES]
  *
+ * It ends within `--minutes` (default 9) whatever happens: tests that there is no time for are counted, and the table holds what
+ * was measured by then. Exits with 0, 1 if a test failed, 2 without an adapter, 3 where the time was up.
  * `--profile` names the operations that take the GPU's time; `--unchecked` leaves out Dawn's bounds checks, as no browser does;
  * `--autotune` times the tiles of convolutions first, and prints what it chose.
  */
@@ -16,7 +18,7 @@ import { parseArgs } from 'node:util';
 import { createWebGpuDevice, tensorCoresAvailable, type WebGpuDevice, type WebGpuOptions } from '@voxelwise/compute';
 import { createNodeGpu } from '@voxelwise/compute/node';
 import { gpuOps, testGpuOp } from '../../libs/compute/src/testing/gpu-conformance.ts';
-import { runRegistered } from './test-runner.ts';
+import { runRegistered, type Report } from './test-runner.ts';
 import { FULL, layer, TINY, unet, type Sizes } from './workloads.ts';
 
 const { values: given } = parseArgs({
@@ -29,12 +31,17 @@ const { values: given } = parseArgs({
     profile: { type: 'boolean', default: false },
     unchecked: { type: 'boolean', default: false },
     autotune: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '9' },
     json: { type: 'string' },
   },
 });
 const sizes: Sizes = given.tiny ? TINY : FULL;
 const only = given.only.split(',');
 const budget = Number(given.budget) * 1000;
+const limit = Number(given.minutes) * 60_000;
+const begun = performance.now();
+/** Of the time, for the tests of all columns together: the rest is for measuring, here and with PyTorch. */
+const TESTING_SHARE = 0.4;
 /** Of activations stored as halves; nnU-Net's own scaler starts at 65536 and ends near this. */
 const LOSS_SCALE = 1024;
 
@@ -61,10 +68,7 @@ async function best(body: () => Promise<unknown>): Promise<number> {
   return least;
 }
 
-async function conformance(
-  open: () => Promise<WebGpuDevice>,
-  column: Column,
-): Promise<{ passed: number; failures: readonly string[] }> {
+async function conformance(open: () => Promise<WebGpuDevice>, column: Column, share: number): Promise<Report> {
   let device: Promise<WebGpuDevice> | undefined;
   for (const op of gpuOps)
     testGpuOp(op, {
@@ -72,10 +76,15 @@ async function conformance(
       ...(given.tiny ? { fewCases: 1 } : {}),
       ...(column !== 'f32' ? { half: true } : {}),
     });
-  const report = await runRegistered();
-  say(`conformance ${column}: ${report.passed} passed, ${report.failures.length} failed`);
+  const report = await runRegistered(performance.now() + share * TESTING_SHARE * limit);
+  say(
+    `conformance ${column}: ${report.passed} passed, ${report.failures.length} failed, ${report.left} left for want of time`,
+  );
   for (const failure of report.failures.slice(0, 20)) say(`  ${failure}`);
-  (await device)?.dispose();
+  await device?.then(
+    (made) => made.dispose(),
+    () => undefined,
+  );
   return report;
 }
 
@@ -99,11 +108,16 @@ async function workloads(device: WebGpuDevice, column: Own): Promise<void> {
   }
   if (!only.includes('B')) return;
   for (const [channels, edge] of sizes.B) {
-    const work = layer(device, channels, edge);
-    put(`B c${channels} s${edge} forward`, column, await best(work.forward));
-    put(`B c${channels} s${edge} input gradient`, column, await best(work.inputGradient));
-    put(`B c${channels} s${edge} weight gradient`, column, await best(work.weightGradient));
-    work.dispose();
+    const row = `B c${channels} s${edge}`;
+    try {
+      const work = layer(device, channels, edge);
+      put(`${row} forward`, column, await best(work.forward));
+      put(`${row} input gradient`, column, await best(work.inputGradient));
+      put(`${row} weight gradient`, column, await best(work.weightGradient));
+      work.dispose();
+    } catch (error) {
+      notes.push(`${row} ${column}: ${(error as Error).message}`);
+    }
   }
 }
 
@@ -114,10 +128,16 @@ function torch(): void {
   const { status, stdout, stderr, error } = spawnSync(
     python,
     [script, JSON.stringify({ sizes, only, budget: budget / 1000 })],
-    { encoding: 'utf8', maxBuffer: 1 << 26 },
+    {
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+      timeout: Math.round(Math.max(1000, limit - (performance.now() - begun) - 10_000)),
+    },
   );
   if (status !== 0 || error) {
-    notes.push(`PyTorch left out: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
+    const why =
+      (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' ? 'no time was left' : error?.message;
+    notes.push(`PyTorch left out: ${why ?? stderr.trim().split('\n').at(-1)}`);
     return;
   }
   const { device, times } = JSON.parse(stdout.trim().split('\n').at(-1)!) as {
@@ -169,15 +189,41 @@ const hasHalves = adapter.features.has('shader-f16');
 say(
   `adapter: ${vendor} ${architecture} (${description}); shader-f16 ${hasHalves}, subgroups ${adapter.features.has('subgroups')}, subgroup-matrix ${adapter.features.has('chromium-experimental-subgroup-matrix' as GPUFeatureName)}`,
 );
-const reports: Record<string, { passed: number; failures: readonly string[] }> = {};
+const reports: Record<string, Report> = {};
 const hasMatrices = hasHalves && tensorCoresAvailable(adapter.features, adapter.info);
 const columns: [Own, WebGpuOptions][] = [['f32', {}]];
 if (hasHalves) columns.push(['f16', { halfActivations: true }]);
 if (hasMatrices) columns.push(['f16 matrices', { halfActivations: true, tensorCores: true }]);
-else notes.push('f16 matrices left out: the adapter has no subgroup matrices of 16x16x16 in subgroups of 32');
+else notes.push('f16 matrices left out: the adapter has no square subgroup matrices of 8 or 16, f16 into f32');
 if (!hasHalves) notes.push('f16 left out: the adapter has no shader-f16');
-for (const [column, options] of columns) {
-  if (!given['no-conformance']) reports[column] = await conformance(open(options), column);
+
+function finish(code: number): never {
+  table();
+  if (given.json !== undefined)
+    writeFileSync(
+      given.json,
+      JSON.stringify(
+        {
+          adapter: { vendor, architecture, description, features: [...adapter!.features] },
+          conformance: reports,
+          seconds,
+          notes,
+        },
+        null,
+        1,
+      ),
+    );
+  process.exit(code);
+}
+
+// What never answers, a GPU that hangs among them, must not take the numbers along that are there.
+setTimeout(() => {
+  notes.push(`Time was up after ${given.minutes} minutes: what is missing was not measured.`);
+  finish(3);
+}, limit);
+
+async function measure(column: Own, options: WebGpuOptions): Promise<void> {
+  if (!given['no-conformance']) reports[column] = await conformance(open(options), column, 1 / columns.length);
   const tiles: Record<string, string> = {};
   const device = await open({ ...options, profile: given.profile, ...(given.autotune ? { autotune: tiles } : {}) })();
   await workloads(device, column);
@@ -190,20 +236,8 @@ for (const [column, options] of columns) {
   }
   device.dispose();
 }
+
+for (const [column, options] of columns)
+  await measure(column, options).catch((error: unknown) => notes.push(`${column}: ${(error as Error).message}`));
 if (!given['no-torch']) torch();
-table();
-if (given.json !== undefined)
-  writeFileSync(
-    given.json,
-    JSON.stringify(
-      {
-        adapter: { vendor, architecture, description, features: [...adapter.features] },
-        conformance: reports,
-        seconds,
-        notes,
-      },
-      null,
-      1,
-    ),
-  );
-process.exit(Object.values(reports).some(({ failures }) => failures.length > 0) ? 1 : 0);
+finish(Object.values(reports).some(({ failures }) => failures.length > 0) ? 1 : 0);

@@ -56,13 +56,17 @@ function show(value: unknown): string {
 export interface Report {
   readonly passed: number;
   readonly failures: readonly string[];
+  /** Tests that there was no time for. */
+  readonly left: number;
 }
 
-/** Runs what was registered since the last call, in order. */
-export async function runRegistered(): Promise<Report> {
+/** Runs what was registered since the last call, in order, until `deadline` (as of `performance.now`). */
+export async function runRegistered(deadline: number): Promise<Report> {
   const failures: string[] = [];
+  const all = registered.splice(0);
   let passed = 0;
-  for (const { name, body } of registered.splice(0)) {
+  for (const { name, body } of all) {
+    if (performance.now() > deadline) break;
     try {
       await body();
       passed++;
@@ -70,5 +74,5 @@ export async function runRegistered(): Promise<Report> {
       failures.push(`${name}: ${(error as Error).message}`);
     }
   }
-  return { passed, failures };
+  return { passed, failures, left: all.length - passed - failures.length };
 }

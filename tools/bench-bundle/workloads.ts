@@ -50,7 +50,10 @@ export const FULL: Sizes = {
 /** For software adapters: says that it runs, nothing about speed. */
 export const TINY: Sizes = {
   A: { features: [4, 8], patch: [4, 4, 4], batch: 1, classes: 2 },
-  B: [[4, 4]],
+  B: [
+    [4, 4],
+    [32, 4], // enough channels for subgroup matrices
+  ],
   C: { features: [4, 8], patch: [8, 8], batch: 1, classes: 2 },
 };
 

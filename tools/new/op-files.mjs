@@ -76,12 +76,14 @@ export function ${kernel}(args: usize, part: i32, parts: i32): void {
 }
 `,
     '.webgpu.ts': `/** Lowering to one dispatch. */
+import { cutPointwise } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/${folder}.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import type { ${type} } from './${folder}.ts';
 
 export const webgpu: WebGpuKernel<${type}> = {
+  cuts: (call) => cutPointwise(call),
   lower: ({ inputs, outputs: [y], options: { factor } }) => [
     {
       shader,
