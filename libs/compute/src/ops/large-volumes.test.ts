@@ -12,6 +12,10 @@ import { components } from './components/components.ts';
 import { contrast } from './contrast/contrast.ts';
 import { decideLabels } from './decide-labels/decide-labels.ts';
 import { distance } from './distance/distance.ts';
+import { gradientNorm } from './clip-gradients/gradient-norm.ts';
+import { gaussianNoise } from './gaussian-noise/gaussian-noise.ts';
+import { resizeDecide } from './resize-decide/resize-decide.ts';
+import { topMean } from './top-mean/top-mean.ts';
 import { gamma } from './gamma/gamma.ts';
 import { histogram } from './histogram/histogram.ts';
 import { lowResolution } from './low-resolution/low-resolution.ts';
@@ -196,6 +200,10 @@ describe.skipIf(gpu === undefined)(
       rangeMask: (x) => rangeMask({ x }, { low: 1 }),
       reindex: (x) => reindex({ x }, { axes: [shifted, whole(1), whole(2)], boundary: 'wrap' }),
       sampleAffine: (x) => sampleAffine({ x }, { shape: [33, 20, 31], matrix, padding: 'border' }),
+      gaussianNoise: (x) => gaussianNoise({ x }, { key: [7, 8], deviations: [1, 0, 0.5], combine: 'rician' }),
+      resizeDecide: (x) => resizeDecide({ logits: x }, { shape: [9, 22, 29], order: 1 }),
+      topMean: (x) => topMean({ x }, { fraction: 0.2 }),
+      gradientNorm: (x) => gradientNorm({ x, again: x }, { limit: 1 })[0]!,
     };
 
     it.each(Object.keys(operations))('%s', async (name) => {
@@ -221,6 +229,18 @@ describe.skipIf(gpu === undefined)(
         (x: Tensor) => resizeLabels({ x }, { shape: [12, 19, 30] }),
       ])
         expect(await on(capped, run)).toEqual(await on(wasm, run));
+    });
+
+    it('distances and the box of a mask, axis by axis', async () => {
+      const inside: Shape = [1, 40, 50, 60];
+      const numbers = integers(inside, 2, 500);
+      const on = async (device: Device, run: (mask: Tensor) => Tensor): Promise<HostArray> =>
+        run(tensor(device, numbers, inside, 'u8')).read();
+      for (const run of [
+        (mask: Tensor) => distance({ mask }, { spacing: [2.5, 0.8, 0.7] }),
+        (mask: Tensor) => boundingBox({ mask }),
+      ])
+        expect(difference(await on(capped, run), await on(wasm, run), 1e-6)).toBeUndefined();
     });
 
     it('a channel beyond the limit is counted slab by slab, with its mask', async () => {

@@ -1,6 +1,7 @@
 /** Ways to compute operations on volumes [C, z, y, x] in parts, for kernels' `cuts`. */
 import { boxAlong, cutAlong, cutTogether, wholeBox } from '../devices/webgpu/cuts.ts';
-import type { GpuCall, GpuCut } from '../devices/webgpu/kernel.ts';
+import type { GpuCall, GpuCut, Join } from '../devices/webgpu/kernel.ts';
+import type { Shape } from '../tensor/spec.ts';
 
 /** Voxel by voxel, along each spatial axis of the inputs named and of the outputs. */
 export function spaceCuts(call: GpuCall<unknown>, inputs: readonly string[]): GpuCut[] {
@@ -36,4 +37,34 @@ export function slabCut<R>(
       options: { ...call.options, ...optionsOf(begin, end) },
     }),
   };
+}
+
+/** Where a part lies in the volume [C, z, y, x] that was cut. */
+export interface PlaceInVolume {
+  readonly begin: Shape;
+  readonly whole: Shape;
+}
+
+/** The place of a call's input; that of one which is no part is all of it. */
+export function placeOf(
+  options: { readonly place?: PlaceInVolume },
+  { shape }: { readonly shape: Shape },
+): PlaceInVolume {
+  return options.place ?? { begin: shape.map(() => 0), whole: shape };
+}
+
+/** Along every axis of an input, for kernels that must know where they are: a part's options hold its `place`. */
+export function placedCuts<R extends { readonly place?: PlaceInVolume }>(
+  call: GpuCall<R>,
+  input: string,
+  joins?: readonly Join[],
+): GpuCut[] {
+  const { begin, whole } = placeOf(call.options, call.inputs[input]!);
+  return cutTogether(call, [0, 1, 2, 3], [input], joins).map((cut, axis) => ({
+    ...cut,
+    part: (from, to) => ({
+      ...cut.part(from, to),
+      options: { ...call.options, place: { whole, begin: begin.map((n, k) => (k === axis ? n + from : n)) } },
+    }),
+  }));
 }

@@ -11,7 +11,7 @@
  * A shader may count on 256 invocations per workgroup, 16 KiB of workgroup memory and 8 storage buffers; more where `limits` say so.
  *
  * A kernel sees tensors that fit one binding of the adapter. Where one does not, the device computes the operation in parts by
- * the kernel's `cuts`: it hands the kernel boxes of the tensors as if they were whole, and puts the results in place.
+ * the kernel's `cuts` or `stages`: it hands the kernel boxes of the tensors as if they were whole, and puts the results in place.
  */
 import type { Variant } from '../autotune.ts';
 import type { DType, Shape, TensorSpec } from '../../tensor/spec.ts';
@@ -115,6 +115,23 @@ export interface GpuCut {
 
 export type GpuFinish = Omit<GpuLoweringContext<unknown>, 'inputs' | 'options'>;
 
+/** A tensor of the call (an input by name, an output by number) or one between its stages (one object is one tensor), or a box of it. */
+export interface StageTensor {
+  readonly of: string | number | TensorSpec;
+  readonly box?: Box;
+}
+
+/** One of the calls, of other kernels, that together compute a call; each is cut by its own kernel. */
+export interface GpuStage {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- options of any kernel
+  readonly kernel: WebGpuKernel<any>;
+  readonly options: unknown;
+  readonly inputs: Readonly<Record<string, StageTensor>>;
+  readonly outputs: readonly StageTensor[];
+  /** Inputs that are written in place. */
+  readonly mutates?: readonly string[];
+}
+
 export interface WebGpuKernel<R = unknown> {
   /**
    * On a device that keeps activations as halves: whether this kernel takes f32 inputs of rank 4 and 5 stored as f16, and
@@ -123,6 +140,8 @@ export interface WebGpuKernel<R = unknown> {
   readonly halves?: 'inputs' | 'all';
   /** How to compute a call whose tensors pass the adapter's limits, best first. Absent: such a call is refused. */
   cuts?(call: GpuCall<R>): readonly GpuCut[];
+  /** In place of `cuts`, where parts of the whole call cannot be computed apart but parts of its steps can. */
+  stages?(call: GpuCall<R>): readonly GpuStage[];
   /** Ways to run a call, by options that lead to the same results; an autotuner times them where a table is given. */
   variants?(call: GpuCall<R>): readonly Variant[];
   lower(context: GpuLoweringContext<R>): readonly Dispatch[];

@@ -5,7 +5,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { DeviceError, OutOfMemoryError } from '../../errors.ts';
 import type { AnyOp } from '../../op/op.ts';
-import { add, matmul, topMean } from '../../ops/index.ts';
+import { add, components, matmul } from '../../ops/index.ts';
 import { gpuOps, testGpuOp } from '../../testing/gpu-conformance.ts';
 import { gpuForTests, webGpuForTests } from '../../testing/gpu-for-tests.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -42,11 +42,10 @@ describe.skipIf(gpu === undefined)(`large tensors on webgpu${gpu ? '' : ' (skipp
 
   // These need whole channels, or tables, which the cap does not hold; ops/large-volumes.test.ts has a higher one for them.
   const whole = ['lowResolution', 'percentiles', 'splineCoefficients'];
+  const inParts = ({ kernels: { webgpu } }: AnyOp): boolean =>
+    webgpu?.cuts !== undefined || webgpu?.stages !== undefined;
   const cut = gpuOps.filter(
-    (op) =>
-      (op as unknown as AnyOp).kernels.webgpu?.cuts !== undefined &&
-      !op.name.startsWith('resize') &&
-      !whole.includes(op.name),
+    (op) => inParts(op as unknown as AnyOp) && !op.name.startsWith('resize') && !whole.includes(op.name),
   );
   for (const op of cut) testGpuOp(op, { open: () => opened!, fewCases: 3 });
 
@@ -74,11 +73,11 @@ describe.skipIf(gpu === undefined)(`large tensors on webgpu${gpu ? '' : ' (skipp
 
   test('an operation that has no parts says so', async () => {
     const device = await opened!;
-    const x = tensor(device, new Float32Array(4096), [1, 4096]);
-    const y = topMean({ x }, { fraction: 0.5 });
+    const x = tensor(device, new Int32Array(4096), [1, 16, 16, 16], 'i32');
+    const y = components({ x });
     await expect(y.read()).rejects.toThrow(OutOfMemoryError);
     await expect(y.read()).rejects.toThrow(
-      /f32 \[1, 4096\] of topMean takes 16384 bytes, one buffer of this adapter holds 1024, and topMean cannot be computed in smaller parts/,
+      /i32 \[1, 16, 16, 16\] of components takes 16384 bytes, one buffer of this adapter holds 1024, and components cannot be computed in smaller parts/,
     );
     x.dispose();
   });

@@ -10,10 +10,22 @@ import {
   type GpuCut,
   type GpuPart,
   type GpuScratch,
+  type GpuStage,
   type GpuType,
+  type StageTensor,
   type WebGpuKernel,
 } from './kernel.ts';
-import { boundWhere, gather, pieceOf, scatter, type Memory, type Piece, type Stored, type View } from './pieces.ts';
+import {
+  boundWhere,
+  gather,
+  pieceOf,
+  scatter,
+  wholePiece,
+  type Memory,
+  type Piece,
+  type Stored,
+  type View,
+} from './pieces.ts';
 import { bindingBytes, segmentsOf } from './segments.ts';
 
 /** An operation on pieces of stored tensors. */
@@ -72,7 +84,30 @@ export class PartLowering {
       large === undefined
         ? this.#lowerWhole(call)
         : this.#tooLarge(call, describe(large), this.#bytes(large, call.kernel));
-    if (trouble !== undefined) this.#lowerInParts(call, trouble, large === undefined);
+    if (trouble === undefined) return;
+    if (call.kernel.stages === undefined) this.#lowerInParts(call, trouble, large === undefined);
+    else this.#lowerInStages(call, call.kernel.stages(call));
+  }
+
+  #lowerInStages(call: PieceCall, stages: readonly GpuStage[]): void {
+    const between = new Map<TensorSpec, Piece>();
+    const pieceAt = ({ of, box }: StageTensor): Piece => {
+      let piece: Piece | undefined;
+      if (typeof of === 'object') {
+        piece = between.get(of) ?? wholePiece(this.store(of, gpuType(of.dtype), undefined));
+        between.set(of, piece);
+      } else piece = typeof of === 'string' ? call.inputs[of]! : call.outputs[of]!;
+      return box ? pieceOf(piece, box) : piece;
+    };
+    for (const { kernel, options, inputs, outputs, mutates = [] } of stages)
+      this.lower({
+        name: call.name,
+        kernel,
+        mutates,
+        options,
+        inputs: Object.fromEntries(Object.entries(inputs).map(([name, given]) => [name, pieceAt(given)])),
+        outputs: outputs.map(pieceAt),
+      });
   }
 
   /** Returns what stands against it, if anything; then nothing was added. */

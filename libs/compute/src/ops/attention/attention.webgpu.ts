@@ -13,6 +13,7 @@ import rowsShader from '../../generated/wgsl/attention-rows.ts';
 import shader from '../../generated/wgsl/attention.ts';
 import { sizeOf } from '../../tensor/spec.ts';
 import { broadcastStrides, collapseAxes } from '../pointwise/broadcast.ts';
+import { attentionCuts, attentionGradientCuts } from './attention-cuts.ts';
 import { scaleOf, type AttentionGradientOptions, type AttentionOptions } from './options.ts';
 import { attentionSizes, type AttentionSizes } from './shapes.ts';
 
@@ -62,6 +63,7 @@ function prepare(op: string, { q, k, v, bias, mask }: Views, options: AttentionO
 }
 
 export const gpuAttention: WebGpuKernel<AttentionOptions> = {
+  cuts: attentionCuts,
   lower: ({ inputs, outputs: [y, sums], options }) => {
     const { q, k, v, bias, mask } = inputs as Views;
     const { sizes, shared } = prepare('attention', { q, k, v, ...(bias && { bias }), ...(mask && { mask }) }, options);
@@ -77,6 +79,7 @@ export const gpuAttention: WebGpuKernel<AttentionOptions> = {
 };
 
 export const gpuAttentionGradient: WebGpuKernel<AttentionGradientOptions> = {
+  cuts: attentionGradientCuts,
   lower: ({ inputs, outputs: [dq, dk, dv, dbias], options, scratch }) => {
     const { q, k, v, bias, mask, y, sums, dy } = inputs as Views & Record<'y' | 'sums' | 'dy', GpuView>;
     const { sizes, shared } = prepare(

@@ -1,5 +1,5 @@
 // Norm of many tensors. `squares`: a workgroup adds up one block of one tensor and writes it to its place in the list of
-// all blocks; `finish`: one workgroup joins the list in a fixed order and derives the factor.
+// all blocks; `finish`: one workgroup joins the list in a fixed order and derives the factor, `total` only joins it.
 struct Sizes {
   count: u32,
   place: u32,
@@ -27,11 +27,21 @@ fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
   if (at.index == 0u && block * BLOCK < sizes.count) { to[sizes.place + block] = all; }
 }
 
-@compute @workgroup_size(64)
-fn finish(at: Invocation) {
+fn joined(at: Invocation) -> f32 {
   var sum = 0.0;
   for (var k = at.index; k < sizes.count; k += 64u) { sum += f32(from_[k]); }
-  let norm = sqrt(workgroupSum(at, sum));
+  return workgroupSum(at, sum);
+}
+
+@compute @workgroup_size(64)
+fn total(at: Invocation) {
+  let sum = joined(at);
+  if (at.index == 0u) { to[0] = sum; }
+}
+
+@compute @workgroup_size(64)
+fn finish(at: Invocation) {
+  let norm = sqrt(joined(at));
   if (at.index == 0u) {
     to[0] = norm;
     // Told by its bits: a compiler may take it for granted that comparisons never see NaN.

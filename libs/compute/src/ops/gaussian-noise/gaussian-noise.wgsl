@@ -1,15 +1,20 @@
 // Gaussian noise: an invocation owns one voxel of one channel and draws its number from Philox 4x32-10 by its place in the
-// array. Logarithm, sine and cosine are the polynomials of the other devices (Moshier's Cephes): WGSL's own are only
+// array, or in the array that x is a part of. Logarithm, sine and cosine are the polynomials of the other devices (Moshier's Cephes): WGSL's own are only
 // promised to an absolute 2^-11 or 2^-21.
 struct Settings {
   elements: u32,
-  voxels: u32,
   groups: u32, // of sixteen voxels per channel
   key0: u32,
   key1: u32,
-  unused0: u32,
-  unused1: u32,
-  unused2: u32,
+  nz: u32,
+  ny: u32,
+  nx: u32,
+  wholeY: u32, // of the whole array, where x is a part of it
+  wholeX: u32,
+  beginC: u32,
+  beginZ: u32,
+  beginY: u32,
+  beginX: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -89,8 +94,12 @@ fn normalAt(group: u32, place: u32, stream: u32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let k = (group.y * groups.x + group.x) * 64u + local;
   if (k >= settings.elements) { return; }
-  let channel = k / settings.voxels;
-  let voxel = k - channel * settings.voxels;
+  let line = k / settings.nx;
+  let plane = line / settings.ny;
+  let channel = settings.beginC + plane / settings.nz;
+  let z = settings.beginZ + plane % settings.nz;
+  let row = settings.beginY + line % settings.ny;
+  let voxel = (z * settings.wholeY + row) * settings.wholeX + settings.beginX + k % settings.nx;
   let deviation = deviations[channel];
   var value = x[k];
   if (deviation != 0.0) {

@@ -1,7 +1,8 @@
 /** Layer normalization and its gradient on the WebGPU device. */
+import { cutAlong } from '../../devices/webgpu/cuts.ts';
 import { f32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/layer-norm.ts';
-import { sizeOf } from '../../tensor/spec.ts';
+import { sizeOf, type TensorSpec } from '../../tensor/spec.ts';
 
 /** Rows whose sums are taken together, fixed in the shader. */
 const BLOCK = 256;
@@ -32,6 +33,8 @@ function prepare(
 }
 
 export const layerNormKernel: WebGpuKernel<Settings> = {
+  cuts: (call) =>
+    leadingAxes(call.inputs['x']!).map((axis) => cutAlong(call, { inputs: { x: axis }, outputs: [axis, axis] })),
   lower: ({ inputs, outputs: [y, moments], options }) => {
     const { x, scale, shift } = inputs as { x: GpuView; scale?: GpuView; shift?: GpuView };
     const { shared, rows } = prepare({ x, scale, shift }, options);
@@ -47,6 +50,10 @@ export const layerNormKernel: WebGpuKernel<Settings> = {
 };
 
 export const layerNormGradientKernel: WebGpuKernel<Settings> = {
+  cuts: (call) =>
+    leadingAxes(call.inputs['x']!).map((axis) =>
+      cutAlong(call, { inputs: { x: axis, dy: axis, moments: axis }, outputs: [axis] }, ['place', 'add', 'add']),
+    ),
   lower: ({ inputs, outputs: [dx, dscale, dshift], options, scratch }) => {
     const { x, scale, dy, moments } = inputs as { scale?: GpuView } & Record<'x' | 'dy' | 'moments', GpuView>;
     const { shared, rows, features, blocks } = prepare({ x, scale }, options);
@@ -73,3 +80,8 @@ export const layerNormGradientKernel: WebGpuKernel<Settings> = {
     ];
   },
 };
+
+/** All axes but that of the features. */
+function leadingAxes({ shape }: TensorSpec): number[] {
+  return [...shape.keys()].slice(0, -1);
+}

@@ -1,11 +1,19 @@
 /** Operations on masks on the WebGPU device. */
-import { i32, linearGroups, u32, type Dispatch, type GpuView, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
+import {
+  i32,
+  linearGroups,
+  u32,
+  type Dispatch,
+  type GpuView,
+  type GpuWord,
+  type WebGpuKernel,
+} from '../../devices/webgpu/kernel.ts';
 import boundingBoxShader from '../../generated/wgsl/bounding-box.ts';
 import fillHolesShader from '../../generated/wgsl/fill-holes.ts';
 import labelOutsideShader from '../../generated/wgsl/label-outside.ts';
 import masksShader from '../../generated/wgsl/masks.ts';
-import { sizeOf } from '../../tensor/spec.ts';
-import { spaceCuts } from '../volume-cuts.ts';
+import { sizeOf, type Shape } from '../../tensor/spec.ts';
+import { placedCuts, placeOf, spaceCuts, type PlaceInVolume } from '../volume-cuts.ts';
 import { componentForest } from '../components/components.webgpu.ts';
 
 export const nonzeroMaskWebgpu: WebGpuKernel = {
@@ -63,13 +71,28 @@ export const labelOutsideWebgpu: WebGpuKernel<{ readonly outside: number }> = {
   ],
 };
 
-export const boundingBoxWebgpu: WebGpuKernel = {
-  lower: ({ inputs, outputs: [y], scratch }) => {
+export const boundingBoxWebgpu: WebGpuKernel<{ readonly place?: PlaceInVolume }> = {
+  // Parts tell how far from the end they begin, so that all six numbers join as the greatest.
+  cuts: (call) =>
+    placedCuts(call, 'mask', ['max']).map((cut) => ({
+      ...cut,
+      finish: ({ outputs: [y] }) => [
+        {
+          shader: boundingBoxShader,
+          entryPoint: 'restore',
+          bindings: [undefined, undefined, y!],
+          uniforms: boxUniforms(placeOf(call.options, call.inputs['mask']!), call.inputs['mask']!.shape),
+          workgroups: [1, 1, 1],
+        },
+      ],
+    })),
+  lower: ({ inputs, outputs: [y], options, scratch }) => {
     const mask = inputs['mask']!;
-    const [, nz, ny, nx] = mask.shape as [number, number, number, number];
+    const [, nz, ny] = mask.shape as [number, number, number, number];
     const box = scratch(24);
     const shader = boundingBoxShader;
-    const uniforms = [nz, ny, nx, 0].map(u32);
+    const uniforms = boxUniforms(placeOf(options, mask), mask.shape);
+    const isPart = options.place !== undefined;
     return [
       { shader, entryPoint: 'start', bindings: [undefined, box, undefined], uniforms, workgroups: [1, 1, 1] },
       {
@@ -79,10 +102,20 @@ export const boundingBoxWebgpu: WebGpuKernel = {
         uniforms,
         workgroups: linearGroups(nz * ny, 64),
       },
-      { shader, entryPoint: 'finish', bindings: [undefined, box, y!], workgroups: [1, 1, 1] },
+      {
+        shader,
+        entryPoint: isPart ? 'hand_on' : 'finish',
+        bindings: [undefined, box, y!],
+        ...(isPart ? { uniforms } : {}),
+        workgroups: [1, 1, 1],
+      },
     ];
   },
 };
+
+function boxUniforms({ begin, whole }: PlaceInVolume, own: Shape): GpuWord[] {
+  return [...own.slice(1), 0, ...begin.slice(1), 0, ...whole.slice(1), 0].map(u32);
+}
 
 export const fillHolesWebgpu: WebGpuKernel<{ readonly connectivity: 6 | 18 | 26; readonly planar: boolean }> = {
   lower: ({ inputs, outputs: [y], options, scratch }) => {
