@@ -62,6 +62,20 @@ async function straightened(reader: VolumeReader): Promise<VolumeReader> {
   return wholeReader({ ...straightenVolume(volume), source: { ...volume.source, warnings } });
 }
 
+const letters = (text: string): readonly number[] => [...text].map((c) => c.charCodeAt(0));
+
+/** Files that often bear the name of an image: what they are, how their bytes begin, what to do. */
+const FOREIGN: readonly (readonly [string, number, readonly number[], string])[] = [
+  ['a JPEG picture', 0, [0xff, 0xd8, 0xff], 'its packing is lossy, which spoils labels: export it as PNG or TIFF'],
+  ['a DICOM file', 128, letters('DICM'), 'convert its series (voxelwise convert, or @voxelwise/io/dicom)'],
+  ['an HDF5 file', 0, [0x89, ...letters('HDF\r\n')], 'export the image as NIfTI or NRRD'],
+  ['a 7z archive', 0, [...letters('7z'), 0xbc, 0xaf], 'unpack it'],
+  ['packed with xz', 0, [0xfd, ...letters('7zXZ')], 'unpack it'],
+  ['packed with Zstandard', 0, [0x28, 0xb5, 0x2f, 0xfd], 'unpack it'],
+  ['packed with bzip2', 0, letters('BZh'), 'unpack it'],
+  ['a PDF document', 0, letters('%PDF'), 'export the image itself'],
+];
+
 function formatOf(head: Uint8Array, name: string, file: string | undefined): VolumeFormat {
   const text = new TextDecoder('latin1').decode(head.subarray(0, 200));
   const place = { ...(file === undefined ? {} : { file }), field: 'magic', byteOffset: 0 };
@@ -75,6 +89,8 @@ function formatOf(head: Uint8Array, name: string, file: string | undefined): Vol
       `${file ?? 'bytes'}: is a web page, not an image; the download has failed. Fetch the file again.`,
       place,
     );
+  const foreign = FOREIGN.find(([, at, mark]) => mark.every((byte, i) => head[at + i] === byte));
+  if (foreign) throw new FormatError(`${file ?? 'bytes'}: is ${foreign[0]}, whatever its name; ${foreign[3]}.`, place);
   // the bytes decide; the name is asked when no magic number speaks, so that the error fits the file
   const found =
     FORMATS.find((format) => format.recognises(head, '')) ?? FORMATS.find((format) => format.recognises(head, name));

@@ -72,6 +72,7 @@ describe('labelSet', () => {
   it('refuses what cannot be learned', () => {
     expect(() => labelSet({ tumor: 1 })).toThrow(/"background": 0/);
     expect(() => labelSet({ background: 0, a: 1.5 })).toThrow(/label "a" is 1.5/);
+    expect(() => labelSet({ 0: 'background', 1: 'a' })).toThrow('v2 writes the name first: {"background": 0}');
     expect(() => labelSet({ background: 0, a: 1, ignore: 5 })).toThrow(/highest plus one: 2/);
     expect(() => labelSet({ background: 0, a: [1, 2], b: 2 })).toThrow(/regions_class_order/);
   });
@@ -109,6 +110,15 @@ describe('nnU-Net v2', () => {
     expect([...loaded.images.voxels]).toEqual([...Array<number>(8).fill(1), ...Array<number>(8).fill(2)]);
     expect(loaded.labels!.voxels).toEqual(Uint8Array.of(0, 1, 0, 1, 0, 0, 0, 1));
     expect(datasetJson(dataset)).toEqual(JSON.parse(JSON.stringify(V2)));
+  });
+  it('reads a description in UTF-16, or with a byte order mark and Windows line ends', async () => {
+    const map = await files();
+    const text = `\uFEFF${JSON.stringify(V2, null, 1).replaceAll('\n', '\r\n')}`;
+    const wide = Uint16Array.from(text, (c) => c.charCodeAt(0));
+    for (const bytes of [new TextEncoder().encode(text), new Uint8Array(wide.buffer)]) {
+      map.set('dataset.json', bytes);
+      expect((await readDataset(memoryTree(map), { name: 'x' })).training.length).toBe(2);
+    }
   });
   it('reads the files that a "dataset" key lists, inside the folder only', async () => {
     const map = await files();

@@ -49,7 +49,11 @@ export function labelSet(
       if (Array.isArray(value) && value.length > 0 && value.every((v) => isWhole(v) && v >= 0))
         return [name, value as readonly number[]];
       return fail(
-        `label "${name}" is ${JSON.stringify(value)}; a whole number from 0 on, or a list of them, was expected.`,
+        `label "${name}" is ${JSON.stringify(value)}; a whole number from 0 on, or a list of them, was expected.${
+          typeof value === 'string' && /^\d+$/.test(name)
+            ? ` nnU-Net v2 writes the name first: {"${value}": ${name}}.`
+            : ''
+        }`,
         { name, value },
       );
     },

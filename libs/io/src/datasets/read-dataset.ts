@@ -34,6 +34,14 @@ export async function readDataset(
   );
 }
 
+/** UTF-8, or UTF-16 where the byte order mark says so, as some editors on Windows write it. */
+function textOf(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding =
+    first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
+  return new TextDecoder(encoding).decode(bytes);
+}
+
 async function readJson(tree: FileTree, file: string): Promise<Readonly<Record<string, unknown>>> {
   const place = tree.fullPath(file);
   const opened = await tree.open(file);
@@ -44,7 +52,7 @@ async function readJson(tree: FileTree, file: string): Promise<Readonly<Record<s
     );
   try {
     const bytes = await collect(chunksOf(opened.source), MOST_JSON_BYTES, place);
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(bytes).replace(/^\uFEFF/, ''));
+    const parsed: unknown = JSON.parse(textOf(bytes));
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
       throw new SyntaxError('not a JSON object');
     return parsed as Readonly<Record<string, unknown>>;

@@ -211,3 +211,122 @@ describe.skipIf(!shared)('the shared broken cases', () => {
     }
   });
 });
+
+describe('names that do not fit', () => {
+  const fixes = async (from: string, to: string): Promise<readonly string[]> => {
+    const files = await healthy();
+    files.set(to, files.get(from)!);
+    files.delete(from);
+    return (await examine(files)).map((f) => f.fix);
+  };
+  it.each([
+    ['labelsTr/C1.nii.gz', 'It seems to be c1.nii.gz'],
+    ['labelsTr/c01_seg.nii.gz', 'It seems to be c1.nii.gz'],
+    ['labelsTr/c1.nii', 'It seems to be c1.nii.gz'],
+    ['labelsTr/other.nii.gz', 'Add its image, or delete'],
+  ])('%s', async (to, fix) => {
+    expect((await fixes(LABEL, to)).join()).toContain(fix);
+  });
+  it('tells how an image is named', async () => {
+    expect(await fixes(IMAGE, 'imagesTr/c1.nii.gz')).toContainEqual(
+      expect.stringContaining('rename it to c1_0000.nii.gz'),
+    );
+    expect(await fixes(IMAGE, 'imagesTr/c1_0000.nii')).toContainEqual(expect.stringContaining('end with .nii.gz'));
+  });
+});
+
+describe('cases beside each other', () => {
+  const BOX: PerAxis = [8, 12, 16];
+  const count = 8 * 12 * 16;
+  /** A bright ball of two classes, off the middle and elsewhere in each case; noise from a fixed sequence. */
+  const drawn = (seed: number): { image: Float32Array; label: Uint8Array } => {
+    const [cz, cy, cx] = [3 + (seed % 2), 4 + (seed % 3), 4 + (seed % 4)];
+    const label = Uint8Array.from({ length: count }, (_, i) => {
+      const [z, y, x] = [Math.floor(i / 192), Math.floor(i / 16) % 12, i % 16];
+      const far = Math.hypot(z - cz, y - cy, x - cx);
+      return far < 2.9 ? (x > cx ? 2 : 1) : 0;
+    });
+    const image = Float32Array.from(
+      label,
+      (v, i) => 200 + 60 * v + 20 * (seed % 5) + (((i + 1) * (seed + 3) * 2654435761) % 19),
+    );
+    return { image, label };
+  };
+  interface Change {
+    readonly image?: (voxels: Float32Array, n: number) => readonly Float32Array[];
+    readonly label?: (n: number) => number;
+    readonly turned?: readonly number[];
+    readonly stepMm?: (n: number) => number;
+    readonly channels?: readonly string[];
+  }
+  async function dataSet({
+    image: edit,
+    label: of,
+    turned = [],
+    stepMm,
+    channels = ['MRI'],
+  }: Change): Promise<readonly Fault[]> {
+    const names = Object.fromEntries(channels.map((name, c) => [c, name]));
+    const files = new Map([
+      [
+        'dataset.json',
+        json({ channel_names: names, labels: { background: 0, a: 1, b: 2 }, numTraining: 8, file_ending: '.nii.gz' }),
+      ],
+    ]);
+    for (let n = 0; n < 8; n++) {
+      const mm = stepMm?.(n) ?? 1;
+      const place = alignedGrid(BOX, [mm, mm, mm]);
+      const parts = edit?.(drawn(n).image, n) ?? [drawn(n).image];
+      for (const [c, part] of parts.entries()) files.set(`imagesTr/c${n}_000${c}.nii.gz`, await nifti(part, place));
+      const { label } = drawn(of?.(n) ?? n);
+      const stored = turned.includes(n) ? label.map((_, i) => label[i - (i % 16) + 15 - (i % 16)]!) : label;
+      files.set(`labelsTr/c${n}.nii.gz`, await nifti(stored, place));
+    }
+    return examine(files);
+  }
+  const found = (faults: readonly Fault[]): readonly string[] => faults.map((f) => `${f.code} ${f.case}`);
+
+  it('finds nothing where there is nothing', async () => {
+    expect(await dataSet({})).toEqual([]);
+    expect(await dataSet({ channels: ['A', 'B'], image: (v) => [v, v.map((x) => 90 - x / 4)] })).toEqual([]);
+  });
+  it('finds a label that is turned round', async () => {
+    const faults = await dataSet({ turned: [4] });
+    expect(found(faults)).toEqual(['label-turned c4']);
+    expect(faults[0]!.message).toMatch(/turned round along x \(\d+ %\)/);
+  });
+  it('finds classes on the wrong side of each other though the image tells nothing', async () => {
+    const faults = await dataSet({ turned: [4], image: (_, n) => [noise(n)] });
+    expect(found(faults)).toEqual(['label-turned c4']);
+    expect(faults[0]!.message).toMatch(/"a" lies .* mm right of "b"; in the other cases it is around .* mm left of it/);
+  });
+  it('finds labels that are exchanged', async () => {
+    const faults = await dataSet({ label: (n) => (n === 1 ? 6 : n === 6 ? 1 : n) });
+    expect(found(faults)).toEqual(['labels-exchanged c1', 'labels-exchanged c6']);
+  });
+  it('finds channels that are exchanged', async () => {
+    const second = (v: Float32Array): Float32Array => v.map((x) => 90 - x / 4);
+    const faults = await dataSet({
+      channels: ['A', 'B'],
+      image: (v, n) => (n === 2 ? [second(v), v] : [v, second(v)]),
+    });
+    expect(found(faults)).toEqual(['channels-exchanged c2']);
+  });
+  it('finds a header in another unit', async () => {
+    const faults = await dataSet({ stepMm: (n) => (n === 3 ? 0.001 : 1) });
+    expect(found(faults)).toEqual(['spacing-unit c3']);
+    expect(found(await dataSet({ stepMm: (n) => 0.6 + 0.3 * n }))).toEqual([]);
+  });
+  it('finds a copy whose intensities were rescaled', async () => {
+    const faults = await dataSet({
+      image: (v, n) => [n === 5 ? drawn(0).image.map((x) => x * 3 + 7) : v],
+      label: (n) => (n === 5 ? 0 : n),
+    });
+    expect(found(faults)).toEqual(['duplicate-image c5']);
+    expect(faults[0]!.message).toContain('with intensities rescaled');
+  });
+
+  function noise(n: number): Float32Array {
+    return Float32Array.from({ length: count }, (_, i) => ((i + 1) * (n + 7) * 2654435761) % 1009);
+  }
+});

@@ -4,7 +4,9 @@ import type { Grid } from '@voxelwise/volume';
 import type { CaseFiles, Dataset } from '../datasets/dataset.ts';
 import { allowedValues } from '../datasets/label-set.ts';
 import { readFromTree } from '../datasets/load-case.ts';
-import type { DecodedVolume } from '../formats/format.ts';
+import type { DecodeOptions, DecodedVolume } from '../formats/format.ts';
+import { agreementOf, classCenters, explainedBy } from './agreement.ts';
+import type { Agreement } from './agreement.ts';
 import { faultOf } from './fault.ts';
 import type { Fault, FaultCode } from './fault.ts';
 import { voxelFacts } from './voxel-facts.ts';
@@ -18,6 +20,10 @@ export interface CaseFindings {
   /** Per channel, over the channel's voxels. */
   readonly channels: readonly VoxelFacts[];
   readonly labels: VoxelFacts | undefined;
+  /** How well the label explains the image, with the channel that it explains best. */
+  readonly agreement: (Agreement & { readonly channel: number }) | undefined;
+  /** Where each class of the label lies, RAS+ mm. */
+  readonly centers: ReturnType<typeof classCenters>;
 }
 
 /** Above this a squared value leaves float32: variances become infinite. */
@@ -60,16 +66,18 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
         `The image of case ${files.id} does not exist.`,
         'Restore the file, or take the case out of the data set.',
       );
-    else await read(path, (volume) => images.push({ path, volume }));
+    else await read(path, {}, (volume) => images.push({ path, volume }));
   }
   const channels = examineImages();
   const first = images[0];
+  let agreement: CaseFindings['agreement'];
+  let centers: CaseFindings['centers'] = new Map();
   const labels = await examineLabel();
-  return { id: files.id, faults, grid: first?.volume.grid, channels, labels };
+  return { id: files.id, faults, grid: first?.volume.grid, channels, labels, agreement, centers };
 
-  async function read(path: string, use: (volume: DecodedVolume) => void): Promise<void> {
+  async function read(path: string, how: DecodeOptions, use: (volume: DecodedVolume) => void): Promise<void> {
     try {
-      const volume = await readFromTree(tree, path, { shear: 'refuse', kind: 'intensity' });
+      const volume = await readFromTree(tree, path, { shear: 'refuse', kind: 'intensity', ...how });
       use(volume);
       for (const warning of volume.source.warnings)
         say(
@@ -198,22 +206,41 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
       return undefined;
     }
     let facts: VoxelFacts | undefined;
-    await read(path, (label) => {
+    await read(path, { palette: 'indices' }, (label) => {
       if (label.channels.length > 1)
         say(
           'error',
           'label-4d',
           path,
           `The label has ${label.channels.length} volumes or colors; one number per voxel was expected.`,
-          'Merge the volumes into one label map.',
+          label.channels.includes('red')
+            ? 'The label is a picture in colors: write for each color the number of its label.'
+            : 'Merge the volumes into one label map.',
         );
       else {
         if (first) compareLabel(path, label.grid, first.volume.grid);
         facts = voxelFacts(label.voxels);
         examineValues(path, facts);
+        agreement = agreementWith(label);
+        centers = classCenters(label.voxels, label.grid);
       }
     });
     return facts;
+  }
+
+  /** Undefined where the label has another shape or no foreground. */
+  function agreementWith(label: DecodedVolume): CaseFindings['agreement'] {
+    const { shape } = label.grid;
+    const count = label.voxels.length;
+    const fitting = images.every(({ volume }) => volume.grid.shape.every((n, axis) => n === shape[axis]));
+    const pairs = images
+      .flatMap(({ volume }) => volume.channels.map((_, c) => volume.voxels.subarray(c * count, (c + 1) * count)))
+      .map((image) => ({ image, label: label.voxels, shape }));
+    if (!fitting || pairs.length === 0) return undefined;
+    const values = pairs.map(explainedBy);
+    const channel = values.indexOf(Math.max(...values));
+    const found = agreementOf(pairs[channel]!);
+    return found && { ...found, channel };
   }
 
   function compareLabel(path: string, label: Grid, image: Grid): void {
@@ -274,7 +301,9 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
         `Voxel ${index} is ${value}; labels must be whole numbers.${swapped ? ' The image holds label values: image and label seem to be exchanged.' : ''}`,
         swapped
           ? 'Exchange the two files.'
-          : 'The label was resampled with interpolation: resample the original to the nearest neighbor.',
+          : facts.largestFraction < 0.1
+            ? `All values are within ${facts.largestFraction.toPrecision(1)} of whole numbers: a scaling or a conversion to floats has moved them; round them.`
+            : 'The label was resampled with interpolation: resample the original to the nearest neighbor.',
         { index, value },
       );
       return;

@@ -3,6 +3,8 @@ import type { CaseFiles, Dataset } from '../datasets/dataset.ts';
 import { endingOf } from '../datasets/listed-dataset.ts';
 import { examineCase } from './examine-case.ts';
 import type { CaseFindings } from './examine-case.ts';
+import { compareCases } from './compare-cases.ts';
+import type { Examined as Compared } from './compare-cases.ts';
 import type { Fault } from './fault.ts';
 
 export interface ExamineOptions {
@@ -11,14 +13,14 @@ export interface ExamineOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Examined extends CaseFindings {
+interface Examined extends CaseFindings, Compared {
   readonly split: 'training' | 'validation' | 'test';
   readonly files: CaseFiles;
 }
 
 /**
  * Finds faults: missing, damaged and stray files, grids that differ, label values, NaN, empty masks, channels that do not match,
- * modalities that contradict intensities, copies across splits.
+ * modalities that contradict intensities, copies across splits, labels and channels that fit other cases or orientations better.
  *
  * Errors first, then warnings, each in the order of the cases. Throws: only if aborted, or when the disk fails.
  */
@@ -39,6 +41,8 @@ export async function examineDataset(
     onCase?.(cases.length, all.length, files.id);
   }
   faults.push(...copies(dataset, cases), ...modalities(dataset, cases), ...unusedLabels(dataset, cases));
+  signal?.throwIfAborted();
+  faults.push(...(await compareCases(dataset, cases)));
   return [...faults.filter((f) => f.severity === 'error'), ...faults.filter((f) => f.severity === 'warning')];
 }
 
@@ -87,6 +91,10 @@ async function strayFiles(dataset: Dataset): Promise<readonly Fault[]> {
     for (const path of c.images) folders.set(path.slice(0, Math.max(0, path.lastIndexOf('/'))), 'image');
     if (c.label !== undefined) folders.set(c.label.slice(0, Math.max(0, c.label.lastIndexOf('/'))), 'label');
   }
+  if (dataset.layout === 'nnunet' && !('dataset' in dataset.json)) {
+    folders.set('imagesTr', 'image');
+    folders.set('labelsTr', 'label');
+  }
   const faults: Fault[] = [];
   const labelled = new Set(
     [...used].filter((path) => folders.get(path.slice(0, Math.max(0, path.lastIndexOf('/')))) === 'label').map(baseOf),
@@ -111,7 +119,7 @@ async function strayFiles(dataset: Dataset): Promise<readonly Fault[]> {
           code: 'label-without-image',
           file,
           message: 'This label belongs to no image of the data set.',
-          fix: 'Add its image, or delete the label.',
+          fix: await nameFor(path),
         });
       else if (endingOf(name) !== '')
         faults.push({
@@ -119,12 +127,37 @@ async function strayFiles(dataset: Dataset): Promise<readonly Fault[]> {
           code: labelled.has(baseOf(path)) ? 'unlisted-file' : 'image-without-label',
           file,
           message: 'This image belongs to no case: the description does not list it, or its name does not fit.',
-          fix: 'Add it to the description with its label, or delete it.',
+          fix: imageNameFor(name),
         });
     }
   }
   return faults;
+
+  /** Most strays are a case's missing label under another name. */
+  async function nameFor(path: string): Promise<string> {
+    for (const { label } of dataset.training)
+      if (label !== undefined && plainName(label) === plainName(path) && !(await dataset.tree.has(label)))
+        return `It seems to be ${label.slice(label.lastIndexOf('/') + 1)}: rename it, or store it anew if the ending differs.`;
+    return 'Add its image, or delete the label.';
+  }
+
+  function imageNameFor(name: string): string {
+    const ending = dataset.fileEnding;
+    if (dataset.layout === 'nnunet' && endingOf(name) !== ending)
+      return `Images of this data set end with ${ending}: store it anew as such, or delete it.`;
+    if (dataset.layout === 'nnunet' && !/_\d{4}$/.test(name.slice(0, -ending.length)))
+      return `Image files end with the number of their channel: rename it to ${name.slice(0, -ending.length)}_0000${ending}, or delete it.`;
+    return 'Add it to the description with its label, or delete it.';
+  }
 }
+
+/** A file's name without what people change by mistake: case, leading zeros, endings, words for labels. */
+const plainName = (path: string): string =>
+  baseOf(path)
+    .toLowerCase()
+    .replace(/[-_. ]?(seg|segmentation|label|labels|mask|gt|0000)$/, '')
+    .replace(/0+(?=\d)/g, '')
+    .replace(/[-_. ]/g, '');
 
 const baseOf = (path: string): string => {
   const name = path.slice(path.lastIndexOf('/') + 1);
@@ -146,10 +179,14 @@ function isCompanion(path: string, used: ReadonlySet<string>): boolean {
 function copies(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] {
   const faults: Fault[] = [];
   const seen = { image: new Map<string, Examined>(), label: new Map<string, Examined>() };
+  const originals = new Map<string, Examined[]>();
   for (const one of cases) {
     const informative = one.channels.length > 0 && one.channels.some((c) => c.min < c.max);
     const image = one.channels.map((c) => c.fingerprint).join('|');
-    const other = informative ? seen.image.get(image) : undefined;
+    const size = one.grid?.shape.join(' ') ?? '';
+    const alike = originals.get(size) ?? [];
+    const exact = informative ? seen.image.get(image) : undefined;
+    const other = exact ?? (informative ? alike.find((before) => rescaled(before, one)) : undefined);
     if (other) {
       const across = other.split !== one.split || other.files.fold !== one.files.fold;
       faults.push({
@@ -157,13 +194,16 @@ function copies(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] 
         code: 'duplicate-image',
         case: one.id,
         file: dataset.tree.fullPath(one.files.images[0]!),
-        message: `The image of ${one.id} (${one.split}) is a copy of ${other.id} (${other.split})${across ? ': scores on it do not count as unseen' : ''}.`,
+        message: `The image of ${one.id} (${one.split}) is a copy of ${other.id} (${other.split})${exact ? '' : ' with intensities rescaled'}${across ? ': scores on it do not count as unseen' : ''}.`,
         fix: across
           ? 'Keep one of the two, or put both into the same split.'
           : 'Keep one of the two, or make sure that both are in the same fold.',
         details: { other: other.id, splits: [other.split, one.split] },
       });
-    } else if (informative) seen.image.set(image, one);
+    } else if (informative) {
+      seen.image.set(image, one);
+      originals.set(size, [...alike, one]);
+    }
     if (!one.labels || one.labels.max <= 0) continue;
     const twin = seen.label.get(one.labels.fingerprint);
     if (twin && !other)
@@ -179,6 +219,17 @@ function copies(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] 
     else if (!twin) seen.label.set(one.labels.fingerprint, one);
   }
   return faults;
+}
+
+/** Whether the images differ by scale and offset alone, as a second export of the same picture does. */
+function rescaled(a: Examined, b: Examined): boolean {
+  return (
+    a.channels.length === b.channels.length &&
+    a.channels.every((channel, c) => {
+      const [p, q] = [channel.profile, b.channels[c]!.profile];
+      return p.length === q.length && p.length >= 64 && p.every((v, i) => Math.abs(v - q[i]!) <= 1e-3);
+    })
+  );
 }
 
 /** Names of channels that are stored in Hounsfield units, as nnU-Net's planner tells them: exactly "CT", case aside. */

@@ -9,11 +9,16 @@ export interface VoxelFacts {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
+  readonly standardDeviation: number;
   readonly nan: number;
   readonly infinite: number;
   readonly isWhole: boolean;
   /** First fractional value and its place. */
   readonly firstFraction: { readonly index: number; readonly value: number } | undefined;
+  /** The most that a value is away from a whole number. */
+  readonly largestFraction: number;
+  /** Some values from all over the image, less the mean, in standard deviations: alike for copies that were only rescaled. */
+  readonly profile: Float32Array;
   /** Voxels per distinct value, up to `mostDistinct` values; undefined when there are more. */
   readonly values: ReadonlyMap<number, number> | undefined;
   /** Equal for equal voxels whatever their type; different otherwise, but for one chance in 2^64. */
@@ -25,7 +30,7 @@ export function voxelFacts(
   voxels: VoxelArray,
   { mostDistinct = 1024 }: { readonly mostDistinct?: number } = {},
 ): VoxelFacts {
-  let [min, max, sum, nan, infinite] = [Infinity, -Infinity, 0, 0, 0];
+  let [min, max, sum, squares, nan, infinite, largestFraction] = [Infinity, -Infinity, 0, 0, 0, 0, 0];
   let firstFraction: VoxelFacts['firstFraction'];
   let values: Map<number, number> | undefined = new Map();
   let [previous, run] = [NaN, 0];
@@ -44,7 +49,11 @@ export function voxelFacts(
     if (v < min) min = v;
     if (v > max) max = v;
     sum += v;
-    if (firstFraction === undefined && v !== Math.round(v)) firstFraction = { index: i, value: v };
+    squares += v * v;
+    if (v !== Math.round(v)) {
+      firstFraction ??= { index: i, value: v };
+      largestFraction = Math.max(largestFraction, Math.abs(v - Math.round(v)));
+    }
     if (v === previous) run++;
     else {
       flush();
@@ -53,6 +62,8 @@ export function voxelFacts(
   }
   flush();
   const finite = voxels.length - nan - infinite;
+  const mean = finite > 0 ? sum / finite : NaN;
+  const standardDeviation = finite > 0 ? Math.sqrt(Math.max(0, squares / finite - mean * mean)) : NaN;
   return {
     count: voxels.length,
     min,
@@ -61,10 +72,24 @@ export function voxelFacts(
     infinite,
     firstFraction,
     values,
-    mean: finite > 0 ? sum / finite : NaN,
+    mean,
+    standardDeviation,
+    largestFraction,
+    profile: profile(voxels, mean, standardDeviation),
     isWhole: firstFraction === undefined && nan === 0 && infinite === 0,
     fingerprint: fingerprint(voxels),
   };
+}
+
+/** Numbers of a profile: two different images agree in none of them but by chance. */
+const PROFILE = 512;
+
+function profile(voxels: VoxelArray, mean: number, standardDeviation: number): Float32Array {
+  const count = Math.min(PROFILE, voxels.length);
+  return Float32Array.from(
+    { length: count },
+    (_, i) => (voxels[Math.floor(((i + 0.5) * voxels.length) / count)]! - mean) / standardDeviation,
+  );
 }
 
 /** Two checksums of the values as float32: one of their order, one of their amounts. */

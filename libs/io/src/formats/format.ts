@@ -56,6 +56,11 @@ export interface DecodeOptions {
   readonly shear?: 'keep' | 'refuse' | 'resample';
   /** Complex numbers: their 'magnitude' with a warning, or 'refuse'. Default 'magnitude'. */
   readonly complex?: 'magnitude' | 'refuse';
+  /**
+   * Pictures with a palette: their 'colors', or the 'indices' into it, which are the labels of many annotation tools.
+   * Default 'indices' for labels, else 'colors'.
+   */
+  readonly palette?: 'colors' | 'indices';
   /** Names of the channels, for files that do not say. Default '0', '1', ... */
   readonly channels?: readonly string[];
   readonly companions?: Companions;

@@ -7,7 +7,7 @@ import { FormatError } from '../../errors.ts';
 export interface PngImage {
   readonly width: number;
   readonly height: number;
-  /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA; palettes are resolved to 3 or 4. */
+  /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA; palettes are resolved to 3 or 4, or left as indices. */
   readonly channels: number;
   /** [y, x, C]: 8 bits, or 16. Depths below 8 keep their stored values. */
   readonly pixels: Uint8Array | Uint16Array;
@@ -48,7 +48,15 @@ export function isPng(head: Uint8Array): boolean {
 /** Throws: FormatError with the byte offset of the chunk at fault. */
 export async function decodePng(
   bytes: Uint8Array,
-  { file, maxBytes = Infinity }: { readonly file?: string | undefined; readonly maxBytes?: number | undefined } = {},
+  {
+    file,
+    maxBytes = Infinity,
+    palette: wanted = 'colors',
+  }: {
+    readonly file?: string | undefined;
+    readonly maxBytes?: number | undefined;
+    readonly palette?: 'colors' | 'indices';
+  } = {},
 ): Promise<PngImage> {
   const fail = (field: string, byteOffset: number, message: string): never => {
     throw new FormatError(`${file ?? 'png'}: ${message}`, {
@@ -107,7 +115,7 @@ export async function decodePng(
     spread(pass, from);
     from += pass.h * (1 + rowBytes(pass.w));
   }
-  return color === 3 ? throughPalette() : { width, height, channels: samples, pixels };
+  return color === 3 && wanted === 'colors' ? throughPalette() : { width, height, channels: samples, pixels };
 
   function parseHeader(content: Uint8Array, at: number): Header {
     if (content.length !== 13) fail('IHDR', at, `IHDR has ${content.length} bytes, 13 were expected.`);

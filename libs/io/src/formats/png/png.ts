@@ -26,7 +26,8 @@ export const png: VolumeFormat = {
 
   async open(source, options: DecodeOptions) {
     const file = source.name;
-    const image = await decodePng(await source.read(0, source.size), { file, maxBytes: options.maxBytes });
+    const palette = options.palette ?? (options.kind === 'labels' ? 'indices' : 'colors');
+    const image = await decodePng(await source.read(0, source.size), { file, maxBytes: options.maxBytes, palette });
     const { width, height, channels: count } = image;
     const channels = options.channels ?? NAMES[count]!;
     const kind = options.kind ?? 'intensity';

@@ -1,0 +1,244 @@
+/** Faults that show only beside the other cases: labels turned round or exchanged, channels exchanged, voxel sizes in other units. */
+import { spacing } from '@voxelwise/volume';
+import type { Grid } from '@voxelwise/volume';
+import type { CaseFiles, Dataset } from '../datasets/dataset.ts';
+import { readFromTree } from '../datasets/load-case.ts';
+import { explainedBy } from './agreement.ts';
+import type { Agreement } from './agreement.ts';
+import type { Fault } from './fault.ts';
+import type { VoxelFacts } from './voxel-facts.ts';
+
+/** What is known of a case once it was read. */
+export interface Examined {
+  readonly id: string;
+  readonly files: CaseFiles;
+  readonly grid: Grid | undefined;
+  /** Per channel. */
+  readonly channels: readonly VoxelFacts[];
+  readonly labels: VoxelFacts | undefined;
+  /** With the channel that the label explains best. */
+  readonly agreement: (Agreement & { readonly channel: number }) | undefined;
+  /** Of each class, RAS+ mm. */
+  readonly centers: ReadonlyMap<number, readonly [number, number, number]>;
+}
+
+/** With fewer cases than this nothing can be said to be usual. */
+const FEWEST = 5;
+/** Pairs of doubtful cases that are read again to see whether their labels are exchanged. */
+const MOST_PAIRS = 64;
+
+const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+};
+
+/** All of these faults. Reads the files of the few cases whose labels may be exchanged again. */
+export async function compareCases(dataset: Dataset, cases: readonly Examined[]): Promise<readonly Fault[]> {
+  const turned = turnedLabels(dataset, cases);
+  const known = new Set(turned.map((fault) => fault.case));
+  return [
+    ...foreignUnits(dataset, cases),
+    ...exchangedChannels(dataset, cases),
+    ...turned,
+    ...mirroredClasses(dataset, cases).filter((fault) => !known.has(fault.case)),
+    ...(await exchangedLabels(dataset, cases)),
+  ];
+}
+
+/** Powers of ten that units of length differ by. */
+const UNIT_FACTORS: readonly (readonly [number, string])[] = [
+  [10, 'centimetres as millimetres, or the reverse'],
+  [1000, 'metres or micrometres as millimetres'],
+];
+
+/** Voxels ten or a thousand times as large as the others' along every axis: the header counts in another unit. */
+function foreignUnits(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] {
+  const known = cases.flatMap((one) => (one.grid ? [{ one, mm: spacing(one.grid) }] : []));
+  if (known.length < FEWEST) return [];
+  const usual = [0, 1, 2].map((axis) => median(known.map(({ mm }) => mm[axis]!)));
+  return known.flatMap(({ one, mm }): readonly Fault[] => {
+    const ratios = mm.map((v, axis) => v / usual[axis]!);
+    const found = UNIT_FACTORS.find(([factor]) =>
+      [factor, 1 / factor].some((f) => ratios.every((ratio) => ratio > f / 2 && ratio < f * 2)),
+    );
+    if (!found) return [];
+    return [
+      {
+        severity: 'warning',
+        code: 'spacing-unit',
+        case: one.id,
+        file: dataset.tree.fullPath(one.files.images[0]!),
+        message: `The voxels are [${mm.map((v) => v.toPrecision(3)).join(', ')}] mm, those of the other cases around [${usual.map((v) => v.toPrecision(3)).join(', ')}] mm (z, y, x): about ${found[0]} times ${ratios[0]! > 1 ? 'more' : 'less'} along every axis.`,
+        fix: `The header seems to give ${found[1]}: correct its voxel size and position, of the label too.`,
+        details: { spacing: mm, usual },
+      },
+    ];
+  });
+}
+
+/** Positive numbers that tell channels apart. */
+const MEASURES: readonly ((facts: VoxelFacts) => number)[] = [
+  (facts) => facts.mean,
+  (facts) => facts.max,
+  (facts) => facts.standardDeviation,
+];
+
+/** Two channels that differ in one way in all other cases, and in the opposite way in this one. */
+function exchangedChannels(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] {
+  const count = dataset.channels.length;
+  const whole = cases.filter((one) => one.channels.length === count && one.files.images.length === count);
+  const faults: Fault[] = [];
+  for (let a = 0; a < count; a++)
+    for (let b = a + 1; b < count; b++) {
+      const ratios = MEASURES.map((measure) =>
+        whole.map(({ channels }) => Math.log(measure(channels[a]!) / measure(channels[b]!))),
+      ).filter((logs) => logs.every(Number.isFinite));
+      whole.forEach((one, i) => {
+        const votes = ratios.map((logs) => {
+          const others = logs.filter((_, j) => j !== i);
+          const usual = median(others);
+          // one of ten others may be exchanged too
+          const alike = others.filter((log) => Math.sign(log) === Math.sign(usual)).length;
+          const telling = others.length >= FEWEST && Math.abs(usual) > Math.log(1.25) && alike >= 0.9 * others.length;
+          return telling ? -logs[i]! / usual : 0;
+        });
+        const opposite = votes.filter((vote) => vote > 0.5).length;
+        if (opposite < 2 || votes.some((vote) => vote < 0)) return;
+        faults.push({
+          severity: 'warning',
+          code: 'channels-exchanged',
+          case: one.id,
+          file: dataset.tree.fullPath(one.files.images[a]!),
+          message: `The intensities of "${dataset.channels[a]}" and "${dataset.channels[b]}" are to each other the opposite of what they are in the other cases: the two channels seem to be exchanged.`,
+          fix: 'Look at both; if so, exchange the two files.',
+          details: { channels: [dataset.channels[a], dataset.channels[b]] },
+        });
+      });
+    }
+  return faults;
+}
+
+type Labelled = Examined & { readonly agreement: NonNullable<Examined['agreement']> };
+const labelled = (cases: readonly Examined[]): readonly Labelled[] =>
+  cases.filter((one): one is Labelled => one.agreement !== undefined);
+
+/** Labels that would fit their image much better turned round, where those of most other cases fit as they are. */
+function turnedLabels(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] {
+  const known = labelled(cases);
+  const fitting = known.filter(({ agreement: { asStored, bestFlip } }) => asStored >= bestFlip.value);
+  if (known.length < FEWEST || fitting.length < 0.8 * known.length) return [];
+  const usual = median(fitting.map((one) => one.agreement.asStored));
+  return known.flatMap(({ id, files, agreement: { asStored, bestFlip } }): readonly Fault[] => {
+    if (bestFlip.value < 1.5 * asStored || bestFlip.value < 0.7 * usual || asStored > 0.7 * usual) return [];
+    const axes = ['z', 'y', 'x'].filter((_, axis) => bestFlip.flip[axis]).join(' and ');
+    return [
+      {
+        severity: 'warning',
+        code: 'label-turned',
+        case: id,
+        file: dataset.tree.fullPath(files.label!),
+        message: `The label fits its image poorly (it explains ${percent(asStored)} of the intensities around it, usual are ${percent(usual)}) and much better turned round along ${axes} (${percent(bestFlip.value)}).`,
+        fix: `Look at both together; if so, flip the label's voxels along ${axes}.`,
+        details: { asStored, turned: bestFlip.value, usual, axes },
+      },
+    ];
+  });
+}
+
+/** Patient directions by RAS axis: along it, against it. */
+const DIRECTIONS = [
+  ['right of', 'left of'],
+  ['in front of', 'behind'],
+  ['above', 'below'],
+] as const;
+/** Classes that are compared with each other. */
+const MOST_CLASSES = 12;
+
+/** Two classes of which one lies on the same side of the other in all cases but this one: the label, or its header, is mirrored. */
+function mirroredClasses(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] {
+  const classes = dataset.labels.foreground.slice(0, MOST_CLASSES);
+  const nameOf = (value: number): string =>
+    Object.entries(dataset.labels.names).find(([, v]) => v === value)?.[0] ?? String(value);
+  const faults = new Map<string, Fault>();
+  for (const [i, a] of classes.entries())
+    for (const b of classes.slice(i + 1)) {
+      const both = cases.filter(({ centers }) => centers.has(a) && centers.has(b));
+      if (both.length < FEWEST) continue;
+      for (const axis of [0, 1, 2]) {
+        const offsets = both.map(({ centers }) => centers.get(a)![axis]! - centers.get(b)![axis]!);
+        const usual = median(offsets);
+        const spread = 1.4826 * median(offsets.map((v) => Math.abs(v - usual)));
+        // four standard deviations from the other side: nobody is there by nature
+        if (Math.abs(usual) < 4 * spread || usual === 0) continue;
+        both.forEach((one, n) => {
+          const offset = offsets[n]!;
+          if (offset * Math.sign(usual) > -0.5 * Math.abs(usual) || faults.has(one.id)) return;
+          const [there, here] = usual > 0 ? DIRECTIONS[axis]! : ([...DIRECTIONS[axis]!].reverse() as [string, string]);
+          faults.set(one.id, {
+            severity: 'warning',
+            code: 'label-turned',
+            case: one.id,
+            file: dataset.tree.fullPath(one.files.label!),
+            message: `"${nameOf(a)}" lies ${Math.abs(offset).toFixed(1)} mm ${here} "${nameOf(b)}"; in the other cases it is around ${Math.abs(usual).toFixed(1)} mm ${there} it.`,
+            fix: 'Look at image and label together; if so, flip the label, exchange the two names, or correct the header of the case.',
+            details: { classes: [a, b], axis: 'xyz'[axis], offsetMm: offset, usualMm: usual },
+          });
+        });
+      }
+    }
+  return [...faults.values()];
+}
+
+/** Two labels that each explain the other's image as labels usually do, and their own poorly. */
+async function exchangedLabels(dataset: Dataset, cases: readonly Examined[]): Promise<readonly Fault[]> {
+  const known = labelled(cases);
+  if (known.length < FEWEST) return [];
+  const usual = median(known.map((one) => one.agreement.asStored));
+  const poor = known.filter((one) => one.agreement.asStored < 0.7 * usual);
+  if (poor.length > 0.3 * known.length + 1) return [];
+  const pairs = poor.flatMap((a, i) => poor.slice(i + 1).map((b) => [a, b] as const)).filter(([a, b]) => alike(a, b));
+  const faults: Fault[] = [];
+  for (const [a, b] of pairs.slice(0, MOST_PAIRS)) {
+    const [ab, ba] = [await crossed(dataset, a, b), await crossed(dataset, b, a)];
+    const better = (found: number, own: number): boolean => found > 1.5 * own && found > 0.7 * usual;
+    if (!better(ab, a.agreement.asStored) || !better(ba, b.agreement.asStored)) continue;
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      faults.push({
+        severity: 'warning',
+        code: 'labels-exchanged',
+        case: one.id,
+        file: dataset.tree.fullPath(one.files.label!),
+        message: `The label fits its own image poorly and the image of ${other.id} well, whose label fits here: the labels of ${one.id} and ${other.id} seem to be exchanged.`,
+        fix: 'Look at both cases; if so, exchange the two label files.',
+        details: { other: other.id, own: one.agreement.asStored, crossed: one === a ? ba : ab, usual },
+      });
+  }
+  return faults;
+}
+
+const percent = (part: number): string => `${Math.round(100 * part)} %`;
+const alike = (a: Examined, b: Examined): boolean =>
+  a.grid !== undefined && b.grid !== undefined && a.grid.shape.every((n, axis) => n === b.grid!.shape[axis]);
+
+/** How well the label of `to` explains the image of `from`, in its most telling channel. */
+async function crossed(dataset: Dataset, from: Labelled, to: Labelled): Promise<number> {
+  const { tree } = dataset;
+  const { shape } = from.grid!;
+  const voxels = shape.reduce((product, n) => product * n, 1);
+  const label = await readFromTree(tree, to.files.label!, { kind: 'labels' });
+  let channel = from.agreement.channel;
+  for (const path of from.files.images) {
+    const image = await readFromTree(tree, path, { kind: 'intensity' });
+    if (channel < image.channels.length)
+      return explainedBy({
+        image: image.voxels.subarray(channel * voxels, (channel + 1) * voxels),
+        label: label.voxels,
+        shape,
+      });
+    channel -= image.channels.length;
+  }
+  return 0;
+}
