@@ -11,7 +11,7 @@ import { lowerGpuProduct, tileVariants } from './conv.webgpu.ts';
 import { convInputGradientCuts, convWeightGradientCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvGeometry, type ConvOptions } from './geometry.ts';
 import { lowerBiasGradient } from './weight-gradient.wasm.ts';
-import { lowerGpuChannelSum, lowerGpuWeightGradient } from './weight-gradient.webgpu.ts';
+import { lowerGpuChannelSum, lowerGpuWeightGradient, weightTileVariants } from './weight-gradient.webgpu.ts';
 
 export interface ConvInputGradientOptions extends ConvOptions {
   /** Spatial sizes of the convolution's input, which its output alone does not tell. */
@@ -144,6 +144,7 @@ export const convWeightGradient = defineOp<{ x: Tensor; dy: Tensor }, ConvWeight
           context.outputs[0]!,
         );
       },
+      variants: ({ inputs: { dy }, options }) => weightTileVariants(dy!.shape[1]!, options),
     },
   },
   cases: gradientCases((dy, _weight, size) => ({

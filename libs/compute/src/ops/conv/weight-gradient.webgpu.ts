@@ -8,6 +8,7 @@ import {
   type GpuLoweringContext,
   type GpuView,
 } from '../../devices/webgpu/kernel.ts';
+import type { Variant } from '../../devices/autotune.ts';
 import { workgroupSum } from '../../devices/webgpu/workgroup-sum.ts';
 import channelSumShader from '../../generated/wgsl/channel-sum.ts';
 import partsShader from '../../generated/wgsl/conv-weight-parts.ts';
@@ -16,10 +17,57 @@ import { sizeOf } from '../../tensor/spec.ts';
 import { filled, vector } from './conv.webgpu.ts';
 import { product, type ConvGeometry } from './geometry.ts';
 
-/** Voxels of one step where workgroup memory allows, and where an adapter has only the guaranteed 16 KiB. */
-const STEP = 32;
+interface WeightTile {
+  readonly GX: number;
+  readonly GY: number;
+  readonly TM: number;
+  /** Voxels of one step. */
+  readonly TILE_K: number;
+}
+
+/** Tiles by output channels x columns (taps times input channels) x voxels of a step. */
+export const WEIGHT_TILES = {
+  '64x64x32': { GX: 16, GY: 8, TM: 8, TILE_K: 32 },
+  '64x64x16': { GX: 16, GY: 8, TM: 8, TILE_K: 16 },
+  '128x64x16': { GX: 16, GY: 16, TM: 8, TILE_K: 16 },
+  '64x128x16': { GX: 32, GY: 8, TM: 8, TILE_K: 16 },
+  '32x64x32': { GX: 16, GY: 8, TM: 4, TILE_K: 32 },
+  '32x128x16': { GX: 32, GY: 4, TM: 8, TILE_K: 16 },
+  '16x64x32': { GX: 16, GY: 4, TM: 4, TILE_K: 32 },
+  '16x128x16': { GX: 32, GY: 4, TM: 4, TILE_K: 16 },
+} as const satisfies Record<string, WeightTile>;
+
+export type WeightTileName = keyof typeof WEIGHT_TILES;
+
+/** What a variant of a weight gradient adds to its options. */
+export interface WeightTileChoice {
+  readonly tile?: WeightTileName;
+}
+
+function weightTileFor(outputs: number): WeightTileName {
+  if (outputs > 32) return '64x64x32';
+  return outputs > 8 ? '32x64x32' : '16x64x32';
+}
+
+/** None where a tile is given; else the one that is taken without a table, then those that do not leave more than half of their channels idle. */
+export function weightTileVariants(outputs: number, options: object): Variant[] {
+  if ('tile' in options) return [];
+  const usual = weightTileFor(outputs);
+  const rest = (Object.keys(WEIGHT_TILES) as WeightTileName[]).filter((name) => {
+    const channels = WEIGHT_TILES[name].GY * WEIGHT_TILES[name].TM;
+    return name !== usual && (channels <= 2 * outputs || channels === 16) && channels * 4 >= Math.min(outputs, 64);
+  });
+  return [usual, ...rest].map((tile) => ({ name: tile, options: { ...options, tile } }));
+}
+
+/** Voxels of one step where an adapter has only the guaranteed 16 KiB of workgroup memory. */
 const SHORT_STEP = 16;
-const STEP_BYTES = 18432;
+
+/** Both operands of a step, their rows one vec4 longer than they need be. */
+function stepBytes({ GX, GY, TM, TILE_K }: WeightTile): number {
+  return TILE_K * ((GY * TM) / 4 + 1 + GX + 1) * 16;
+}
+
 const ENOUGH_GROUPS = 512;
 /** Steps of the shortest part. */
 const LEAST_STEPS = 4;
@@ -34,9 +82,10 @@ export function lowerGpuWeightGradient(
   dy: GpuView,
   dw: GpuView,
 ): Dispatch[] {
-  const tile =
-    g.outputs > 32 ? { GX: 16, GY: 8, TM: 8 } : g.outputs > 8 ? { GX: 16, GY: 8, TM: 4 } : { GX: 16, GY: 4, TM: 4 };
-  const TILE_K = context.limits.maxComputeWorkgroupStorageSize >= STEP_BYTES ? STEP : SHORT_STEP;
+  const wanted: WeightTile = WEIGHT_TILES[(context.options as WeightTileChoice).tile ?? weightTileFor(g.outputs)];
+  const isTooLarge = stepBytes(wanted) > context.limits.maxComputeWorkgroupStorageSize;
+  const tile = isTooLarge ? { ...wanted, TILE_K: SHORT_STEP } : wanted;
+  const { TILE_K } = tile;
   const taps: [number, number, number][] = [];
   for (let kz = 0; kz < g.kernel[0]; kz++)
     for (let ky = 0; ky < g.kernel[1]; ky++)
@@ -57,7 +106,7 @@ export function lowerGpuWeightGradient(
     {
       shader: gradientShader,
       types: { X: x.storage, DY: dy.storage },
-      constants: { ...tile, TILE_K, TABLE: tableLength(taps.length) },
+      constants: { ...tile, TABLE: tableLength(taps.length) },
       bindings: [x, dy, parts],
       uniforms: [
         ...[g.inputs, g.outputs, g.samples, taps.length, partVoxels, 0, 0, 0].map(u32),
