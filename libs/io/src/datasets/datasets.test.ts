@@ -228,6 +228,21 @@ describe('listed data sets', () => {
       readDataset(memoryTree(new Map([['l.json', json({ training: [] })]])), { file: 'l.json', name: 'l' }),
     ).rejects.toThrow(/says nothing about its labels/);
   });
+  it('finds the labels that nobody named in the label files', async () => {
+    const list = (...labels: string[]): Uint8Array =>
+      json({ training: labels.map((name) => ({ image: `${name}_image.nii.gz`, label: `${name}.nii.gz` })) });
+    const files = new Map([
+      ['a.nii.gz', await label(0, 0, 3, 3, 0, 0, 0, 0)],
+      ['b.nii.gz', await label(0, 1, 0, 0, 0, 0, 0, 0)],
+      ['half.nii.gz', await label(0, 0.5, 0, 0, 0, 0, 0, 0)],
+      ['empty.nii.gz', await label(0, 0, 0, 0, 0, 0, 0, 0)],
+    ]);
+    const opened = (...labels: string[]): ReturnType<typeof readDataset> =>
+      readDataset(memoryTree(new Map([...files, ['l.json', list(...labels)]])), { file: 'l.json', name: 'l' });
+    expect((await opened('a', 'b')).labels.names).toEqual({ background: 0, class_1: 1, class_3: 3 });
+    await expect(opened('a', 'half')).rejects.toThrow('half.nii.gz: holds values from 0 to 0.5, not all of them whole');
+    await expect(opened('empty')).rejects.toThrow('hold nothing but 0');
+  });
 });
 
 describe('descriptions that are none', () => {

@@ -4,6 +4,7 @@ import { datasetNumber, inCaseOrder } from './dataset.ts';
 import type { CaseFiles, Dataset, DatasetLayout } from './dataset.ts';
 import { inByteOrder, insidePath } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
+import { foundLabels } from './found-labels.ts';
 import { labelSet, labelSetFromNumbers } from './label-set.ts';
 import type { LabelSet } from './label-set.ts';
 import { caseId, channelNames } from './nnunet-dataset.ts';
@@ -85,7 +86,9 @@ export async function readListedDataset(
       ((json['modality'] ?? json['channel_names'])
         ? channelNames(json, place)
         : (first?.images.map((_, i) => String(i)) ?? [])),
-    labels: meaning.labels ?? declaredLabels(json['labels'], place),
+    labels:
+      meaning.labels ??
+      (json['labels'] === undefined ? await foundLabels(tree, training, place) : declaredLabels(json['labels'], place)),
     fileEnding: first ? endingOf(first.images[0]!) : '',
     numTraining: typeof json['numTraining'] === 'number' ? json['numTraining'] : undefined,
     training: inCaseOrder(training),
@@ -99,11 +102,6 @@ const firstOf = (list: unknown): Record<string, unknown> | undefined =>
   Array.isArray(list) && typeof list[0] === 'object' ? (list[0] as Record<string, unknown>) : undefined;
 
 function declaredLabels(labels: unknown, place: string): LabelSet {
-  if (labels === undefined)
-    throw new DatasetError(
-      `${place}: says nothing about its labels; add "labels": {"0": "background", "1": "..."} or give their names when opening it.`,
-      { file: place },
-    );
   const keys = Object.keys((labels as object) ?? {});
   return keys.every((key) => /^\d+$/.test(key))
     ? labelSetFromNumbers(labels, place)

@@ -12,7 +12,7 @@ import { readNnunetDataset } from './nnunet-dataset.ts';
 const MOST_JSON_BYTES = 1 << 28;
 
 /**
- * Reads the description of a data set; no image is opened.
+ * Reads the description of a data set; no image is opened, and labels only where the description does not name them.
  *
  * `file`: the JSON in the tree, 'dataset.json' unless another is named. `name`: what the data set is called.
  * `meaning`: channel and label names for datalists that lack them.

@@ -24,6 +24,7 @@ import { bytesSource } from '../bytes/byte-source.ts';
 import { collect } from '../bytes/collect.ts';
 import { crc32 } from '../bytes/crc32.ts';
 import { FormatError } from '../errors.ts';
+import { spmAffine } from './nifti/spm-mat.ts';
 
 const MUTANTS = Number(process.env['VOXELWISE_MUTANTS'] ?? 20_000);
 /** Seconds that one mutant may take. */
@@ -147,6 +148,12 @@ describe('mutants', { timeout: 240_000 }, () => {
         size(n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : mutant(gzipSync(plain, { level: 1 }), n, 64), 'x.nii.gz'),
       352,
     );
+  });
+  it('SPM positions beside Analyze', async () => {
+    const seeds = ['level4', 'level5', 'level5_packed', 'level5_many'].map(
+      (name) => new Uint8Array(readFileSync(new URL(`../../fixtures/spm/${name}.mat`, import.meta.url))),
+    );
+    await survives(seeds, async (b) => (await spmAffine(bytesSource(b, 'x.mat')))?.byteLength ?? 0, 200);
   });
   it('NRRD', async () =>
     survives(

@@ -5,11 +5,14 @@ import { FormatError } from '../../errors.ts';
 import { checkBlock } from '../../voxels/voxel-block.ts';
 import type { VoxelBlock } from '../../voxels/voxel-block.ts';
 import type { DecodeOptions, FormatWarning, VolumeFormat, VolumeReader } from '../format.ts';
+import { straighten } from '../place-grid.ts';
+import type { PlacedGrid } from '../place-grid.ts';
 import { rawReader } from '../raw-reader.ts';
 import { niftiGeometry } from './nifti-geometry.ts';
 import { NIFTI_HEAD_BYTES, parseNiftiHeader, sniffNifti } from './nifti-header.ts';
 import type { NiftiHeader } from './nifti-header.ts';
 import { encodeNifti } from './nifti-write.ts';
+import { spmAffine } from './spm-mat.ts';
 
 const INTENT_LABEL = 1002;
 const isPairName = (name: string): boolean => /\.(hdr|img)(\.gz)?$/i.test(name);
@@ -36,7 +39,13 @@ export const nifti: VolumeFormat = {
       mayBeAnalyze: isPairName(file ?? ''),
     });
     const voxels = header.isPair ? await UnpackedSource.open(await voxelsOf(source, header, options)) : unpacked;
-    return read(header, voxels, { ...options, ...(file === undefined ? {} : { fileName: file }) });
+    const named = { ...options, ...(file === undefined ? {} : { fileName: file }) };
+    return read(
+      header,
+      voxels,
+      header.variant === 'analyze' ? await spmPosition(header, source, named) : undefined,
+      named,
+    );
   },
 
   encode: encodeNifti,
@@ -77,9 +86,31 @@ async function companion(
   );
 }
 
-function read(header: NiftiHeader, voxels: UnpackedSource, options: DecodeOptions): VolumeReader {
+/** The position in SPM's .mat beside an Analyze pair, if there is one: Analyze itself knows nothing but voxel sizes. */
+async function spmPosition(
+  header: NiftiHeader,
+  source: ByteSource,
+  options: DecodeOptions,
+): Promise<PlacedGrid | undefined> {
+  const stem = source.name?.replace(/^.*[/\\]/, '').replace(/\.(hdr|img)(\.gz)?$/i, '');
+  const mat = stem === undefined ? undefined : await options.companions?.(`${stem}.mat`);
+  const affine = mat && (await spmAffine(mat));
+  if (affine === undefined) return undefined;
+  const [x, y = 1, z = 1] = header.sizes;
+  return straighten(
+    { shape: [z, y, x!], affine },
+    { file: mat?.name, shear: options.shear, field: 'mat', byteOffset: 0 },
+  );
+}
+
+function read(
+  header: NiftiHeader,
+  voxels: UnpackedSource,
+  placed: PlacedGrid | undefined,
+  options: DecodeOptions,
+): VolumeReader {
   const file = options.fileName;
-  const geometry = niftiGeometry(header, { file, shear: options.shear });
+  const geometry = placed ?? niftiGeometry(header, { file, shear: options.shear });
   const block: VoxelBlock = {
     type: header.type,
     littleEndian: header.littleEndian,
@@ -107,6 +138,12 @@ function read(header: NiftiHeader, voxels: UnpackedSource, options: DecodeOption
       message: `${file ?? 'bytes'}: complex numbers are read as their magnitude.`,
     });
   }
+  if (header.intent >= 3000 && header.intent < 3100)
+    warnings.push({
+      code: 'cifti',
+      field: 'intent_code',
+      message: `${file ?? 'bytes'}: is CIFTI: its numbers belong to surfaces and lists of voxels, not to a grid.`,
+    });
   const rgb =
     header.components > 1 && block.volumes === 1
       ? ['red', 'green', 'blue', 'alpha'].slice(0, header.components)
