@@ -1,5 +1,5 @@
 /** One suite for all formats that write: values, type, affine, channels come back. */
-import { affineFrom, alignedGrid, sameGrid, spacing, worldOf } from '@voxelwise/volume';
+import { affineFrom, alignedGrid, compareGrids, sameGrid, spacing, worldOf } from '@voxelwise/volume';
 import type { Grid, Matrix3, PerAxis, Volume } from '@voxelwise/volume';
 import { describe, expect, it } from 'vitest';
 import { decodeVolume, encodeFiles, encodeVolume } from '../volume-file.ts';
@@ -141,6 +141,29 @@ describe.each(GEOMETRIC)('%s', (ending) => {
         code: 'format',
         file: `x${ending}`,
       });
+  });
+});
+
+describe('from one format to another and back', () => {
+  const formats = [...GEOMETRIC.filter((e) => e !== '.nii.gz'), '.npz'];
+  const pairs = formats.flatMap((a) => formats.filter((b) => b !== a).map((b) => [a, b] as const));
+  const moved = async (volume: Volume, ending: string): Promise<Volume> =>
+    decodeVolume(await encodeVolume(volume, ending, { compress: false }), { fileName: `x${ending}` });
+
+  it.each(pairs)('%s to %s, all 48 orientations, straight, oblique and sheared', async (a, b) => {
+    let count = 0;
+    for (const straight of orientations())
+      for (const tilt of [0, 0.27]) {
+        // a tilted gantry: slices slide along the columns
+        const affine = straight.affine.map((v, i) => (i < 12 && i % 4 === 0 ? v + tilt * straight.affine[i + 1]! : v));
+        const grid: Grid = { shape: straight.shape, affine: affine as Float64Array };
+        const volume: Volume = { grid, kind: 'intensity', channels: ['0'], voxels: pattern('int16', 24) };
+        const back = await moved(await moved(await moved(volume, a), b), a);
+        expect(back.voxels).toEqual(volume.voxels);
+        expect(compareGrids(back.grid, grid).cornerVoxels).toBeLessThan(1e-4);
+        count++;
+      }
+    expect(count).toBe(48 * 2 * 2);
   });
 });
 
