@@ -24,6 +24,9 @@ const inserted = (...element: (readonly number[] | string)[]) => {
 };
 const pixelsAt = (bytes: Uint8Array): number => indexOf(bytes, [...tag(TAG.PixelData), ...text.encode('OW')]);
 
+/** The first element behind the meta information. */
+const datasetAt = (bytes: Uint8Array): number => 144 + bytes[140]! + 256 * bytes[141]!;
+
 const ITEM = tag(0xfffee000);
 const [ITEM_END, SEQUENCE_END] = [
   [...tag(0xfffee00d), ...u32(0)],
@@ -42,6 +45,24 @@ describe('reads as if it were well-formed', () => {
     ['an unknown sequence with explicit items', unknownSequence(tag(0x00091002), 'LO', u16(4), 'abcd')],
     ['a representation spelled ??', inserted(tag(0x00091005), '??', u16(4), 'abcd')],
     ['a representation that does not exist', inserted(tag(0x00091005), 'ZZ', u16(4), 'abcd')],
+    ['a representation of zeros', inserted(tag(0x00091005), u16(0), u16(4), 'abcd')],
+    ['a representation in small letters', inserted(tag(0x00091005), 'lo', u16(4), 'abcd')],
+    ['an implicit element of many bytes', inserted(tag(0x00091005), u32(0x6f6c), 'x'.repeat(0x6f6c))],
+    [
+      'no preamble, and a retired group in front',
+      (bytes) =>
+        join(
+          tag(0x00030000),
+          'UL',
+          u16(4),
+          u32(10),
+          tag(0x00030010),
+          'LO',
+          u16(2),
+          'ab',
+          bytes.slice(datasetAt(bytes)),
+        ),
+    ],
     ['a single implicit element', inserted(tag(0x00091005), u32(0))],
     ['a wrong group length', inserted(tag(0x00100000), 'UL', u16(4), u32(999))],
     ['no preamble', (bytes) => bytes.slice(128)],

@@ -118,6 +118,8 @@ class Parser {
     // '??' is what some toolkits wrote for a representation they did not know.
     const unknown = a === 63 && b === 63;
     const spelled = this.explicit && ((a >= 65 && a <= 90 && b >= 65 && b <= 90) || unknown);
+    if (this.explicit && !spelled && this.isMisspelled(at, end, tag))
+      return { tag, vr: 'UN', offset: at + 8, length: this.view.getUint16(at + 6, this.littleEndian) };
     if (!spelled || tag === ITEM || tag === ITEM_END || tag === SEQUENCE_END)
       return { tag, vr: representationOf(tag), offset: at + 8, length: this.u32(at + 4) };
     const vr = unknown ? 'UN' : String.fromCharCode(a, b);
@@ -126,6 +128,17 @@ class Parser {
     if (at + 12 > end) return undefined;
     this.need(at + 12);
     return { tag, vr, offset: at + 12, length: this.u32(at + 8) };
+  }
+
+  /** A representation of zeros or small letters, not an implicit element: with its short length the next element follows in order. */
+  private isMisspelled(at: number, end: number, tag: number): boolean {
+    const [a, b] = [this.bytes[at + 4]!, this.bytes[at + 5]!];
+    const small = (byte: number): boolean => byte >= 97 && byte <= 122;
+    if (isPixelTag(tag) || !((a === 0 && b === 0) || (small(a) && small(b)))) return false;
+    const next = at + 8 + this.view.getUint16(at + 6, this.littleEndian);
+    if (next === at + 8 || next + 4 > end) return false;
+    this.need(next + 4);
+    return this.tagAt(next) > tag;
   }
 
   readDataSet({ start, end, depth, delimited, parent }: Bounds): DataSet {
@@ -305,6 +318,11 @@ function guessSyntax(bytes: Uint8Array, at: number): string | undefined {
       String.fromCharCode(bytes[at + 4]!, bytes[at + 5]!),
     );
   const little = view.getUint16(at, true);
+  // commands and retired groups may stand in front of the data set; the length of the group comes first
+  if ((little === 0 || little === 3) && view.getUint16(at + 2, true) === 0) {
+    if (view.getUint32(at + 4, true) === 4) return IMPLICIT_LITTLE;
+    if (String.fromCharCode(bytes[at + 4]!, bytes[at + 5]!) === 'UL') return EXPLICIT_LITTLE;
+  }
   const plausible = (group: number): boolean =>
     group === 2 || group === 4 || (group >= 8 && group <= 0x50 && group % 2 === 0) || group === 0x3006;
   if (spelled && plausible(little)) return EXPLICIT_LITTLE;

@@ -141,7 +141,8 @@ function lineIssues(places: readonly FrameInfo[], lattice: Lattice, tolerance: n
 /** Row and column directions at exact right angles, and how far (radians) the stored ones were from that. */
 function repairedAxes(row: Vector, column: Vector): { row: Vector; column: Vector; deviation: number } {
   const deviation = Math.max(Math.abs(length(row) - 1), Math.abs(length(column) - 1), Math.abs(dot(row, column)));
-  if (deviation < 1e-4) return { row, column, deviation: 0 };
+  // six digits are what most files spell: their rounding moves the far corner by less than a hundredth of a voxel
+  if (deviation < 1e-5) return { row, column, deviation: 0 };
   // The symmetric choice: turn both by half of the error, as the polar decomposition does.
   const r = unit(row);
   const c = unit(column);

@@ -282,6 +282,13 @@ describe('faults, one by one', () => {
     expect(nearly.issues).toMatchObject([{ code: 'repaired-orientation', details: { deviation: 0.0004 } }]);
     const a = nearly.volume.grid.affine;
     expect(a[1]! * a[2]! + a[5]! * a[6]! + a[9]! * a[10]!).toBeCloseTo(0, 12);
+    // four digits shorten the directions: the spacing is still the one that is written
+    const short = await readDicomVolume(
+      syntheticSeries({ ...size, row: [0.9999, 0.0014, 0], column: [-0.0014, 0.9999, 0] }),
+    );
+    expect(short.issues.map((i) => i.code)).toEqual(['repaired-orientation']);
+    const b = short.volume.grid.affine;
+    expect(Math.hypot(b[2]!, b[6]!, b[10]!) / Math.hypot(a[2]!, a[6]!, a[10]!)).toBeCloseTo(1, 9);
     const broken = await scanDicom(syntheticSeries({ ...size, row: [1, 0.2, 0] }));
     expect(broken.damaged).toHaveLength(10);
     expect(broken.damaged[0]!.error).toMatchObject({ field: '(0020,0037) ImageOrientationPatient' });
