@@ -1,4 +1,4 @@
-/** Zip archives: entries found by the central directory, checked, read one at a time; and a writer of stored entries. */
+/** Zip archives: entries found by the central directory, checked, read one at a time; and a writer. Source: PKWARE, APPNOTE 6.3. */
 import { crc32 } from '../bytes/crc32.ts';
 import { collect, concatenate, inSteps } from '../bytes/collect.ts';
 import { LARGEST_DEFLATE_RATIO, deflate, inflate, inflateSmall } from '../bytes/deflate.ts';
@@ -193,66 +193,101 @@ export interface ZipContent {
   readonly bytes: Uint8Array;
 }
 
-/** Largest sizes and offsets of a zip without 64-bit extensions. */
-const MOST_ZIP_BYTES = 0xffffffff;
+export interface ZipOptions {
+  /** Deflate the files. Default false. */
+  readonly compress?: boolean;
+  /** Bytes of stored files begin at multiples of this. Default 1. */
+  readonly align?: number;
+  /** Sizes and offsets from here on take 64 bits. Default: those that do not fit into 32. */
+  readonly wideFrom?: number;
+}
 
-/**
- * An archive of these files. `compress`: deflate them. `align`: bytes of stored entries begin at multiples of this.
- *
- * Throws: FormatError above 4 GiB. The time stamps are zero: the same content gives the same bytes.
- */
-export async function encodeZip(
+/** What 32 bits say where the 64-bit extension speaks. */
+const WIDE = 0xffffffff;
+const WIDE_COUNT = 0xffff;
+
+/** An archive of these files, whole. The time stamps are zero: the same content gives the same bytes. */
+export function encodeZip(contents: readonly ZipContent[], options: ZipOptions = {}): Promise<Uint8Array> {
+  return collect(zipChunks(contents, options));
+}
+
+/** An archive of these files in chunks, which may be larger together than memory or 4 GiB: sizes then take 64 bits (zip64). */
+export async function* zipChunks(
   contents: readonly ZipContent[],
-  { compress = false, align = 1 }: { readonly compress?: boolean; readonly align?: number } = {},
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  { compress = false, align = 1, wideFrom = WIDE }: ZipOptions = {},
+): AsyncGenerator<Uint8Array> {
   const directory: Uint8Array[] = [];
+  const narrow = (n: number): number => (n >= wideFrom ? WIDE : n);
   let at = 0;
   for (const { name, bytes } of contents) {
     const path = new TextEncoder().encode(name);
     const packed = compress ? await collect(deflate(inSteps(bytes), 'raw', { level: 6 })) : bytes;
-    const padding = (align - ((at + 30 + path.length) % align)) % align;
+    // both sizes stand in front of the file, or none
+    const wide = bytes.length >= wideFrom || packed.length >= wideFrom;
+    const sizes = wide ? wideField([bytes.length, packed.length]) : new Uint8Array(0);
+    const padding = (align - ((at + 30 + path.length + sizes.length) % align)) % align;
     // a private extra field (id, length, zeros) needs four bytes at least
     const extra = new Uint8Array(padding === 0 ? 0 : padding < 4 ? padding + align : padding);
     if (extra.length > 0) new DataView(extra.buffer).setUint32(0, 0x4246 | ((extra.length - 4) << 16), true);
-    const header = (signature: number, size: number): { readonly head: Uint8Array; readonly view: DataView } => {
-      const head = new Uint8Array(size);
-      const view = new DataView(head.buffer);
+    const facts = (size: number, signature: number, o: number): DataView => {
+      const view = new DataView(new ArrayBuffer(size));
       view.setUint32(0, signature, true);
-      return { head, view };
-    };
-    const facts = (view: DataView, o: number): void => {
-      view.setUint16(o, 20, true);
+      view.setUint16(o, wide ? 45 : 20, true);
       view.setUint16(o + 2, 0x800, true); // names are UTF-8
       view.setUint16(o + 4, compress ? 8 : 0, true);
       view.setUint16(o + 8, 0x21, true); // 1980-01-01, the zero of zip dates
       view.setUint32(o + 10, crc32(bytes), true);
-      view.setUint32(o + 14, packed.length, true);
-      view.setUint32(o + 18, bytes.length, true);
+      view.setUint32(o + 14, wide ? WIDE : packed.length, true);
+      view.setUint32(o + 18, wide ? WIDE : bytes.length, true);
       view.setUint16(o + 22, path.length, true);
+      return view;
     };
-    const local = header(LOCAL, 30);
-    facts(local.view, 4);
-    local.view.setUint16(28, extra.length, true);
-    const entry = header(ENTRY, 46);
-    entry.view.setUint16(4, 20, true);
-    facts(entry.view, 6);
-    entry.view.setUint32(42, at, true);
-    directory.push(entry.head, path);
-    parts.push(local.head, path, extra, packed);
-    at += 30 + path.length + extra.length + packed.length;
-    if (at > MOST_ZIP_BYTES || bytes.length > MOST_ZIP_BYTES)
-      throw new FormatError(`encodeZip: the archive passes ${MOST_ZIP_BYTES} bytes; write the arrays as safetensors.`, {
-        field: name,
-      });
+    const local = facts(30, LOCAL, 4);
+    local.setUint16(28, sizes.length + extra.length, true);
+    const own = wideField([...(wide ? [bytes.length, packed.length] : []), ...(at >= wideFrom ? [at] : [])]);
+    const entry = facts(46, ENTRY, 6);
+    entry.setUint16(4, 45, true);
+    entry.setUint16(30, own.length, true);
+    entry.setUint32(42, narrow(at), true);
+    directory.push(new Uint8Array(entry.buffer), path, own);
+    yield concatenate([new Uint8Array(local.buffer), path, sizes, extra]);
+    yield packed;
+    at += 30 + path.length + sizes.length + extra.length + packed.length;
   }
-  const directorySize = directory.reduce((sum, d) => sum + d.length, 0);
-  const end = new Uint8Array(22);
-  const view = new DataView(end.buffer);
-  view.setUint32(0, END, true);
-  view.setUint16(8, contents.length, true);
-  view.setUint16(10, contents.length, true);
-  view.setUint32(12, directorySize, true);
-  view.setUint32(16, at, true);
-  return concatenate([...parts, ...directory, end]);
+  yield* directory;
+  const size = directory.reduce((sum, d) => sum + d.length, 0);
+  if (at >= wideFrom || size >= wideFrom || contents.length >= WIDE_COUNT)
+    yield wideEnd({ start: at, size, count: contents.length });
+  const end = new DataView(new ArrayBuffer(22));
+  end.setUint32(0, END, true);
+  const wideCount = contents.length >= WIDE_COUNT || at >= wideFrom;
+  end.setUint16(8, wideCount ? WIDE_COUNT : contents.length, true);
+  end.setUint16(10, wideCount ? WIDE_COUNT : contents.length, true);
+  end.setUint32(12, narrow(size), true);
+  end.setUint32(16, narrow(at), true);
+  yield new Uint8Array(end.buffer);
+}
+
+/** The extra field of 64-bit sizes and offsets; nothing for no numbers. */
+function wideField(numbers: readonly number[]): Uint8Array {
+  if (numbers.length === 0) return new Uint8Array(0);
+  const view = new DataView(new ArrayBuffer(4 + 8 * numbers.length));
+  view.setUint16(0, 1, true);
+  view.setUint16(2, 8 * numbers.length, true);
+  numbers.forEach((n, i) => view.setBigUint64(4 + 8 * i, BigInt(n), true));
+  return new Uint8Array(view.buffer);
+}
+
+/** The end of an archive whose directory takes 64 bits, and where it stands. */
+function wideEnd({ start, size, count }: { start: number; size: number; count: number }): Uint8Array {
+  const view = new DataView(new ArrayBuffer(56 + 20));
+  view.setUint32(0, END64, true);
+  view.setBigUint64(4, 44n, true); // bytes that follow in this record
+  view.setUint16(12, 45, true);
+  view.setUint16(14, 45, true);
+  [count, count, size, start].forEach((n, i) => view.setBigUint64(24 + 8 * i, BigInt(n), true));
+  view.setUint32(56, LOCATOR64, true);
+  view.setBigUint64(64, BigInt(start + size), true);
+  view.setUint32(72, 1, true);
+  return new Uint8Array(view.buffer);
 }

@@ -199,6 +199,24 @@ describe('mutants', { timeout: 240_000 }, () => {
     );
   });
   it('NPY', async () => survives([await encodeVolume(volume(1), '.npy')], (b) => size(b, 'x.npy'), 128));
+  it('zip', async () => {
+    const files = [new Uint8Array(90).fill(7), new TextEncoder().encode('a line '.repeat(30))].map((bytes, i) => ({
+      name: String(i),
+      bytes,
+    }));
+    const seeds = await Promise.all(
+      [{}, { compress: true }, { wideFrom: 0 }, { align: 64 }].map((options) => encodeZip(files, options)),
+    );
+    const read = async (bytes: Uint8Array): Promise<number> => {
+      const zip = new Zip(bytes);
+      let total = 0;
+      for (const name of zip.entries.keys()) total += (await zip.read(name)).length;
+      return total;
+    };
+    // the directory stands at the end: half of the mutants are hurt there
+    let n = 0;
+    await survives(seeds, (b) => read(n++ % 2 === 0 ? b : directoryHurt(seeds[n % seeds.length]!, n)), 120);
+  });
   it('NPZ', async () => {
     const plain = await encodeVolume(volume(1), '.npy');
     const whole = await encodeVolume(volume(1), '.npz');
@@ -285,6 +303,13 @@ describe('mutants', { timeout: 240_000 }, () => {
     expect(asked.filter((n) => /[/\\]/.test(n))).toEqual([]);
   });
 });
+
+/** An archive injured in its last bytes. */
+function directoryHurt(archive: Uint8Array, number: number): Uint8Array {
+  const from = Math.floor(archive.length / 2);
+  const tail = mutant(archive.subarray(from), number, archive.length - from);
+  return Uint8Array.from([...archive.subarray(0, from), ...tail]);
+}
 
 /** A PNG whose chunks have the checksums that they need to be looked into. */
 function mended(png: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
 /** .npy and .npz as images: arrays [z, y, x], [C, z, y, x] or [y, x]; an .npz may carry `spacing` (z, y, x) or `affine`. */
 import { voxelCount } from '@voxelwise/volume';
 import type { Grid, PerAxis, Volume, VoxelArray } from '@voxelwise/volume';
-import { encodeNpy, encodeNpz, isNpy, parseNpyHeader, decodeNpy, decodeNpz } from './npy.ts';
+import { encodeNpy, npzChunks, isNpy, parseNpyHeader, decodeNpy, decodeNpz } from './npy.ts';
 import type { NamedArray } from '../../arrays/named-array.ts';
 import { isZip } from '../../archives/zip.ts';
 import { UnpackedSource } from '../../bytes/unpacked-source.ts';
@@ -63,14 +63,12 @@ export const npz: VolumeFormat = {
   encode: (volume, ending, options) => [
     {
       ending,
-      chunks: once(() =>
-        encodeNpz(
-          new Map<string, NamedArray>([
-            ['voxels', arrayOf(volume, options)],
-            ['affine', { dtype: 'float64', shape: [4, 4], data: volume.grid.affine }],
-          ]),
-          { compress: options.compress ?? true },
-        ),
+      chunks: npzChunks(
+        new Map<string, NamedArray>([
+          ['voxels', arrayOf(volume, options)],
+          ['affine', { dtype: 'float64', shape: [4, 4], data: volume.grid.affine }],
+        ]),
+        { compress: options.compress ?? true },
       ),
     },
   ],

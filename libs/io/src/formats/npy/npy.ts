@@ -1,8 +1,8 @@
 /** NumPy's .npy and .npz: one array, or a zip of them. Source: numpy.lib.format, versions 1 to 3. */
 import { ARRAY_BYTES, arrayBytes, arrayData, elementCount } from '../../arrays/named-array.ts';
 import type { ArrayData, ArrayType, NamedArray, NamedArrays } from '../../arrays/named-array.ts';
-import { Zip, encodeZip } from '../../archives/zip.ts';
-import { concatenate } from '../../bytes/collect.ts';
+import { Zip, zipChunks } from '../../archives/zip.ts';
+import { collect, concatenate } from '../../bytes/collect.ts';
 import { FormatError } from '../../errors.ts';
 
 const TYPES: Readonly<Record<string, ArrayType>> = {
@@ -156,12 +156,15 @@ export async function decodeNpz(bytes: Uint8Array, { file }: { readonly file?: s
 }
 
 /** An .npz as numpy.savez_compressed writes it. */
-export function encodeNpz(
+export function encodeNpz(arrays: NamedArrays, options: { readonly compress?: boolean } = {}): Promise<Uint8Array> {
+  return collect(npzChunks(arrays, options));
+}
+
+/** The same in chunks; it may pass 4 GiB. */
+export function npzChunks(
   arrays: NamedArrays,
   { compress = true }: { readonly compress?: boolean } = {},
-): Promise<Uint8Array> {
-  return encodeZip(
-    [...arrays].map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) })),
-    { compress },
-  );
+): AsyncGenerator<Uint8Array> {
+  const files = [...arrays].map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) }));
+  return zipChunks(files, { compress });
 }
