@@ -17,6 +17,9 @@ const MODES: Readonly<Record<number, StoredType>> = {
   12: 'float16',
 };
 const HEADER_BYTES = 1024;
+const IMOD_STAMP = 1146047817;
+/** Space group numbers from here on say that the file holds several volumes. */
+const VOLUME_STACK = 401;
 /** Ångström in millimetres. */
 const ANGSTROM = 1e-7;
 
@@ -54,16 +57,20 @@ export const mrc: VolumeFormat = {
     sizes.forEach((n, i) => {
       if (n < 1) fail('nx, ny, nz', 4 * i, `axis ${'xyz'[i]} has ${n} voxels.`);
     });
-    const type =
+    const stored =
       MODES[int(12)] ?? fail('mode', 12, `mode ${int(12)} is not read; known are ${Object.keys(MODES).join(', ')}.`);
+    // IMOD's files say whether their bytes have a sign; older ones have none
+    const type = stored === 'int8' && int(152) === IMOD_STAMP && (int(156) & 1) === 0 ? 'uint8' : stored;
+    // a stack of volumes: mz slices to each
+    const slices = int(88) >= VOLUME_STACK && int(36) > 0 && sizes[2]! % int(36) === 0 ? int(36) : sizes[2]!;
     const extended = int(92);
     if (extended < 0) return fail('nsymbt', 92, `the extended header has ${extended} bytes.`);
     const block: VoxelBlock = {
       type,
       littleEndian,
-      shape: [sizes[2]!, sizes[1]!, sizes[0]!],
+      shape: [slices, sizes[1]!, sizes[0]!],
       components: 1,
-      volumes: 1,
+      volumes: sizes[2]! / slices,
       slope: 1,
       inter: 0,
     };
@@ -79,22 +86,21 @@ export const mrc: VolumeFormat = {
     const cell = [0, 1, 2].map((axis) => real(40 + 4 * axis) / int(28 + 4 * axis));
     const known = cell.every((mm) => Number.isFinite(mm) && mm > 0);
     if (!known) warn('spacing', 'cella', 40, 'the cell has no size; 1 mm per voxel is used.');
-    if (![int(64), int(68), int(72)].every((axis, i) => axis === i + 1 || axis === 0))
-      warn(
-        'axes',
-        'mapc',
-        64,
-        `the axes are stored as ${int(64)}, ${int(68)}, ${int(72)}; they are kept in the file's order.`,
-      );
-    const origin = [196, 200, 204].map(real);
+    // columns, rows and sections lie along the axes 1 to 3 of space
+    const along = [64, 68, 72].map((at) => int(at) - 1);
+    const named = [0, 1, 2].every((axis) => along.includes(axis));
+    if (!named && along.some((axis) => axis !== -1))
+      warn('axes', 'mapc', 64, `the axes are numbered ${along.map((n) => n + 1).join(', ')}; 1, 2, 3 is taken.`);
+    const axes = named ? along : [0, 1, 2];
     const scale = known ? ANGSTROM : 1;
-    const steps = [0, 1, 2].map((axis) =>
-      [0, 1, 2].map((row) => (row === axis ? (known ? cell[axis]! : 1) * scale : 0)),
-    );
+    const length = (axis: number): number => (known ? cell[axis]! : 1) * scale;
+    const stated = [196, 200, 204].map(real).map((v) => (Number.isFinite(v) ? v * scale : 0));
+    // where there is no origin, the place of the first voxel in the cell is one (crystallography)
+    const start = [0, 1, 2].map((axis) => int(16 + 4 * axes.indexOf(axis)) * length(axis));
     const { grid } = placeGrid(
-      sizes,
-      steps,
-      origin.map((v) => (Number.isFinite(v) ? v * scale : 0)),
+      [sizes[0]!, sizes[1]!, slices],
+      axes.map((axis) => [0, 1, 2].map((row) => (row === axis ? length(axis) : 0))),
+      stated.some((v) => v !== 0) ? stated : start,
       'LPS',
       { file, shear: options.shear, field: 'cella' },
     );
