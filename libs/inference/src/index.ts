@@ -11,7 +11,7 @@ export {
 } from './model/nnunet-checkpoint.ts';
 export { memoryFolder, type ModelFolder } from './model/model-folder.ts';
 export { preprocessSettings } from './model/preprocess-settings.ts';
-export { openPredictor, predict, type Predictor, type PredictorOptions } from './predict.ts';
+export { openPredictor, predict, type Predictor, type PredictorOptions, type PreparedImage } from './predict.ts';
 export type { PredictOptions, Prediction } from './predict-options.ts';
 export { oneHotLabels } from './segmentation/one-hot.ts';
 export { probabilitiesOf } from './segmentation/probabilities.ts';

@@ -34,16 +34,31 @@ import type { HostImage } from './window/voxel-box.ts';
 /** Above this, labels are decided slab by slab. */
 const MOST_LOGIT_BYTES = 2 ** 28;
 
+/** A case that is preprocessed already. */
+export interface PreparedImage {
+  readonly id: string;
+  /** What the network sees: for the second stage of a cascade with the first one's labels, see `oneHotLabels`. */
+  readonly image: HostImage;
+  readonly properties: PreprocessProperties;
+  /** Of the file that the segmentation goes with. */
+  readonly grid: Grid;
+}
+
 /** A model whose weights are on a device: predicts one case after another. */
 export interface Predictor {
   readonly model: Model;
   predict(subject: Case, options?: Omit<PredictOptions, 'device'>): Promise<Prediction>;
+  /** Throws: PredictionError if the image has another number of channels than the network. */
+  predictPrepared(
+    prepared: PreparedImage,
+    options?: Omit<PredictOptions, 'device' | 'previousStage'>,
+  ): Promise<Prediction>;
   /** Logits [K, z, y, x] of an image that is preprocessed already. */
   logits(image: HostImage, options?: Omit<PredictOptions, 'device'>): Promise<HostImage>;
   /** Logits on the preprocessed grid → the segmentation, and probabilities if asked for, on the file's grid. */
   restore(
     logits: HostImage,
-    subject: Case,
+    file: Pick<PreparedImage, 'grid'>,
     properties: PreprocessProperties,
     options?: Pick<PredictOptions, 'probabilities'>,
   ): Promise<Prediction>;
@@ -116,12 +131,20 @@ function predictorOn(model: Model, device: Device): Predictor {
         : { id: subject.id, images: subject.images };
       const { case: prepared, properties } = await preprocess(asRead(staged), settings, device);
       const image = await hostImage(prepared, model, options.previousStage !== undefined);
+      return predictor.predictPrepared({ id: subject.id, image, properties, grid: subject.images.grid }, options);
+    },
+    async predictPrepared({ id, image, properties, grid }, options = {}) {
+      if (image.channels !== plan.network.inputChannels)
+        throw new PredictionError(
+          `predict: the preprocessed image of ${id} has ${image.channels} channel(s), the network takes ${plan.network.inputChannels}.`,
+          { case: id, expected: plan.network.inputChannels, came: image.channels },
+        );
       const bytes = plan.network.outputChannels * voxelCount(image.shape) * 4;
       const { nextStages = [] } = options;
       const whole = options.probabilities || nextStages.length > 0 || !decidesBySlab(settings);
       if (whole || bytes <= (options.maxLogitBytes ?? MOST_LOGIT_BYTES)) {
         const logits = await predictor.logits(image, options);
-        const prediction = await predictor.restore(logits, subject, properties, options);
+        const prediction = await predictor.restore(logits, { grid }, properties, options);
         if (nextStages.length === 0) return prediction;
         const following: Int16Array[] = [];
         for (const shape of nextStages) following.push(await predictor.nextStage(logits, shape));
@@ -143,19 +166,19 @@ function predictorOn(model: Model, device: Device): Predictor {
       const restored = restoreVoxels(uploaded, properties, 0);
       const found = (await restored.read()) as Uint8Array | Int32Array;
       for (const made of new Set([uploaded, restored])) made.dispose();
-      return { segmentation: labelVolume(found, subject.images.grid) };
+      return { segmentation: labelVolume(found, grid) };
     },
     logits(image, options = {}) {
       return slidingWindow(networks, image, windowSettings(options));
     },
-    async restore(logits, subject, properties, options = {}) {
+    async restore(logits, { grid }, properties, options = {}) {
       const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
       const decided = restoreSegmentation(uploaded, properties, settings, { regions });
       const found = (await decided.read()) as Int32Array;
       decided.dispose();
-      const segmentation = labelVolume(found, subject.images.grid);
+      const segmentation = labelVolume(found, grid);
       const probabilities = options.probabilities
-        ? await probabilityVolume(uploaded, subject.images.grid, properties, model)
+        ? await probabilityVolume(uploaded, grid, properties, model)
         : undefined;
       uploaded.dispose();
       return { segmentation, ...(probabilities ? { probabilities } : {}) };

@@ -48,6 +48,7 @@ export function reopeningPredictor(first: Predictor, reopen: (lost: DeviceError)
   return {
     model: first.model,
     predict: (...given) => again((predictor) => predictor.predict(...given)),
+    predictPrepared: (...given) => again((predictor) => predictor.predictPrepared(...given)),
     logits: (...given) => again((predictor) => predictor.logits(...given)),
     restore: (...given) => again((predictor) => predictor.restore(...given)),
     nextStage: (...given) => again((predictor) => predictor.nextStage(...given)),

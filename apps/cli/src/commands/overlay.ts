@@ -7,6 +7,7 @@ import { writeWhole } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { overlayPng, type LabeledSlices } from '../report/overlay.ts';
 import { loadTrainingCase, openDataset, type OpenedDataset } from '../stages/dataset.ts';
+import { openTrainingDataset } from '../stages/training-dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
 import { parseWhole } from '../values.ts';
@@ -43,7 +44,7 @@ async function drawAll(context: Context, spec: string, flags: OverlayFlags): Pro
   const channel = parseWhole(flags.channel, '--channel');
   const intensity = Number(flags.intensity);
   if (!(intensity >= 0)) throw new CommandUsageError(`--intensity is a number from 0 on, came '${flags.intensity}'`);
-  const dataset = await openDataset(context, spec);
+  const dataset = await (flags.raw ? openDataset : openTrainingDataset)(context, spec);
   const channels = dataset.source.channels.length;
   if (channel >= channels)
     throw new CommandUsageError(`--channel counts from 0 to ${channels - 1} here, came ${channel}`);

@@ -8,7 +8,8 @@ import { CommandUsageError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { withNormalization, withTraining } from '../run/edited-plans.ts';
-import { openDataset, type OpenedDataset } from '../stages/dataset.ts';
+import type { OpenedDataset } from '../stages/dataset.ts';
+import { openTrainingDataset } from '../stages/training-dataset.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
 import { describePretrained, readPretrained, type PretrainedFlags } from '../stages/pretrained.ts';
@@ -99,7 +100,7 @@ async function trainOne(
     throw new CommandUsageError(`--validate-checkpoint is final or best, came '${validateCheckpoint}'`);
   if (validateCheckpoint === 'best' && !checkpoints)
     throw new CommandUsageError('--validate-checkpoint best needs the checkpoints that --no-checkpoints leaves out');
-  const dataset = await openDataset(context, spec);
+  const dataset = await openTrainingDataset(context, spec);
   const planned = await plansStage(context, dataset, { plans: flags.plans });
   const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'fold');
   const chosen = await chooseTrainer(flags, planOf(dataset, planned, configuration));

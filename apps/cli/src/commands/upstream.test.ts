@@ -127,6 +127,31 @@ describe('the commands of nnU-Net', { timeout: 60_000 }, () => {
     expect((await refused(`${line} -num_gpus none`))[0]).toBe(2);
   });
 
+  it('validate the preprocessed cases alone as they do the images, and say what is missing', async () => {
+    const line = 'nnUNetv2_train 99 3d_fullres 0 -tr nnUNetTrainer_1epoch --val --npz';
+    const validation = (name: string): string => work.at(model, 'fold_0/validation', name);
+    const before = await run(line);
+    const found = readdirSync(validation('.')).find((name) => name.endsWith('.nii.gz'))!;
+    const both = async (): Promise<unknown[]> => [
+      await readVolume(validation(found), { kind: 'labels' }),
+      readFileSync(validation(found.replace('.nii.gz', '.npz'))),
+    ];
+    const images = await both();
+    rmSync(work.at(model, 'fold_0/validation'), { recursive: true });
+    renameSync(work.at('raw'), work.at('raw-elsewhere'));
+    try {
+      expect((await run(line)).meanValidationDice).toBe(before.meanValidationDice);
+      expect(await both()).toEqual(images);
+      expect((await refused('nnUNetv2_preprocess -d 99'))[1]).toMatch(/raw images are not in/);
+      const ground = work.at('preprocessed/Dataset099_Mini/gt_segmentations');
+      cpSync(join(ground, 'mini_0.nii.gz'), join(ground, 'other.nii.gz'));
+      expect((await refused(line))[1]).toMatch(/holds no preprocessed other \(\.b2nd or \.npz/);
+      rmSync(join(ground, 'other.nii.gz'));
+    } finally {
+      renameSync(work.at('raw-elsewhere'), work.at('raw'));
+    }
+  });
+
   it('leave no checkpoint where none is wanted', async () => {
     const done = await run('nnUNetv2_train 99 3d_fullres 1 -tr nnUNetTrainer_1epoch --disable_checkpointing --npz');
     expect(done).toMatchObject({ epochs: 1, checkpoint: null });

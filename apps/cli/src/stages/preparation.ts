@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
+import { InputError } from '../exit.ts';
 import { exists, writeJson } from '../files.ts';
 import { loadTrainingCase, pathOf, type OpenedDataset } from './dataset.ts';
 
@@ -40,6 +41,13 @@ export async function prepareStage(
     for (const [k, files] of missing.entries()) {
       stopIfInterrupted(context);
       const theirs = await preparedByNnunet(dataset, plan, files.id);
+      if (!theirs && files.images.length === 0)
+        throw new InputError(
+          'missing-preprocessed',
+          `${join(dataset.preprocessed, plan.dataIdentifier)}: holds no preprocessed ${files.id} (.b2nd or .npz, with .pkl), and its images are not there to preprocess it.`,
+          dataset.preprocessed,
+          { case: files.id },
+        );
       if (theirs) taken++;
       await folder.save(theirs ?? (await prepareCase(await loadTrainingCase(dataset, files), plan, device)));
       progress.update(k + 1, files.id);

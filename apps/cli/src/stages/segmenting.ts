@@ -1,7 +1,14 @@
 /** Segments cases with a model: reads, predicts, writes in the input's geometry, goes on where it stopped. */
 import { loadCase, type CaseFiles, type Dataset } from '@voxelwise/io';
 import { folderTree, writeVolume } from '@voxelwise/io/node';
-import { openPredictor, type Model } from '@voxelwise/inference';
+import {
+  openPredictor,
+  type Model,
+  type Prediction,
+  type Predictor,
+  type PredictOptions,
+  type PreparedImage,
+} from '@voxelwise/inference';
 import type { Device } from '@voxelwise/compute';
 import { readVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
@@ -19,6 +26,8 @@ export interface SegmentOptions {
   readonly saveProbabilities?: boolean;
   /** Folder with the previous stage's segmentations, for a cascade. */
   readonly previousStage?: string | ((id: string) => string) | undefined;
+  /** A case without image files, as it was preprocessed. */
+  readonly prepared?: (id: string) => Promise<PreparedImage>;
   /** Where the stages after this one find what it segmented. */
   readonly nextStages?: readonly NextStage[];
   /** Labels to write; voxels of others become background. Default: all. */
@@ -88,21 +97,15 @@ export async function segmentCases(
         (!options.saveProbabilities || exists(join(folder, `${files.id}.npz`))) &&
         next.every((stage) => exists(nextStageFile(stage.folder, files.id)));
       if (!(same && whole)) {
-        const subject = await loadCase(source, files, { withLabels: false });
-        const { previousStage } = options;
-        const before =
-          typeof previousStage === 'string' ? join(previousStage, `${files.id}${ending}`) : previousStage?.(files.id);
-        const previous = before === undefined ? {} : { previousStage: await readVolume(before, { kind: 'labels' }) };
         const shapes = await Promise.all(next.map((stage) => stage.shapeOf(files.id)));
         const {
           segmentation,
           probabilities,
           nextStages = [],
-        } = await predictor.predict(subject, {
+        } = await predictOne(predictor, source, files, options, {
           stepSize: options.stepSize,
           mirroring: options.mirroring,
           probabilities: options.saveProbabilities ?? false,
-          ...previous,
           nextStages: shapes,
           signal: context.signal,
           onProgress: (passes, total) => progress.update(done.length + passes / total, files.id),
@@ -120,6 +123,23 @@ export async function segmentCases(
   }
   progress.end();
   return done;
+}
+
+async function predictOne(
+  predictor: Predictor,
+  source: Dataset,
+  files: CaseFiles,
+  { prepared, previousStage }: SegmentOptions,
+  how: Omit<PredictOptions, 'device'>,
+): Promise<Prediction> {
+  if (files.images.length === 0 && prepared) return predictor.predictPrepared(await prepared(files.id), how);
+  const subject = await loadCase(source, files, { withLabels: false });
+  const before =
+    typeof previousStage === 'string'
+      ? join(previousStage, `${files.id}${predictor.model.plan.fileEnding}`)
+      : previousStage?.(files.id);
+  const previous = before === undefined ? {} : { previousStage: await readVolume(before, { kind: 'labels' }) };
+  return predictor.predict(subject, { ...how, ...previous });
 }
 
 /** Label numbers of classes by name. Throws: CommandUsageError for an unknown name, listing the known. */

@@ -9,7 +9,8 @@ import {
   type TrainResult,
 } from '@voxelwise/training';
 import { directoryStore, type CaseFolder } from '@voxelwise/training/node';
-import { loadModel, patchOf } from '@voxelwise/inference';
+import { loadModel, oneHotLabels, patchOf, type PreparedImage } from '@voxelwise/inference';
+import { readVolume } from '@voxelwise/io/node';
 import { directoryFolder } from '@voxelwise/inference/node';
 import {
   checkSplits,
@@ -31,7 +32,7 @@ import { modelFolder } from '../workspace.ts';
 import type { OpenedDataset } from './dataset.ts';
 import { nextStages, previousValidation, stagedCases, type CascadeNames } from './cascade.ts';
 import { adoptNnunet } from './adoption.ts';
-import { groundTruthFolder } from './preparation.ts';
+import { groundTruthFolder, preparedCases } from './preparation.ts';
 import { progressChart } from '../report/progress-chart.ts';
 import { saveSummary, scorePairs } from './scoring.ts';
 import { segmentCases } from './segmenting.ts';
@@ -252,6 +253,38 @@ export function curvePoints(history: readonly EpochReport[], times: Readonly<Rec
   }));
 }
 
+/** A case as the network sees it, from what preprocessing left of it. */
+async function preparedImage(
+  dataset: OpenedDataset,
+  options: Pick<FoldOptions, 'plan' | 'plans' | 'trainer' | 'previousTrainer'>,
+  id: string,
+): Promise<PreparedImage> {
+  const { plan } = options;
+  const folder = preparedCases(dataset, plan);
+  const cases = plan.previousStage === undefined ? folder : stagedCases(dataset, folder, [id], cascadeNames(options));
+  const { shape, channels, crop, properties } = await cases.open(id);
+  if (properties === undefined)
+    throw new InputError(
+      'missing-properties',
+      `${id}: its preprocessed case does not say where in its image it lies; preprocess it again, or bring its image back to validate it.`,
+      dataset.preprocessed,
+      { case: id },
+    );
+  const { image, labels } = await crop([0, 0, 0], shape);
+  const voxels = image.length / channels;
+  // Behind the labels of a cascade's case stand those of the stage before.
+  const before = oneHotLabels(labels.subarray(voxels), plan.labels.foregroundLabels);
+  const data = new Float32Array(image.length + before.length);
+  data.set(image);
+  data.set(before, image.length);
+  const { grid } = await readVolume(referenceFile(dataset, id), { kind: 'labels' });
+  return { id, image: { channels: data.length / voxels, shape, data }, properties, grid };
+}
+
+function referenceFile(dataset: OpenedDataset, id: string): string {
+  return join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`);
+}
+
 /** Segments the fold's validation cases as whole images and scores them: `validation/` and its summary.json. */
 export async function validateFold(
   context: Context,
@@ -287,13 +320,14 @@ export async function validateFold(
     ...inference,
     identity,
     saveProbabilities: options.exportProbabilities ?? false,
+    prepared: (id) => preparedImage(dataset, options, id),
     previousStage: plan.previousStage === undefined ? undefined : previousValidation(dataset, cascadeNames(options)),
     nextStages: await nextStages(context, dataset, options, trained.model),
   });
   const pairs = made.map(({ id, output }) => ({
     id,
     prediction: output,
-    reference: join(groundTruthFolder(dataset), `${id}${dataset.source.fileEnding}`),
+    reference: referenceFile(dataset, id),
   }));
   const summary = await scorePairs(context, pairs, {
     labels: plan.labels.foreground,

@@ -1,5 +1,5 @@
 /** A label map as one 0/1 channel per label: how a cascade's second stage sees the first. */
-export function oneHotLabels(labels: Int32Array, of: readonly number[]): Float32Array {
+export function oneHotLabels(labels: ArrayLike<number>, of: readonly number[]): Float32Array {
   const channels = new Float32Array(labels.length * of.length);
   of.forEach((label, c) => {
     const from = c * labels.length;

@@ -1,5 +1,6 @@
 /** A prepared case as one safetensors file: image, labels, and the voxels of each class. */
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '@voxelwise/io';
+import type { PreprocessProperties } from '@voxelwise/transforms';
 import type { PerAxis } from '@voxelwise/volume';
 import { TrainingError } from '../errors.ts';
 import type { CaseArrays } from './memory-case.ts';
@@ -8,7 +9,7 @@ const FORMAT = 'voxelwise prepared case 1';
 const LOCATIONS = 'locations.';
 
 /** `plan`: whatever tells preprocessed data of different plans apart; compared when reading. */
-export function encodeCase({ id, shape, image, labels, locations }: CaseArrays, plan: string): Uint8Array {
+export function encodeCase({ id, shape, image, labels, locations, properties }: CaseArrays, plan: string): Uint8Array {
   const voxels = shape[0] * shape[1] * shape[2];
   const tensors = new Map<string, NamedTensor>([
     ['image', { shape: [image.length / voxels, ...shape], data: image }],
@@ -16,7 +17,12 @@ export function encodeCase({ id, shape, image, labels, locations }: CaseArrays, 
   ]);
   for (const [key, indices] of locations)
     tensors.set(LOCATIONS + key, { shape: [indices.length], data: Int32Array.from(indices) });
-  return encodeSafetensors(tensors, { format: FORMAT, id, plan });
+  return encodeSafetensors(tensors, {
+    format: FORMAT,
+    id,
+    plan,
+    ...(properties ? { properties: JSON.stringify(properties) } : {}),
+  });
 }
 
 /** Throws: FormatError for damaged files, TrainingError for a file of another plan or kind. */
@@ -41,5 +47,8 @@ export function decodeCase(bytes: Uint8Array, name: string, plan: string): CaseA
     image: image.data as Float32Array,
     labels: tensors.get('labels')!.data as Int16Array,
     locations: new Map(locations),
+    ...(metadata['properties'] === undefined
+      ? {}
+      : { properties: JSON.parse(metadata['properties']) as PreprocessProperties }),
   };
 }

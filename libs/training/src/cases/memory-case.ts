@@ -1,4 +1,5 @@
 /** A prepared case held in memory, and the cutting of boxes that reach past it. */
+import type { PreprocessProperties } from '@voxelwise/transforms';
 import { voxelCount, type PerAxis } from '@voxelwise/volume';
 import { TrainingError } from '../errors.ts';
 import type { CaseSource, PreparedCase } from './prepared-case.ts';
@@ -11,16 +12,19 @@ export interface CaseArrays {
   /** [L, z, y, x]. */
   readonly labels: Int16Array;
   readonly locations: ReadonlyMap<string, Uint32Array>;
+  /** How it came from its file. */
+  readonly properties?: PreprocessProperties;
 }
 
 export function memoryCase(arrays: CaseArrays): PreparedCase {
-  const { id, shape, image, labels, locations } = arrays;
+  const { id, shape, image, labels, locations, properties } = arrays;
   const voxels = voxelCount(shape);
   return {
     id,
     shape,
     channels: image.length / voxels,
     locations,
+    ...(properties ? { properties } : {}),
     crop: (start, size) =>
       Promise.resolve({
         shape: size,

@@ -30,7 +30,7 @@ data = np.arange(2*3*4*5, dtype=np.float32).reshape(2, 3, 4, 5)
 seg = (np.arange(60).reshape(1, 3, 4, 5) % 3 - 1).astype(np.int16)
 np.savez_compressed(sys.argv[1] + '/a.npz', data=data, seg=seg)
 locations = {1: np.argwhere(seg == 1), (1, 2): np.argwhere(seg == 1)[:3], 2: []}
-pickle.dump({'sitk_stuff': {'origin': (0., 1., 2.)}, 'spacing': [1.0, 1.0, 4.0], 'shape_after_cropping_and_before_resampling': (np.int64(2), 4, 5)[0:1] + (4, 5),
+pickle.dump({'sitk_stuff': {'origin': (0., 1., 2.)}, 'spacing': [1.0, 1.0, 4.0], 'shape_before_cropping': (2, 4, 5), 'bbox_used_for_cropping': [[0, 2], (0, 4), [0, 5]], 'shape_after_cropping_and_before_resampling': (np.int64(2), 4, 5)[0:1] + (4, 5),
   'class_locations': OrderedDict(locations)}, open(sys.argv[1] + '/a.pkl', 'wb'))`;
   execFileSync(python!, ['-c', script, folder]);
   const path = join(folder, 'a.npz');
@@ -50,7 +50,16 @@ async function check(files: NnunetCaseFiles): Promise<void> {
   // Two slices of 4 mm become four of 2 mm.
   await expect(caseFromNnunet(files, plan)).rejects.toThrow(/a\.(npz|b2nd): is 3×4×5 voxels, this plan makes 4×4×5/);
   const fitting = { ...plan, spacing: [8 / 3, 1, 1] };
-  const { shape, image, labels, locations } = await caseFromNnunet(files, fitting);
+  const { shape, image, labels, locations, properties } = await caseFromNnunet(files, fitting);
+  expect(properties).toEqual({
+    spacing: [1, 1, 4],
+    transposeForward: [2, 0, 1],
+    shapeBeforeCropping: [2, 4, 5],
+    box: { start: [0, 0, 0], end: [2, 4, 5] },
+    shapeAfterCropping: [2, 4, 5],
+    shape: [3, 4, 5],
+    targetSpacing: [8 / 3, 1, 1],
+  });
   expect(shape).toEqual([3, 4, 5]);
   expect(image[61]).toBe(61);
   expect([...labels.subarray(0, 4)]).toEqual([-1, 0, 1, -1]);

@@ -12,7 +12,7 @@ import {
   type PickleValue,
 } from '@voxelwise/io';
 import type { ConfigurationPlan } from '@voxelwise/planner';
-import { newShape } from '@voxelwise/transforms';
+import { newShape, type PreprocessProperties } from '@voxelwise/transforms';
 import type { PerAxis } from '@voxelwise/volume';
 import { TrainingError } from '../errors.ts';
 import type { CaseArrays } from './memory-case.ts';
@@ -30,7 +30,7 @@ export interface NnunetCaseFiles {
 
 /** Throws: TrainingError where arrays or properties are not of this plan; FormatError for damaged files. */
 export async function caseFromNnunet(files: NnunetCaseFiles, plan: ConfigurationPlan): Promise<CaseArrays> {
-  const { id, properties, path } = files;
+  const { id, path } = files;
   const refuse = (message: string): never => {
     throw new TrainingError(`${path}: ${message} Preprocess the data set again, or take the file away.`, {
       case: id,
@@ -44,10 +44,12 @@ export async function caseFromNnunet(files: NnunetCaseFiles, plan: Configuration
     );
   if (data.shape[0] !== plan.channels.length)
     return refuse(`holds ${data.shape[0]} channel(s), the plan ${plan.channels.length}.`);
-  const found = decodePickle(properties, { file: path });
+  const found = decodePickle(files.properties, { file: path });
   const known = found instanceof Map ? found : new Map<PickleValue, PickleValue>();
   const shape = data.shape.slice(1) as unknown as PerAxis;
-  const expected = plannedShape(known, plan) ?? refuse('its properties do not say from what size it was resampled.');
+  const properties =
+    propertiesOf(known, shape, plan) ?? refuse('its properties do not say how it was cropped and resampled.');
+  const expected = plannedShape(properties);
   if (expected.join() !== shape.join())
     return refuse(`is ${shape.join('×')} voxels, this plan makes ${expected.join('×')} of the case.`);
   const locations = known.get('class_locations');
@@ -56,6 +58,7 @@ export async function caseFromNnunet(files: NnunetCaseFiles, plan: Configuration
     shape,
     image: Float32Array.from(data.data as ArrayLike<number>),
     labels: Int16Array.from(seg.data as ArrayLike<number>).subarray(0, shape[0] * shape[1] * shape[2]),
+    properties,
     locations: new Map(
       Array.from(
         locations instanceof Map ? locations : refuse('its properties hold no "class_locations".'),
@@ -82,17 +85,47 @@ async function imageAndLabels({
   return [npz.get('data'), npz.get('seg')];
 }
 
-/** The size that resampling gives under this plan. */
-function plannedShape(
-  properties: ReadonlyMap<PickleValue, PickleValue>,
+function propertiesOf(
+  known: ReadonlyMap<PickleValue, PickleValue>,
+  shape: PerAxis,
   { transposeForward, spacing: planned }: ConfigurationPlan,
-): PerAxis | undefined {
-  const before = numbers(properties.get('shape_after_cropping_and_before_resampling'));
-  const spacing = numbers(properties.get('spacing'));
-  if (before?.length !== 3 || spacing?.length !== 3) return undefined;
+): PreprocessProperties | undefined {
+  const [spacing, before, after] = [
+    'spacing',
+    'shape_before_cropping',
+    'shape_after_cropping_and_before_resampling',
+  ].map((name) => perAxis(known.get(name)));
+  const box = known.get('bbox_used_for_cropping');
+  const ranges = (box instanceof Tuple ? box.items : Array.isArray(box) ? box : []).map(numbers);
+  if (!spacing || !before || !after || ranges.length !== 3 || ranges.some((range) => range?.length !== 2))
+    return undefined;
   const current = transposeForward.map((axis) => spacing[axis]!) as unknown as PerAxis;
-  const target = planned.length === 2 ? [current[0], ...planned] : planned;
-  return newShape(before as unknown as PerAxis, current, target as unknown as PerAxis);
+  return {
+    spacing,
+    transposeForward: transposeForward as PerAxis,
+    shapeBeforeCropping: before,
+    box: {
+      start: ranges.map((range) => range![0]!) as unknown as PerAxis,
+      end: ranges.map((range) => range![1]!) as unknown as PerAxis,
+    },
+    shapeAfterCropping: after,
+    shape,
+    targetSpacing: (planned.length === 2 ? [current[0], ...planned] : planned) as unknown as PerAxis,
+  };
+}
+
+/** The size that resampling gives under this plan. */
+function plannedShape({ spacing, transposeForward, shapeAfterCropping, targetSpacing }: PreprocessProperties): PerAxis {
+  return newShape(
+    shapeAfterCropping,
+    transposeForward.map((axis) => spacing[axis]!) as unknown as PerAxis,
+    targetSpacing,
+  );
+}
+
+function perAxis(value: PickleValue | undefined): PerAxis | undefined {
+  const found = numbers(value);
+  return found?.length === 3 ? (found as unknown as PerAxis) : undefined;
 }
 
 function numbers(value: PickleValue | undefined): readonly number[] | undefined {

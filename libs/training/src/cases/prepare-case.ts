@@ -61,5 +61,6 @@ export async function prepareCase(
     image: image as Float32Array,
     labels: both,
     locations: classLocations!,
+    properties,
   };
 }

@@ -1,4 +1,5 @@
 /** A case ready to be learned from: preprocessed, on the model's grid, with the places where each class can be found. */
+import type { PreprocessProperties } from '@voxelwise/transforms';
 import type { PerAxis } from '@voxelwise/volume';
 
 /** A box of a case. Outside the image: intensities 0, labels -1. */
@@ -20,6 +21,8 @@ export interface PreparedCase {
    * in nnU-Net's files: "1", "(1, 2)"; with an ignore label "(-1, 0, 1, …)" holds the annotated voxels.
    */
   readonly locations: ReadonlyMap<string, Uint32Array>;
+  /** How it came from its file, for the way back; absent where that was not kept. */
+  readonly properties?: PreprocessProperties;
   crop(start: PerAxis, shape: PerAxis): Promise<Crop>;
 }
 
