@@ -29,6 +29,25 @@ const withoutNode = {
   },
 };
 
+/**
+ * Decoded images as views of the codec's memory: CharLS's and OpenJPEG's glue copies each with the byte array it finds among the
+ * globals, which makes as much garbage as a series has voxels.
+ */
+const withViews = {
+  name: 'with-views',
+  setup(esbuild) {
+    esbuild.onLoad({ filter: /(charls|openjpeg)wasm_decode\.js$/ }, ({ path }) => {
+      const glue = readFileSync(path, 'utf8');
+      const given = 'if(typeof globalThis=="object"){return globalThis}';
+      if (glue.split(given).length !== 2)
+        throw new Error(`${path}: embind no longer takes its globals from "${given}".`);
+      const same = '{value:function(view){return view}}';
+      const globals = `Object.create(globalThis,{Uint8Array:${same},Uint8ClampedArray:${same}})`;
+      return { contents: glue.replace(given, `return ${globals};`) };
+    });
+  },
+};
+
 function write(path, text) {
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
   mkdirSync(dirname(path), { recursive: true });
@@ -47,7 +66,7 @@ for (const [name, glue, wasm] of codecs) {
     write: false,
     legalComments: 'none',
     define: { __dirname: '"/"', __filename: '"/codec.js"' },
-    plugins: [withoutNode],
+    plugins: [withoutNode, withViews],
   });
   const bytes = readFileSync(require.resolve(wasm)).toString('base64');
   write(join(generated, `${name}.js`), `${HEAD}${bundled.outputFiles[0].text}export const wasm = '${bytes}';\n`);

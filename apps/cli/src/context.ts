@@ -1,12 +1,6 @@
 /** What every command gets: where to speak, on what to compute, where to work, and when to stop. */
-import {
-  createReferenceDevice,
-  createWasmDevice,
-  hardwareThreads,
-  type AutotuneTable,
-  type Device,
-  type DeviceError,
-} from '@voxelwise/compute';
+import type { AutotuneTable, Device, DeviceError } from '@voxelwise/compute';
+import { availableParallelism } from 'node:os';
 import { readAutotuneTable, saveAutotuneTable } from './autotune-file.ts';
 import { Output } from './terminal/output.ts';
 import { CommandUsageError, InterruptedError } from './exit.ts';
@@ -54,7 +48,7 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
   const device = flags.device ?? 'auto';
   if (!['auto', 'webgpu', 'wasm', 'reference'].includes(device))
     throw new CommandUsageError(`--device is one of auto, webgpu, wasm, reference; came '${device}'`);
-  const threads = flags.threads === undefined ? hardwareThreads() : parseWhole(flags.threads, '--threads');
+  const threads = flags.threads === undefined ? availableParallelism() : parseWhole(flags.threads, '--threads');
   if (threads < 1) throw new CommandUsageError(`--threads is at least 1, came ${threads}`);
   return {
     output: new Output({
@@ -98,13 +92,16 @@ export function stopIfInterrupted(context: Context): void {
   if (context.signal.aborted) throw new InterruptedError();
 }
 
+/** Loaded when a command computes: kernels are most of what this program would load. */
+const compute = (): Promise<typeof import('@voxelwise/compute')> => import('@voxelwise/compute');
+
 /** Opens the device that was asked for and says which it is and why. The caller disposes it. */
 export async function openDevice(context: Context, purpose = 'compute'): Promise<Device> {
   const { output } = context;
   const wasm = (): Promise<Device> => openWasm(context);
   let device: Device;
   let why: string;
-  if (context.device === 'reference') [device, why] = [createReferenceDevice(), 'as asked'];
+  if (context.device === 'reference') [device, why] = [(await compute()).createReferenceDevice(), 'as asked'];
   else if (context.device === 'wasm') [device, why] = [await wasm(), 'as asked'];
   else if (context.device === 'webgpu') [device, why] = [await openWebGpu(context, true), 'as asked'];
   else {
@@ -127,6 +124,7 @@ async function openWasm(context: Context): Promise<Device> {
     threads,
     ...(maxMemory === undefined ? {} : { maxBytes: Math.min(DEVICE_SHARE * maxMemory, WASM_BYTES) }),
   };
+  const { createWasmDevice } = await compute();
   return tuned(context, (autotune) => createWasmDevice({ ...options, ...autotune }));
 }
 
@@ -175,8 +173,8 @@ export async function reopenDevice(context: Context, device: Device, lost: Devic
 }
 
 /** One thread on this one, for the small work beside training: augmentation and preprocessing. */
-export function openAugmentationDevice(): Promise<Device> {
-  return createWasmDevice({ threads: 1 });
+export async function openAugmentationDevice(): Promise<Device> {
+  return (await compute()).createWasmDevice({ threads: 1 });
 }
 
 /** A software GPU counts only when `named`. */

@@ -1,7 +1,7 @@
 /** The voxelwise command line: parses, runs a command, prints the error as a person wants it, and returns the exit code. */
 import { CommanderError } from 'commander';
 import { EXIT, InterruptedError, exitCodeOf } from './exit.ts';
-import { makeProgram } from './program.ts';
+import { programFor } from './program.ts';
 
 /** Runs one command line (without `node voxelwise`) and sets `process.exitCode`. */
 export async function main(words: readonly string[]): Promise<void> {
@@ -20,7 +20,8 @@ export async function main(words: readonly string[]): Promise<void> {
   // Nobody reads progress and warnings any more: the work goes on.
   process.stderr.on('error', () => undefined);
   try {
-    await makeProgram({ signal: stop.signal, environment: process.env }).parseAsync(words, { from: 'user' });
+    const program = await programFor(words, { signal: stop.signal, environment: process.env });
+    await program.parseAsync(words, { from: 'user' });
     process.exitCode = process.exitCode ?? EXIT.done;
   } catch (error) {
     process.exitCode = fail(error, words);

@@ -1,28 +1,6 @@
-/** Every command in one list. Adding a command is one import and one line. */
+/** Every command in one list. Adding a command is one line. */
 import { Command } from 'commander';
 import { makeContext, type Context, type GlobalFlags } from './context.ts';
-import { benchCommand } from './commands/bench.ts';
-import { compareCommand, stabilityCommand } from './commands/compare.ts';
-import { convertCommand } from './commands/convert.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { ensembleCommand } from './commands/ensemble.ts';
-import { evaluateCommand } from './commands/evaluate.ts';
-import { exportCommand, importCommand } from './commands/export.ts';
-import { accumulateCommand, findBestCommand } from './commands/find-best.ts';
-import { fingerprintCommand } from './commands/fingerprint.ts';
-import { initCommand } from './commands/init.ts';
-import { movePlansCommand } from './commands/move-plans.ts';
-import { overlayCommand } from './commands/overlay.ts';
-import { planCommand } from './commands/plan.ts';
-import { postprocessCommand } from './commands/postprocess.ts';
-import { predictCommand } from './commands/predict.ts';
-import { preprocessCommand } from './commands/preprocess.ts';
-import { reportCommand } from './commands/report.ts';
-import { runCommand } from './commands/run.ts';
-import { runnerCommand } from './commands/runner.ts';
-import { splitsCommand } from './commands/splits.ts';
-import { trainCommand } from './commands/train.ts';
-import { upstreamCommands } from './commands/upstream.ts';
 import type { CommandDefinition } from './command-definition.ts';
 import { version } from './version.ts';
 
@@ -33,43 +11,57 @@ export interface Surroundings {
   readonly onDocument?: (value: unknown) => void;
 }
 
-const COMMANDS: readonly CommandDefinition[] = [
-  runCommand,
-  doctorCommand,
-  fingerprintCommand,
-  planCommand,
-  preprocessCommand,
-  trainCommand,
-  predictCommand,
-  evaluateCommand,
-  reportCommand,
-  overlayCommand,
-  benchCommand,
-  findBestCommand,
-  accumulateCommand,
-  ensembleCommand,
-  postprocessCommand,
-  exportCommand,
-  importCommand,
-  movePlansCommand,
-  initCommand,
-  splitsCommand,
-  compareCommand,
-  stabilityCommand,
-  convertCommand,
-  runnerCommand,
-  ...upstreamCommands,
-];
+/**
+ * Commands by name. A module is loaded when a command line names its command, or help needs them all: training's libraries take
+ * longer to load than many a conversion takes.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  fingerprint: async () => (await import('./commands/fingerprint.ts')).fingerprintCommand,
+  plan: async () => (await import('./commands/plan.ts')).planCommand,
+  preprocess: async () => (await import('./commands/preprocess.ts')).preprocessCommand,
+  train: async () => (await import('./commands/train.ts')).trainCommand,
+  predict: async () => (await import('./commands/predict.ts')).predictCommand,
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
+  report: async () => (await import('./commands/report.ts')).reportCommand,
+  overlay: async () => (await import('./commands/overlay.ts')).overlayCommand,
+  bench: async () => (await import('./commands/bench.ts')).benchCommand,
+  'find-best': async () => (await import('./commands/find-best.ts')).findBestCommand,
+  accumulate: async () => (await import('./commands/find-best.ts')).accumulateCommand,
+  ensemble: async () => (await import('./commands/ensemble.ts')).ensembleCommand,
+  postprocess: async () => (await import('./commands/postprocess.ts')).postprocessCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  import: async () => (await import('./commands/export.ts')).importCommand,
+  'move-plans': async () => (await import('./commands/move-plans.ts')).movePlansCommand,
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  splits: async () => (await import('./commands/splits.ts')).splitsCommand,
+  compare: async () => (await import('./commands/compare.ts')).compareCommand,
+  stability: async () => (await import('./commands/compare.ts')).stabilityCommand,
+  convert: async () => (await import('./commands/convert.ts')).convertCommand,
+  runner: async () => (await import('./commands/runner.ts')).runnerCommand,
+};
 
-export function makeProgram(surroundings: Surroundings): Command {
+/** The commands that a command line may mean: the one its first word names, none for the version, else all. */
+async function definitionsFor([first = '']: readonly string[]): Promise<readonly CommandDefinition[]> {
+  if (Object.hasOwn(COMMANDS, first)) return [await COMMANDS[first]!()];
+  if (first === '--version' || first === '-V') return [];
+  const { upstreamCommands } = await import('./commands/upstream.ts');
+  if (upstreamCommands.some(({ name }) => name === first)) return upstreamCommands;
+  return [...(await Promise.all(Object.values(COMMANDS).map((load) => load()))), ...upstreamCommands];
+}
+
+/** The program for one command line: `words` without `node voxelwise`, then to be parsed by it. */
+export async function programFor(words: readonly string[], surroundings: Surroundings): Promise<Command> {
   /** Another command line in the same surroundings; what it would print as JSON is returned. */
   const run: Context['run'] = async (words, environment = {}) => {
     let document: unknown;
-    await makeProgram({
+    const inner = await programFor(words, {
       ...surroundings,
       environment: { ...surroundings.environment, ...environment },
       onDocument: (value) => (document = value),
-    }).parseAsync(words, { from: 'user' });
+    });
+    await inner.parseAsync(words, { from: 'user' });
     return document;
   };
   const program = new Command('voxelwise')
@@ -87,7 +79,7 @@ Examples:
 
 Exit codes: 0 done · 1 internal error · 2 wrong usage · 3 bad input · 4 not enough memory, disk or time · 5 interrupted, state saved`,
     );
-  for (const { name, define } of COMMANDS) {
+  for (const { name, define } of await definitionsFor(words)) {
     const command = program.command(name).exitOverride();
     withGlobalFlags(command);
     define(command, (work) => async (...args: unknown[]) => {

@@ -11,6 +11,7 @@ export type {
   EncodeOptions,
   EncodedFile,
   FormatWarning,
+  StreamedVolume,
   VolumeFormat,
   VolumeReader,
   VolumeSource,

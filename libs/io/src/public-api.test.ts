@@ -71,6 +71,7 @@ it('exports what it promises for Node', () => {
     openVolume
     readVolume
     resolveDataset
+    writeStack
     writeVolume"
   `);
 });
@@ -78,6 +79,7 @@ it('exports what it promises for Node', () => {
 it('exports what it promises for DICOM', () => {
   expect(names(dicom)).toMatchInlineSnapshot(`
     "DataSet
+    Overflow
     TAG
     dicomWeb
     encodeDataSet
@@ -89,6 +91,7 @@ it('exports what it promises for DICOM', () => {
     memorySource
     openFrames
     openSegmentation
+    openStack
     parseDicom
     pixelFormat
     readDicomFile

@@ -1,5 +1,5 @@
 /** Any medical image in, any out: the format found by its bytes, the result checked. */
-import { GeometryError, checkVolume } from '@voxelwise/volume';
+import { GeometryError, checkVolume, voxelCount } from '@voxelwise/volume';
 import type { Volume } from '@voxelwise/volume';
 import { bytesSource } from './bytes/byte-source.ts';
 import type { ByteSource } from './bytes/byte-source.ts';
@@ -8,12 +8,14 @@ import { UnpackedSource } from './bytes/unpacked-source.ts';
 import { FormatError } from './errors.ts';
 import { FORMATS } from './formats/catalogue.ts';
 import { wholeReader } from './formats/raw-reader.ts';
+import { newVoxels } from './voxels/stored-type.ts';
 import { straightenVolume } from './voxels/straighten-volume.ts';
 import type {
   DecodeOptions,
   DecodedVolume,
   EncodeOptions,
   EncodedFile,
+  StreamedVolume,
   VolumeFormat,
   VolumeReader,
 } from './formats/format.ts';
@@ -124,6 +126,23 @@ export function encodeFiles(volume: Volume, format: string, options: EncodeOptio
   checkVolume(volume);
   const { format: found, ending } = formatForEnding(format);
   return found.encode!(volume, ending, options);
+}
+
+/** The files of a volume that comes in pieces, which are collected first where the format needs all of them. Throws: as `encodeFiles`. */
+export async function encodeStream(
+  volume: StreamedVolume,
+  format: string,
+  options: EncodeOptions = {},
+): Promise<readonly EncodedFile[]> {
+  const { format: found, ending } = formatForEnding(format);
+  if (found.encodeStream !== undefined) return found.encodeStream(volume, ending, options);
+  const voxels = newVoxels(volume.type, volume.channels.length * voxelCount(volume.grid.shape));
+  let at = 0;
+  for await (const piece of volume.pieces()) {
+    voxels.set(piece, at);
+    at += piece.length;
+  }
+  return encodeFiles({ ...volume, voxels }, ending, options);
 }
 
 /**

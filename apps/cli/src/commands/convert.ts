@@ -7,8 +7,6 @@ import { stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
-import { experimentName } from '../stages/dataset.ts';
-import { toNnunet } from '../stages/dataset-conversion.ts';
 import { allFromDicom, fromDicom, isDicom, toDicom, volumesIn, type DicomFlags } from '../stages/dicom-conversion.ts';
 import { parseWhole } from '../values.ts';
 import { workspaceOf } from '../workspace.ts';
@@ -160,6 +158,11 @@ async function labelNames(file: string | undefined): Promise<Map<number, string>
 }
 
 async function convertDataset(context: Context, spec: string, flags: ConvertFlags): Promise<void> {
+  // Loaded here: a file's conversion needs no planner.
+  const [{ experimentName }, { toNnunet }] = await Promise.all([
+    import('../stages/dataset.ts'),
+    import('../stages/dataset-conversion.ts'),
+  ]);
   const source = await openPath(spec, { roots: workspaceOf(context) });
   const named = experimentName(source);
   const name =

@@ -4,7 +4,7 @@ import { readVolume } from '@voxelwise/io/node';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
-import { makeProgram } from '../program.ts';
+import { programFor } from '../program.ts';
 import { runLine, temporaryFolder } from '../testing/command-line.ts';
 
 const work = temporaryFolder();
@@ -245,8 +245,8 @@ describe('runner', () => {
   });
 });
 
-describe('help', () => {
-  const program = makeProgram({ signal: new AbortController().signal, environment: {} });
+describe('help', async () => {
+  const program = await programFor([], { signal: new AbortController().signal, environment: {} });
   it.each(program.commands.map((command) => command.name()))('%s shows two examples', (name) => {
     let text = '';
     const command = program.commands.find((one) => one.name() === name)!;

@@ -2,7 +2,6 @@
 import {
   isSegmentation,
   readSegmentation,
-  readStack,
   readStructures,
   scanDicom,
   targetOf,
@@ -17,7 +16,7 @@ import {
   type DicomScan,
 } from '@voxelwise/io/dicom';
 import { FormatError } from '@voxelwise/io';
-import { dicomFolder, readVolume, writeVolume } from '@voxelwise/io/node';
+import { dicomFolder, readVolume, writeStack, writeVolume } from '@voxelwise/io/node';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
@@ -76,13 +75,12 @@ export async function fromDicom(
     return writeLabelVolume(context, out, read);
   }
   const stack = chooseStack(scan, source, flags);
-  const { volume, issues, kind } = await readStack(stack, { ...flags.stack, signal: context.signal });
+  const { grid, issues, kind } = await writeStack(out, stack, { ...flags.stack, signal: context.signal });
   for (const issue of issues) context.output.warn(issue.message);
-  await writeVolume(out, volume);
   return {
     output: out,
     kind,
-    shape: volume.grid.shape,
+    shape: grid.shape,
     series: stack.series,
     modality: stack.modality,
     description: stack.description,
@@ -109,11 +107,12 @@ export async function allFromDicom(
     const { series, part, parts, modality, description } = stack;
     const facts = { series, ...(parts > 1 ? { part } : {}), modality, description };
     try {
-      const { volume, issues, kind } = await readStack(stack, { ...remedies, signal: context.signal });
+      const name = freeName(`${modality} ${description}`, taken);
+      const output = join(out, name + ending);
+      const { grid, issues, kind } = await writeStack(output, stack, { ...remedies, signal: context.signal });
+      taken.add(name);
       for (const issue of issues) context.output.warn(issue.message);
-      const output = join(out, freeName(`${modality} ${description}`, taken) + ending);
-      await writeVolume(output, volume);
-      volumes.push({ output, kind, shape: volume.grid.shape, ...facts });
+      volumes.push({ output, kind, shape: grid.shape, ...facts });
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       context.output.warn(error.message);
@@ -129,11 +128,10 @@ export async function allFromDicom(
 }
 
 /** A file name made of `words` that is not taken yet. */
-function freeName(words: string, taken: Set<string>): string {
+function freeName(words: string, taken: ReadonlySet<string>): string {
   const stem = words.replace(/[^\p{L}\p{N}]+/gu, '_').replace(/^_+|_+$/g, '') || 'series';
   let name = stem;
   for (let n = 2; taken.has(name); n++) name = `${stem}_${n}`;
-  taken.add(name);
   return name;
 }
 

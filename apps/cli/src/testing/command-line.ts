@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeProgram } from '../program.ts';
+import { programFor } from '../program.ts';
 
 /** What a command's JSON document holds; tests look into it. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -12,12 +12,13 @@ export type Document = any;
 /** Runs one command line on the WASM device and returns its JSON document. Throws what the command throws. */
 export async function runLine(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Document> {
   let document: unknown;
-  const program = makeProgram({
+  const line = [...words, '--json', '--quiet', '--device', 'wasm', '--threads', '1'];
+  const program = await programFor(line, {
     signal: new AbortController().signal,
     environment,
     onDocument: (value) => (document = value),
   });
-  await program.parseAsync([...words, '--json', '--quiet', '--device', 'wasm', '--threads', '1'], { from: 'user' });
+  await program.parseAsync(line, { from: 'user' });
   return document;
 }
 

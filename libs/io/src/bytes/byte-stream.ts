@@ -1,5 +1,7 @@
 /** Bytes in order, once: the decompressed inside of a file. Fills the caller's memory, so nothing is held twice. */
 import { FormatError } from '../errors.ts';
+import { chunksOf } from './byte-source.ts';
+import type { ByteSource } from './byte-source.ts';
 
 /** A reader over chunks. `position` counts the bytes handed out so far. */
 export class ByteStream {
@@ -94,5 +96,49 @@ export class ByteStream {
     this.#chunk = value;
     this.#used = 0;
     return this.#chunk.length > 0 || this.#next();
+  }
+}
+
+/** Steps that a source which cannot fill memory is read in. */
+const STEP = 1 << 18;
+
+/** The stream of a source that is not packed: passes over bytes without reading them, and fills the caller's memory directly. */
+export class SourceStream extends ByteStream {
+  readonly #source: ByteSource;
+  #at: number;
+
+  /** Stands at byte `offset`, or at the end where that lies behind it. */
+  constructor(source: ByteSource, offset = 0) {
+    super(chunksOf(source), source.name);
+    this.#source = source;
+    this.#at = Math.min(offset, source.size);
+  }
+
+  override async fill(target: Uint8Array): Promise<number> {
+    const found = Math.min(target.length, this.#source.size - this.#at);
+    const wanted = target.subarray(0, found);
+    if (this.#source.fill) await this.#source.fill(this.#at, wanted);
+    else
+      for (let done = 0; done < found; done += STEP)
+        wanted.set(await this.#source.read(this.#at + done, Math.min(STEP, found - done)), done);
+    this.#advance(found);
+    return found;
+  }
+
+  override async skip(length: number, field: string): Promise<void> {
+    if (length > this.#source.size - this.#at) return super.skip(length, field);
+    this.#advance(length);
+  }
+
+  override async *rest(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunksOf(this.#source, this.#at)) {
+      this.#advance(chunk.length);
+      yield chunk;
+    }
+  }
+
+  #advance(bytes: number): void {
+    this.#at += bytes;
+    this.position += bytes;
   }
 }

@@ -1,6 +1,6 @@
 /** CRC-32 (ISO 3309), the checksum of gzip, zip and PNG. */
 
-const TABLE = /* @__PURE__ */ makeTable();
+let table: Uint32Array | undefined;
 
 function makeTable(): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, n) => {
@@ -21,7 +21,8 @@ const nativeCrc32 = (): ((bytes: Uint8Array, previous: number) => number) | unde
 export function crc32(bytes: Uint8Array, previous = 0): number {
   const native = nativeCrc32();
   if (native) return native(bytes, previous);
+  const known = (table ??= makeTable());
   let c = ~previous;
-  for (let i = 0; i < bytes.length; i++) c = TABLE[(c ^ bytes[i]!) & 255]! ^ (c >>> 8);
+  for (let i = 0; i < bytes.length; i++) c = known[(c ^ bytes[i]!) & 255]! ^ (c >>> 8);
   return ~c >>> 0;
 }

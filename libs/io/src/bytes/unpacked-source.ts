@@ -1,7 +1,7 @@
 /** The inside of a file that may be a gzip: told by its magic bytes, never by its name. */
-import { bytesSource, chunksOf } from './byte-source.ts';
+import { bytesSource } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
-import { ByteStream } from './byte-stream.ts';
+import { ByteStream, SourceStream } from './byte-stream.ts';
 import { LARGEST_DEFLATE_RATIO, gunzip, inflateInto, inflateSmall, isGzip } from './deflate.ts';
 import { FormatError } from '../errors.ts';
 
@@ -52,12 +52,12 @@ export class UnpackedSource {
 
   /** A stream that stands at byte 0. */
   streamFrom(): ByteStream {
-    return new ByteStream(this.packed ? gunzip(this.#source) : chunksOf(this.#source), this.name);
+    return this.packed ? new ByteStream(gunzip(this.#source), this.name) : new SourceStream(this.#source);
   }
 
   /** A stream that stands at `offset`. */
   async streamAt(offset: number, field: string): Promise<ByteStream> {
-    if (!this.packed) return new ByteStream(chunksOf(this.#source, Math.min(offset, this.#source.size)), this.name);
+    if (!this.packed) return new SourceStream(this.#source, offset);
     const stream = this.streamFrom();
     await stream.skip(offset, field);
     return stream;

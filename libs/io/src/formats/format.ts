@@ -1,5 +1,5 @@
 /** The contract of a volume format: recognise bytes, open them lazily, write a volume. One folder per format signs it. */
-import type { Grid, Volume } from '@voxelwise/volume';
+import type { Grid, Volume, VoxelArray } from '@voxelwise/volume';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { SlabRange } from '../voxels/voxel-block.ts';
 import type { StoredType, VoxelType } from '../voxels/stored-type.ts';
@@ -80,6 +80,13 @@ export interface VolumeReader {
   readSlab(range: SlabRange): Promise<DecodedVolume>;
 }
 
+/** A volume whose voxels come piece by piece, in the order they would lie in memory: for writing what never is there whole. */
+export interface StreamedVolume extends Omit<Volume, 'voxels'> {
+  readonly type: VoxelType;
+  /** Each piece lasts until the next but one is asked for. */
+  readonly pieces: () => AsyncIterable<VoxelArray>;
+}
+
 export interface EncodeOptions {
   /** Type on disk. Default: the type of the voxels. Values that do not fit are refused, never clipped. */
   readonly dtype?: VoxelType;
@@ -109,4 +116,6 @@ export interface VolumeFormat {
   open(source: ByteSource, options: DecodeOptions): Promise<VolumeReader>;
   /** Files that hold the volume; the first is the one the user named. `ending`: what the user asked for. */
   encode?(volume: Volume, ending: string, options: EncodeOptions): readonly EncodedFile[];
+  /** The same from pieces, where the header does not depend on voxels. Chunks last as long as their pieces. */
+  encodeStream?(volume: StreamedVolume, ending: string, options: EncodeOptions): readonly EncodedFile[];
 }

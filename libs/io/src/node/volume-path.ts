@@ -1,10 +1,18 @@
 /** Images by path: read, opened lazily, written whole or not at all. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Volume } from '@voxelwise/volume';
 import type { ByteSource } from '../bytes/byte-source.ts';
-import type { DecodeOptions, DecodedVolume, EncodeOptions, EncodedFile, VolumeReader } from '../formats/format.ts';
+import type {
+  DecodeOptions,
+  DecodedVolume,
+  EncodeOptions,
+  EncodedFile,
+  StreamedVolume,
+  VolumeReader,
+} from '../formats/format.ts';
 import { openFile } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 
@@ -53,15 +61,22 @@ export async function readVolume(path: string, options: Omit<DecodeOptions, 'fil
 }
 
 /**
- * Writes an image; the ending of `path` chooses the format. The file appears under its name only when it is whole.
+ * Writes an image; the ending of `path` chooses the format. The file appears under its name only when it is whole. Of a volume that
+ * comes in pieces no more than two are in memory where the format is NIfTI.
  *
  * Throws: FormatError if no format has this ending or a value does not fit `options.dtype`.
  */
-export async function writeVolume(path: string, volume: Volume, options: EncodeOptions = {}): Promise<void> {
-  const { encodeFiles, formatForEnding } = await formats();
+export async function writeVolume(
+  path: string,
+  volume: Volume | StreamedVolume,
+  options: EncodeOptions = {},
+): Promise<void> {
+  const { encodeFiles, encodeStream, formatForEnding } = await formats();
   const { ending } = formatForEnding(basename(path));
   const stem = path.slice(0, path.length - ending.length);
-  const files = encodeFiles(volume, ending, { name: basename(stem), ...options });
+  const encoding = { name: basename(stem), ...options };
+  const files =
+    'pieces' in volume ? await encodeStream(volume, ending, encoding) : encodeFiles(volume, ending, encoding);
   await mkdir(dirname(path), { recursive: true });
   const places = files.map((file) => ({ file, path: files.length === 1 ? path : stem + file.ending }));
   const written: { readonly from: string; readonly to: string }[] = [];
@@ -78,13 +93,27 @@ export async function writeVolume(path: string, volume: Volume, options: EncodeO
 async function writeBeside(path: string, file: EncodedFile): Promise<string> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
   const handle = await open(temporary, 'wx');
+  // One chunk is written while the next is made.
+  let writing: Promise<void> = Promise.resolve();
   try {
-    for await (const chunk of file.chunks) await handle.write(chunk);
+    for await (const chunk of file.chunks) {
+      await writing;
+      writing = writeChunk(handle, chunk);
+      // Told of when it is awaited; making the next chunk may take longer than failing.
+      writing.catch(() => undefined);
+    }
+    await writing;
   } catch (error) {
+    await Promise.allSettled([writing]);
     await handle.close();
     await rm(temporary, { force: true });
     throw error;
   }
   await handle.close();
   return temporary;
+}
+
+/** The system may write less than it was given. */
+async function writeChunk(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
 }

@@ -106,7 +106,13 @@ export function swapBytes(bytes: Uint8Array, unit: number): void {
       bytes[i] = bytes[i + 1]!;
       bytes[i + 1] = low;
     }
-  else if (unit > 2) for (let i = 0; i + unit <= bytes.length; i += unit) bytes.subarray(i, i + unit).reverse();
+  else
+    for (let i = 0; i + unit <= bytes.length; i += unit)
+      for (let low = i, high = i + unit - 1; low < high; low++, high--) {
+        const first = bytes[low]!;
+        bytes[low] = bytes[high]!;
+        bytes[high] = first;
+      }
 }
 
 /** IEEE half precision, given as its 16 bits, as a number. */

@@ -103,6 +103,11 @@ export class DataSet {
 
   /** The encoding of text, from this data set or the one it is nested in. */
   get encoding(): string {
+    return (this.ownEncoding ??= this.findEncoding());
+  }
+  private ownEncoding: string | undefined;
+
+  private findEncoding(): string {
     const own = this.elements.get(TAG.SpecificCharacterSet);
     if (own !== undefined && own.length > 0)
       return encodingOf(

@@ -74,6 +74,28 @@ export function inflateRaw(packed: Uint8Array, cap = packed.length * MAX_RATIO, 
   return run(new Inflate() as unknown as Stream, packed, Math.min(cap, packed.length * MAX_RATIO + 64), file);
 }
 
+/**
+ * The bytes that a deflated data set unpacks to, known once as `plain`. They are forgotten when memory is short and unpacked again from
+ * byte `start` of the file: a series of such files must not lie in memory beside its volume.
+ */
+export function deflatedSource(packed: DicomSource, start: number, plain: Uint8Array): DicomSource {
+  let held = new WeakRef(plain);
+  const { name } = packed;
+  const { length: size } = plain;
+  return {
+    name,
+    size,
+    async read(offset, length) {
+      let bytes = held.deref();
+      if (bytes === undefined) {
+        bytes = inflateRaw(await packed.read(start, packed.size - start), size, name);
+        held = new WeakRef(bytes);
+      }
+      return bytes.subarray(offset, Math.min(size, offset + length));
+    },
+  };
+}
+
 /** Any source as one whose reads stop at the end of the file instead of failing there. */
 export function lenient(source: ByteSource | DicomSource): DicomSource {
   const { size } = source;

@@ -8,7 +8,7 @@ import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 import { DataSet } from './dataset.ts';
 import type { DataSetContext, Element } from './dataset.ts';
-import { inflateRaw, lenient, memorySource, unzippedSource } from './dicom-source.ts';
+import { deflatedSource, inflateRaw, lenient, memorySource, unzippedSource } from './dicom-source.ts';
 import type { DicomSource } from './dicom-source.ts';
 import { TAG, representationOf, tagName } from './tags.ts';
 import { EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, transferSyntax } from './transfer-syntax.ts';
@@ -44,6 +44,16 @@ const UNDEFINED = 0xffffffff;
 const LONG = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SQ', 'SV', 'UC', 'UN', 'UR', 'UT', 'UV']);
 const isPixelTag = (tag: number): boolean =>
   tag === TAG.PixelData || tag === TAG.FloatPixelData || tag === TAG.DoubleFloatPixelData;
+
+const spellings = new Map<number, string>();
+
+/** Two capitals as the one string of their kind: thousands of elements share some thirty of them. */
+function spelling(a: number, b: number): string {
+  const code = a * 256 + b;
+  let vr = spellings.get(code);
+  if (vr === undefined) spellings.set(code, (vr = String.fromCharCode(a, b)));
+  return vr;
+}
 
 /** Thrown when a prefix of the file does not reach far enough; never leaves this file. */
 class NeedBytes extends Error {
@@ -108,7 +118,7 @@ class Parser {
   }
 
   /** The header of the element at `at`, or undefined when the file ends within it. */
-  private header(at: number, end: number): { tag: number; vr: string; offset: number; length: number } | undefined {
+  private header(at: number, end: number): Element | undefined {
     if (at + 8 > end) return undefined;
     this.need(at + 8);
     const tag = this.tagAt(at);
@@ -122,7 +132,7 @@ class Parser {
       return { tag, vr: 'UN', offset: at + 8, length: this.view.getUint16(at + 6, this.littleEndian) };
     if (!spelled || tag === ITEM || tag === ITEM_END || tag === SEQUENCE_END)
       return { tag, vr: representationOf(tag), offset: at + 8, length: this.u32(at + 4) };
-    const vr = unknown ? 'UN' : String.fromCharCode(a, b);
+    const vr = unknown ? 'UN' : spelling(a, b);
     if (unknown || !LONG.has(vr))
       return { tag, vr, offset: at + 8, length: this.view.getUint16(at + 6, this.littleEndian) };
     if (at + 12 > end) return undefined;
@@ -202,7 +212,7 @@ class Parser {
         );
       }
       this.need(stop);
-      dataset.elements.set(tag, { tag, vr, offset, length });
+      dataset.elements.set(tag, header);
       at = stop;
     }
     if (delimited) throw this.fault(`an item of undefined length is not closed before byte ${end}.`, end, 'item');
@@ -309,14 +319,15 @@ class Parser {
   }
 }
 
+const REPRESENTATIONS = new Set(
+  'AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OW PN SH SL SQ SS ST TM UC UI UL UN UR US UT'.split(' '),
+);
+
 /** Whether the bytes at `at` look like the first element of a data set, and in which syntax. */
 function guessSyntax(bytes: Uint8Array, at: number): string | undefined {
   if (bytes.length < at + 8) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const spelled =
-    /^(AE|AS|AT|CS|DA|DS|DT|FD|FL|IS|LO|LT|OB|OD|OF|OL|OW|PN|SH|SL|SQ|SS|ST|TM|UC|UI|UL|UN|UR|US|UT)$/.test(
-      String.fromCharCode(bytes[at + 4]!, bytes[at + 5]!),
-    );
+  const spelled = REPRESENTATIONS.has(String.fromCharCode(bytes[at + 4]!, bytes[at + 5]!));
   const little = view.getUint16(at, true);
   // commands and retired groups may stand in front of the data set; the length of the group comes first
   if ((little === 0 || little === 3) && view.getUint16(at + 2, true) === 0) {
@@ -410,7 +421,7 @@ function parseDeflated(
 ): DicomFile {
   if (bytes.length < source.size) throw new NeedBytes(source.size);
   const plain = inflateRaw(bytes.subarray(metaEnd), undefined, source.name);
-  return parseBody(plain, memorySource(source.name, plain), { metaSet, start: 0, syntax });
+  return parseBody(plain, deflatedSource(source, metaEnd, plain), { metaSet, start: 0, syntax });
 }
 
 function parseBody(

@@ -35,7 +35,10 @@ export async function openFrames(file: DicomFile, format: PixelFormat, scratch?:
   if (!encapsulated)
     return {
       format,
-      read: async (index) => ({ values: await nativeFrame(file, format, index), photometric: format.photometric }),
+      read: async (index) => ({
+        values: await nativeFrame(file, format, { index, scratch }),
+        photometric: format.photometric,
+      }),
     };
   const groups = await frameFragments(file, format.frames);
   return { format, read: (index) => compressedFrame(file, format, { groups, index, scratch }) };
@@ -85,7 +88,10 @@ function decode(
           `the fragment has ${stream.length} bytes, an uncompressed frame needs ${Math.ceil(bitsPerFrame(format) / 8)}.`,
           { byteOffset: stream.length },
         );
-      return { values: samplesFromBytes(stream, format, bigEndianPixels(file.syntax)), photometric };
+      return {
+        values: samplesFromBytes(stream, format, { bigEndian: bigEndianPixels(file.syntax), scratch }),
+        photometric,
+      };
     case 'rle':
       return { values: rleFrame(format, { stream, scratch }), photometric };
     case 'deflated-frames': {
@@ -95,7 +101,7 @@ function decode(
         throw new FormatError(`the frame unpacks to ${bytes.length} bytes, ${needed} are needed.`, {
           byteOffset: stream.length,
         });
-      return { values: samplesFromBytes(bytes, format, false), photometric };
+      return { values: samplesFromBytes(bytes, format, { bigEndian: false, scratch }), photometric };
     }
     case 'jpeg':
       return jpegFrame(format, { stream, scratch });
@@ -110,7 +116,7 @@ function rleFrame(format: PixelFormat, { stream, scratch }: Encoded): VoxelArray
   if (bitsAllocated === 1) {
     const bytes = new Uint8Array(Math.ceil((pixels * samples) / 8));
     decodeRle(stream, { pixels: bytes.length, samples: 1, bytesPerSample: 1 }, bytes);
-    return samplesFromBytes(bytes, { ...format, planar: false }, false);
+    return samplesFromBytes(bytes, { ...format, planar: false }, { bigEndian: false });
   }
   checkRle(stream, pixels * samples * (bitsAllocated / 8));
   const values = frameArray(format, undefined, scratch);

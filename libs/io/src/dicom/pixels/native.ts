@@ -4,16 +4,22 @@ import { FormatError } from '../../errors.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { tagName } from '../dataset/tags.ts';
 import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
+import { swapBytes } from '../../voxels/stored-type.ts';
+import { joinFragments } from './fragments.ts';
 import { bitsPerFrame, frameArray, pixelShortage } from './pixel-format.ts';
-import type { PixelFormat } from './pixel-format.ts';
+import type { FrameScratch, PixelFormat } from './pixel-format.ts';
 
 /** Whether this machine stores the least significant byte first. */
 export const hostIsLittle = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const halved = ({ samples, photometric }: PixelFormat): boolean => samples === 3 && photometric === 'YBR_FULL_422';
 
-/** Reads one uncompressed frame. Throws: FormatError when the file is too short for it. */
-export async function nativeFrame(file: DicomFile, format: PixelFormat, index: number): Promise<VoxelArray> {
+/** Reads one uncompressed frame; with `scratch`, it lasts until the next. Throws: FormatError when the file is too short for it. */
+export async function nativeFrame(
+  file: DicomFile,
+  format: PixelFormat,
+  { index, scratch }: { readonly index: number; readonly scratch: FrameScratch | undefined },
+): Promise<VoxelArray> {
   const pixels = file.pixels!;
   const bits = bitsPerFrame(format);
   const shortage = pixelShortage(file, format);
@@ -24,7 +30,8 @@ export async function nativeFrame(file: DicomFile, format: PixelFormat, index: n
     );
   const firstBit = bits * index;
   const firstByte = Math.floor(firstBit / 8);
-  const raw = await pixels.source.read(pixels.offset + firstByte, Math.ceil((firstBit + bits) / 8) - firstByte);
+  const place = { offset: pixels.offset + firstByte, length: Math.ceil((firstBit + bits) / 8) - firstByte };
+  const raw = await joinFragments(pixels, [place], scratch);
   if (raw.length * 8 < bits)
     throw new FormatError(`${file.name}: could not read frame ${index + 1}.`, {
       file: file.name,
@@ -34,16 +41,14 @@ export async function nativeFrame(file: DicomFile, format: PixelFormat, index: n
   const big = bigEndianPixels(file.syntax);
   if (halved(format)) return unfold422(raw, format);
   // Words of two 8-bit samples are swapped as words.
-  const swapBytes = big && format.bitsAllocated === 8 && pixels.vr === 'OW';
-  return samplesFromBytes(swapBytes ? swapped(raw) : raw, format, big, firstBit % 8);
+  const inWords = big && format.bitsAllocated === 8 && pixels.vr === 'OW';
+  const how = { bigEndian: big, skipBits: firstBit % 8, scratch };
+  return samplesFromBytes(inWords ? swapped(raw) : raw, format, how);
 }
 
 function swapped(raw: Uint8Array): Uint8Array {
   const out = raw.slice();
-  for (let i = 0; i + 1 < out.length; i += 2) {
-    out[i] = raw[i + 1]!;
-    out[i + 1] = raw[i]!;
-  }
+  swapBytes(out, 2);
   return out;
 }
 
@@ -56,8 +61,20 @@ function unfold422(raw: Uint8Array, { rows, columns }: PixelFormat): VoxelArray 
   return out;
 }
 
-/** Interprets bytes as samples of `format`: planes interleaved, unused bits removed, signs extended. `bigEndian` tells the byte order. */
-export function samplesFromBytes(raw: Uint8Array, format: PixelFormat, bigEndian: boolean, skipBits = 0): VoxelArray {
+export interface SampleBytes {
+  readonly bigEndian: boolean;
+  /** Bits of the first byte that belong to the frame before. */
+  readonly skipBits?: number;
+  /** Memory for the samples, where they need not outlast the next frame. */
+  readonly scratch?: FrameScratch | undefined;
+}
+
+/** Interprets bytes as samples of `format`: planes interleaved, unused bits removed, signs extended. */
+export function samplesFromBytes(
+  raw: Uint8Array,
+  format: PixelFormat,
+  { bigEndian, skipBits = 0, scratch }: SampleBytes,
+): VoxelArray {
   const { bitsAllocated, samples, planar, rows, columns } = format;
   const count = rows * columns * samples;
   if (bitsAllocated === 1) {
@@ -65,24 +82,17 @@ export function samplesFromBytes(raw: Uint8Array, format: PixelFormat, bigEndian
     for (let i = 0; i < count; i++) out[i] = (raw[(i + skipBits) >> 3]! >> ((i + skipBits) & 7)) & 1;
     return out;
   }
-  const values = wordsFromBytes(raw, format, bigEndian, count);
+  const values = frameArray(format, count, planar ? undefined : scratch);
+  const width = values.BYTES_PER_ELEMENT;
+  const target = bytesOfArray(values);
+  target.set(raw.subarray(0, count * width));
+  if (bigEndian === hostIsLittle) swapBytes(target, width);
   const settled = format.float ? values : extractBits(values, format);
   if (!planar) return settled;
   const plane = rows * columns;
   const out = frameArray(format);
   for (let s = 0; s < samples; s++) for (let i = 0; i < plane; i++) out[i * samples + s] = settled[s * plane + i]!;
   return out;
-}
-
-function wordsFromBytes(raw: Uint8Array, format: PixelFormat, bigEndian: boolean, count: number): VoxelArray {
-  const values = frameArray(format, count);
-  const width = values.BYTES_PER_ELEMENT;
-  const target = new Uint8Array(values.buffer);
-  target.set(raw.subarray(0, count * width));
-  if (width > 1 && bigEndian === hostIsLittle) {
-    for (let i = 0; i < target.length; i += width) target.subarray(i, i + width).reverse();
-  }
-  return values;
 }
 
 /** The bytes of an array, to be written to in little endian order. */
@@ -92,9 +102,7 @@ export function bytesOfArray(values: VoxelArray): Uint8Array {
 
 /** Words whose little endian bytes were written through `bytesOfArray`: brought to this machine's order, unused bits removed. */
 export function settleWords(values: VoxelArray, format: PixelFormat): VoxelArray {
-  const width = values.BYTES_PER_ELEMENT;
-  const bytes = bytesOfArray(values);
-  if (width > 1 && !hostIsLittle) for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse();
+  if (!hostIsLittle) swapBytes(bytesOfArray(values), values.BYTES_PER_ELEMENT);
   return format.float ? values : extractBits(values, format);
 }
 

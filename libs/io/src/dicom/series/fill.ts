@@ -82,6 +82,26 @@ export interface Target {
   readonly shearing: Shearing | undefined;
 }
 
+/** Decodes frames one at a time. The tiles of a mosaic share one stored frame, which is decoded once. */
+class FrameDecoder {
+  private readonly scratch = {};
+  private reader: FrameReader | undefined;
+  private instance: DicomInstance | undefined;
+  private held: { readonly index: number; readonly decoded: DecodedFrame } | undefined;
+
+  /** The frame's values; they last until the next is asked for. */
+  async decode(info: FrameInfo): Promise<DecodedFrame> {
+    if (info.instance !== this.instance || this.reader === undefined) {
+      this.reader = await openFrames(info.instance.file, info.instance.format, this.scratch);
+      this.instance = info.instance;
+      this.held = undefined;
+    }
+    if (this.held?.index !== info.index)
+      this.held = { index: info.index, decoded: meaning(await this.reader.read(info.index), info) };
+    return this.held.decoded;
+  }
+}
+
 /**
  * The voxels of a stack, [channels, slices, rows, columns], frames decoded one at a time into the array that is returned.
  * Throws: Overflow when a value does not fit `kind`; FormatError when pixels are damaged.
@@ -96,38 +116,21 @@ export async function fill(
   const volume = plane * lattice.slices;
   const voxels = arrayOf(kind, volume * order.length * colors);
   const raw = shear === undefined ? undefined : arrayOf(kind, lattice.rows * lattice.columns);
-  const scratch = {};
-  let reader: FrameReader | undefined;
-  let held: DicomInstance | undefined;
-  let frame: { index: number; decoded: DecodedFrame } | undefined;
+  const decoder = new FrameDecoder();
   let done = 0;
   for (const [channel, slices] of order.entries()) {
     for (const [z, info] of slices.entries()) {
       options.signal?.throwIfAborted();
-      if (
-        shear === undefined &&
-        readDirectly(info, voxels.subarray(channel * volume + z * plane, channel * volume + (z + 1) * plane))
-      ) {
-        options.onSlice?.(++done, order.length * slices.length);
-        continue;
-      }
-      if (info.instance !== held || reader === undefined) {
-        reader = await openFrames(info.instance.file, info.instance.format, scratch);
-        held = info.instance;
-        frame = undefined;
-      }
-      // Tiles of a mosaic share one stored frame.
-      if (frame === undefined || frame.index !== info.index)
-        frame = {
-          index: info.index,
-          decoded: meaning(await reader.read(info.index), info),
-        };
-      for (let sample = 0; sample < colors; sample++) {
-        const at = (channel * colors + sample) * volume + z * plane;
-        if (shear === undefined || raw === undefined) place(frame.decoded, info, { target: voxels, at, sample });
-        else {
-          place(frame.decoded, info, { target: raw, at: 0, sample });
-          shear.slice(raw, z, voxels.subarray(at, at + plane));
+      const first = channel * colors * volume + z * plane;
+      if (shear !== undefined || !readDirectly(info, voxels.subarray(first, first + plane))) {
+        const decoded = await decoder.decode(info);
+        for (let sample = 0; sample < colors; sample++) {
+          const at = first + sample * volume;
+          if (shear === undefined || raw === undefined) place(decoded, info, { target: voxels, at, sample });
+          else {
+            place(decoded, info, { target: raw, at: 0, sample });
+            shear.slice(raw, z, voxels.subarray(at, at + plane));
+          }
         }
       }
       options.onSlice?.(++done, order.length * slices.length);
@@ -135,4 +138,34 @@ export async function fill(
   }
   shear?.finish(voxels);
   return voxels;
+}
+
+/** Small slices are handed on several at a time. */
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * The voxels of a stack of one color in the order of `fill`, some slices at a time. A piece lasts until the next but one is
+ * asked for. Throws: what `fill` throws.
+ */
+export async function* pieces(
+  { kind, lattice, order }: Omit<Target, 'shearing'>,
+  options: FillOptions,
+): AsyncGenerator<VoxelArray> {
+  const plane = lattice.rows * lattice.columns;
+  const frames = order.flat();
+  const bytes = plane * arrayOf(kind, 1).BYTES_PER_ELEMENT;
+  const together = Math.min(frames.length, Math.max(1, Math.floor(PIECE_BYTES / bytes)));
+  const turns = [arrayOf(kind, together * plane), arrayOf(kind, together * plane)] as const;
+  const decoder = new FrameDecoder();
+  for (let start = 0; start < frames.length; start += together) {
+    const piece = turns[(start / together) % 2]!;
+    const members = frames.slice(start, start + together);
+    for (const [i, info] of members.entries()) {
+      options.signal?.throwIfAborted();
+      if (!readDirectly(info, piece.subarray(i * plane, (i + 1) * plane)))
+        place(await decoder.decode(info), info, { target: piece, at: i * plane, sample: 0 });
+      options.onSlice?.(start + i + 1, frames.length);
+    }
+    yield piece.subarray(0, members.length * plane);
+  }
 }

@@ -120,7 +120,7 @@ function lineOf(groups: Groups, top: DataSet): Pick<FrameInfo, 'slope' | 'interc
 
 /** Keeps what reading pixels still needs. */
 function slim(file: DicomFile): DicomFile {
-  if (file.dataset.has(TAG.ExtendedOffsetTable) || file.syntax.deflated) return file;
+  if (file.dataset.has(TAG.ExtendedOffsetTable)) return file;
   const empty = new DataSet({ bytes: new Uint8Array(0), littleEndian: true, file: file.name, readItems: () => [] }, 0);
   return { ...file, meta: empty, dataset: empty };
 }

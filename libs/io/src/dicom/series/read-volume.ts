@@ -1,14 +1,16 @@
 /** A stack of slices becomes a volume: frames decoded one at a time into the memory that is returned. */
-import type { Volume, VoxelArray } from '@voxelwise/volume';
+import type { Grid, Volume, VoxelArray } from '@voxelwise/volume';
 import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
+import type { StreamedVolume } from '../../formats/format.ts';
+import { voxelTypeOf } from '../../voxels/stored-type.ts';
 import type { DicomSource } from '../dataset/dicom-source.ts';
 import { arrange, gridOf } from './arrange.ts';
 import { Overflow } from './direct-read.ts';
 import { withoutDuplicates } from './drop-duplicates.ts';
 import { evenSlices, interpolateSlices } from './even-slices.ts';
 import type { UnevenSlices } from './even-slices.ts';
-import { colorsOf, fill } from './fill.ts';
+import { colorsOf, fill, pieces } from './fill.ts';
 import type { FillOptions } from './fill.ts';
 import { issue, refusal } from './issue.ts';
 import type { Issue } from './issue.ts';
@@ -16,7 +18,7 @@ import { scanDicom } from './scan.ts';
 import type { DicomScan, DicomStack } from './scan.ts';
 import { shearSlices, shearing } from './tilt.ts';
 import type { Shearing } from './tilt.ts';
-import { candidates } from './voxel-type.ts';
+import { arrayOf, candidates } from './voxel-type.ts';
 
 export interface ReadStackOptions extends FillOptions {
   /**
@@ -43,13 +45,24 @@ export interface DicomVolume {
   readonly issues: readonly Issue[];
 }
 
+/** A stack that is one volume, before its pixels are read. */
+export interface OpenStack extends Omit<DicomVolume, 'volume'> {
+  readonly grid: Grid;
+  readonly channels: readonly string[];
+  /** Shape: [channels, slices, rows, columns]. Throws: FormatError when pixels are damaged. */
+  read(): Promise<Volume>;
+  /**
+   * The volume in pieces, in the types to try one after the other: pieces of one that is not the last throw `Overflow` when a value
+   * does not fit. Empty where slices are resampled or colored: `read` does those.
+   */
+  readonly streams: readonly StreamedVolume[];
+}
+
 /**
- * Reads a stack. Values are rescaled (slope and intercept of each slice); MONOCHROME1 is not inverted; YBR colors become RGB.
- *
- * Shape: [channels, slices, rows, columns]; channels are time points, echoes or colors, one for an ordinary series.
- * Throws: FormatError with `details.issues` when the slices are not one volume, listing every reason; FormatError when pixels are damaged.
+ * Decides what volume a stack is, without reading pixels except to compare duplicates.
+ * Throws: FormatError with `details.issues` when the slices are not one volume, listing every reason.
  */
-export async function readStack(given: DicomStack, options: ReadStackOptions = {}): Promise<DicomVolume> {
+export async function openStack(given: DicomStack, options: ReadStackOptions = {}): Promise<OpenStack> {
   const { onTilt = 'refuse', onDuplicates = 'refuse', onUneven = 'refuse' } = options;
   let stack = given;
   const notes: Issue[] = [];
@@ -76,22 +89,45 @@ export async function readStack(given: DicomStack, options: ReadStackOptions = {
     );
   const lattice = even?.lattice ?? stack.lattice;
   const shear = stack.tiltDegrees > 0.2 && onTilt === 'shear' ? shearing(lattice) : undefined;
-  const voxels = await voxelsOf(stack, { even, shear }, options);
   const color = colorsOf(stack.instances[0]!) === 3;
   const names = stack.channelNames.map((name) =>
     [stack.modality || 'image', name].filter((part) => part !== '').join(' '),
   );
-  const channels = color ? names.flatMap((name) => [`${name} red`, `${name} green`, `${name} blue`]) : names;
   const mosaic = stack.instances[0]!.mosaic !== undefined;
-  const kind =
-    shear !== undefined ? 'sheared' : color ? 'color' : mosaic ? 'mosaic' : names.length > 1 ? '4d' : 'volume';
   const warnings = stack.issues.filter((i) => i.severity === 'warn' || remedied(i));
+  const head = {
+    grid: gridOf(shear?.lattice ?? lattice),
+    kind: 'intensity' as const,
+    channels: color ? names.flatMap((name) => [`${name} red`, `${name} green`, `${name} blue`]) : names,
+  };
+  const whole = { lattice: stack.lattice, order: stack.order };
   return {
-    volume: { grid: gridOf(shear?.lattice ?? lattice), kind: 'intensity', channels, voxels },
-    kind,
+    grid: head.grid,
+    channels: head.channels,
+    kind: shear !== undefined ? 'sheared' : color ? 'color' : mosaic ? 'mosaic' : names.length > 1 ? '4d' : 'volume',
     stack,
     issues: [...warnings.map((i): Issue => ({ ...i, severity: 'warn' })), ...notes],
+    read: async () => ({ ...head, voxels: await voxelsOf(stack, { even, shear }, options) }),
+    streams:
+      even !== undefined || shear !== undefined || color
+        ? []
+        : candidates(stack.frames).map((kind) => ({
+            ...head,
+            type: voxelTypeOf(arrayOf(kind, 0)),
+            pieces: () => pieces({ ...whole, kind }, options),
+          })),
   };
+}
+
+/**
+ * Reads a stack. Values are rescaled (slope and intercept of each slice); MONOCHROME1 is not inverted; YBR colors become RGB.
+ *
+ * Shape: [channels, slices, rows, columns]; channels are time points, echoes or colors, one for an ordinary series.
+ * Throws: FormatError with `details.issues` when the slices are not one volume, listing every reason; FormatError when pixels are damaged.
+ */
+export async function readStack(given: DicomStack, options: ReadStackOptions = {}): Promise<DicomVolume> {
+  const { kind, stack, issues, read } = await openStack(given, options);
+  return { volume: await read(), kind, stack, issues };
 }
 
 /** The even grid for a stack with gaps; undefined when more than half of its slices would be made up. */

@@ -1,11 +1,11 @@
 /** Writing NIfTI: version 1 where it suffices, 2 for longer axes; sform and qform both, so that every reader agrees. */
-import { shear, spacing, voxelCount } from '@voxelwise/volume';
-import type { Volume } from '@voxelwise/volume';
+import { shear, spacing } from '@voxelwise/volume';
+import type { Volume, VoxelArray } from '@voxelwise/volume';
 import { deflate } from '../../bytes/deflate.ts';
 import { castVoxels, littleEndianBytes } from '../../voxels/cast-voxels.ts';
 import { STORED_BYTES, voxelTypeOf } from '../../voxels/stored-type.ts';
 import type { VoxelType } from '../../voxels/stored-type.ts';
-import type { EncodeOptions, EncodedFile } from '../format.ts';
+import type { EncodeOptions, EncodedFile, StreamedVolume } from '../format.ts';
 import { qformOf } from './nifti-geometry.ts';
 
 const DATATYPES: Readonly<Record<VoxelType, number>> = {
@@ -25,21 +25,51 @@ const SCANNER = 1;
 const INTENT_LABEL = 1002;
 
 /** `.nii`, `.nii.gz`, or a pair when asked for `.hdr`/`.img`. See `EncodeOptions`. Throws: FormatError if values do not fit `dtype`. */
-export function encodeNifti(
-  volume: Volume,
+export function encodeNifti(volume: Volume, ending: string, options: EncodeOptions): readonly EncodedFile[] {
+  const type = options.dtype ?? voxelTypeOf(volume.voxels);
+  return filesOf(volume, littleEndianBytes(castVoxels(volume.voxels, type)), { ...options, type, ending });
+}
+
+/** The same from voxels in pieces. */
+export function encodeNiftiStream(
+  volume: StreamedVolume,
   ending: string,
-  { dtype, level = 1, compress = ending.endsWith('.gz') }: EncodeOptions,
+  options: EncodeOptions,
 ): readonly EncodedFile[] {
-  const voxels = castVoxels(volume.voxels, dtype ?? voxelTypeOf(volume.voxels));
+  const { dtype: type = volume.type, compress = isPacked(ending) } = options;
+  // The packer holds several blocks at a time, longer than a piece lasts.
+  return filesOf(volume, bytesOfPieces(volume.pieces(), type, compress), { ...options, type, ending });
+}
+
+async function* bytesOfPieces(
+  pieces: AsyncIterable<VoxelArray>,
+  type: VoxelType,
+  copied: boolean,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield* littleEndianBytes(castVoxels(copied ? piece.slice() : piece, type));
+}
+
+const isPacked = (ending: string): boolean => ending.endsWith('.gz');
+
+function filesOf(
+  volume: Omit<Volume, 'voxels'>,
+  voxels: AsyncIterable<Uint8Array>,
+  {
+    type,
+    ending,
+    level = 1,
+    compress = isPacked(ending),
+  }: EncodeOptions & { readonly type: VoxelType; readonly ending: string },
+): readonly EncodedFile[] {
   const isPair = /^\.(hdr|img)/.test(ending);
-  const header = niftiHeader(volume, dtype ?? voxelTypeOf(volume.voxels), isPair);
+  const header = niftiHeader(volume, type, isPair);
   const packed = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
     compress ? deflate(chunks, 'gzip', { level }) : chunks;
-  if (!isPair) return [{ ending, chunks: packed(joined(header, littleEndianBytes(voxels))) }];
+  if (!isPair) return [{ ending, chunks: packed(joined(header, voxels)) }];
   const gz = compress ? '.gz' : '';
   return [
     { ending: `.hdr${gz}`, chunks: packed(joined(header.subarray(0, header.length))) },
-    { ending: `.img${gz}`, chunks: packed(littleEndianBytes(voxels)) },
+    { ending: `.img${gz}`, chunks: packed(voxels) },
   ];
 }
 
@@ -49,9 +79,9 @@ async function* joined(head: Uint8Array, rest?: AsyncIterable<Uint8Array>): Asyn
 }
 
 /** The header and its extension flag. For pairs the voxels start at byte 0 of the other file. */
-export function niftiHeader(volume: Volume, type: VoxelType, isPair = false): Uint8Array {
+export function niftiHeader(volume: Omit<Volume, 'voxels'>, type: VoxelType, isPair = false): Uint8Array {
   const [z, y, x] = volume.grid.shape;
-  const channels = volume.voxels.length / voxelCount(volume.grid.shape);
+  const channels = volume.channels.length;
   const sizes = channels > 1 ? [x, y, z, channels] : [x, y, z];
   const wide = sizes.some((n) => n > 32767);
   const end = wide ? 540 : 348;

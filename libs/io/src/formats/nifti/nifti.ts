@@ -11,7 +11,7 @@ import { rawReader } from '../raw-reader.ts';
 import { niftiGeometry } from './nifti-geometry.ts';
 import { NIFTI_HEAD_BYTES, parseNiftiHeader, sniffNifti } from './nifti-header.ts';
 import type { NiftiHeader } from './nifti-header.ts';
-import { encodeNifti } from './nifti-write.ts';
+import { encodeNifti, encodeNiftiStream } from './nifti-write.ts';
 import { spmAffine } from './spm-mat.ts';
 
 const INTENT_LABEL = 1002;
@@ -49,6 +49,7 @@ export const nifti: VolumeFormat = {
   },
 
   encode: encodeNifti,
+  encodeStream: encodeNiftiStream,
 };
 
 /** A pair may be named by either of its files. */
