@@ -32,7 +32,8 @@ const OVERLAPS = ['error', 'priority', 'channels'] as const;
 const TILTS = ['refuse', 'shear', 'keep'] as const;
 const DUPLICATES = ['refuse', 'drop'] as const;
 const UNEVEN = ['refuse', 'resample'] as const;
-const READABLE = ['.nii', '.nii.gz', '.nrrd', '.nhdr', '.mha', '.mhd', '.npy', '.npz', '.mrc', '.tif', '.tiff', '.png'];
+/** Endings of volumes in a folder: not the second file of a pair, nor what other programs call their files too. */
+const READABLE = FORMATS.flatMap(({ endings }) => endings).filter((ending) => !/^\.(img|rec|st)/.test(ending));
 
 /** A flag's value as one of those it may have. Throws: CommandUsageError. */
 function oneOf<T extends string>(flag: string, value: string, allowed: readonly T[]): T {

@@ -254,6 +254,12 @@ describe('mutants', { timeout: 240_000 }, () => {
     bytes.set([0x4d, 0x41, 0x50, 0x20, 0x44, 0x44], 208);
     await survives([bytes], (b) => size(b, 'x.mrc'), 230);
   });
+  it('MGH', async () => {
+    const seeds = ['i2.mgh', 'f4.mgh'].map(
+      (name) => new Uint8Array(readFileSync(new URL(`../../fixtures/mgh/${name}`, import.meta.url))),
+    );
+    await survives(seeds, (b) => size(b, 'x.mgh'), 90);
+  });
   it('safetensors', async () => {
     const seed = encodeSafetensors(
       new Map([
