@@ -55,12 +55,12 @@ describe.each(['reference', 'wasm'] as const)('checkpoint on %s', (kind) => {
 
   it('gives the bits of the plain run, for inputs and for weights taken from around it', async () => {
     const [plain, again] = [await open(), await open()];
-    const size = kind === 'wasm' ? 64 : 16;
+    const size = kind === 'wasm' ? 128 : 16;
     const want = await bitsOf(plain, plainly, size);
     const got = await bitsOf(again, checkpoint, size);
     expect(got.bits).toEqual(want.bits);
     expect(got.bits.flat().some((word) => word !== 0)).toBe(true);
-    // Wasm plans its arena for the whole program; eager loops hold gradients and kept outputs beside it.
+    // Wasm plans its arena for the whole program, where images outweigh the kernels' own memory; eager loops hold gradients and kept outputs beside it.
     expect(got.peak).toBeLessThan((kind === 'wasm' ? 0.6 : 0.8) * want.peak);
     expect(again.memory().bytes).toBeLessThanOrEqual(plain.memory().bytes);
     plain.dispose();

@@ -2,7 +2,7 @@
 import { DeviceError } from '../../errors.ts';
 import { align, planArena, type Lifetime } from '../../graph/arena.ts';
 import type { Graph, GraphNode, Slot } from '../../graph/graph.ts';
-import { planDeferrals, type Deferrals } from './deferral.ts';
+import { planDeferrals, type Deferral } from './deferral.ts';
 import {
   int,
   pointer,
@@ -97,7 +97,7 @@ class Compiler {
   /** Slots whose moments a later node asks for, and the records that were left of them. */
   readonly #momentsWanted = new Set<number>();
   readonly #moments = new Map<View, Moments>();
-  readonly #deferrals: Deferrals;
+  readonly #deferrals: ReadonlyMap<number, Deferral>;
   /** By slot. */
   readonly #deferred = new Map<number, Deferred & { readonly label: string }>();
   #constantBytes = 0;
@@ -122,7 +122,12 @@ class Compiler {
         const external = this.#externalIndex.get(node.inputs[name]?.index ?? -1);
         if (external !== undefined) this.#written.add(external);
       }
-      for (const slot of Object.values(node.inputs)) if (slot) this.#lastReader.set(slot.index, node);
+      for (const slot of Object.values(node.inputs)) {
+        if (slot === undefined) continue;
+        this.#lastReader.set(slot.index, node);
+        const deferral = this.#deferrals.get(slot.index);
+        if (deferral?.takers.has(node)) this.#lastReader.set(deferral.from.index, node);
+      }
       const measured = node.inputs[(node.op.kernels.wasm as WasmKernel).readsMoments ?? ''];
       if (measured !== undefined) this.#momentsWanted.add(measured.index);
     }
@@ -136,15 +141,20 @@ class Compiler {
   #lower(node: GraphNode): void {
     const kernel = node.op.kernels.wasm as WasmKernel;
     for (const slot of new Set(Object.values(node.inputs)))
-      if (slot && this.#deferrals.get(slot.index)?.has(node)) this.#storeDeferred(slot);
+      if (slot && this.#deferrals.get(slot.index)?.stores.has(node)) this.#storeDeferred(slot);
     const came: Record<string, WasmView | undefined> = {};
     for (const [name, slot] of Object.entries(node.inputs)) came[name] = slot && this.#anyView(slot);
     const wanted = kernel.layouts?.({ inputs: came, outputs: node.outputs, options: node.options });
     const inputs: Record<string, WasmView | undefined> = {};
+    /** Inputs that are not stored, and what they are made of. */
+    const taken = new Map<WasmView, Deferred>();
     for (const [name, slot] of Object.entries(node.inputs)) {
       if (slot === undefined) continue;
       const layout = wanted?.inputs[name] ?? 'plain';
-      inputs[name] = this.#viewIn(slot, layout);
+      if (this.#deferrals.get(slot.index)?.takers.get(node) === name) {
+        inputs[name] = this.#view(slot, layout, { base: 'temporary' });
+        taken.set(inputs[name], this.#deferred.get(slot.index)!);
+      } else inputs[name] = this.#viewIn(slot, layout);
     }
     const outputs = node.outputs.map((slot, k) => {
       const output = this.#define(slot, wanted?.outputs[k] ?? 'plain');
@@ -184,13 +194,19 @@ class Compiler {
         this.#deferred.set(index, { ...image, label: node.op.name });
         return [];
       },
+      deferred: (input) => taken.get(input),
     });
     for (const call of calls) this.#steps.push({ call, module: kernel.module, label: node.op.name });
     const last = Math.max(first, this.#steps.length - 1);
     for (const scratch of scratches) this.#lifetimes.set(scratch, { bytes: scratch.bytes, first, last });
     for (const records of borrowed) this.#lifetimes.get(records)!.last = last;
-    const stored = outputs.filter((_, k) => !this.#deferred.has(node.outputs[k]!.index));
-    for (const view of [...Object.values(inputs), ...stored]) if (view) this.#touch(view as View, first, last);
+    const made = outputs.filter((_, k) => !this.#deferred.has(node.outputs[k]!.index));
+    const read = Object.values(inputs).filter((view) => view !== undefined && !taken.has(view)) as View[];
+    for (const view of [...read, ...made]) this.#touch(view, first, last);
+    for (const { from, factors } of taken.values()) {
+      this.#touch(from as View, first, last);
+      this.#lifetimes.get(factors)!.last = last;
+    }
     for (const name of node.op.mutates ?? []) {
       const slot = node.inputs[name];
       if (slot !== undefined) this.#writeBack(slot, inputs[name] as View);

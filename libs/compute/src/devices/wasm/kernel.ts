@@ -48,13 +48,13 @@ export interface Moments {
 /** Bytes of a record of moments: as in the kernels. */
 export const MOMENTS_BYTES = 80;
 
-/** An image that need not be stored where it is computed: what is known of it, and how it is stored later. */
+/** An image that need not be stored where it is computed: leaky ReLU of `from` · a + b. Blocked. */
 export interface Deferred {
-  /** The image it is made of, number by number. */
   readonly from: WasmView;
-  /** What `store` reads beside it, small. */
+  /** a[8] and b[8] per sample's block of channels. */
   readonly factors: ScratchBuffer;
-  /** The call that stores it; blocked. */
+  readonly slope: number;
+  /** The call that stores it. */
   store(to: WasmView): KernelCall;
 }
 
@@ -91,6 +91,8 @@ export interface LoweringContext<R> {
   leaveMoments(output: WasmView, perRow: number): ScratchBuffer | undefined;
   /** The calls that store output 0 now: none where the device keeps `image.from` instead and stores the image before it is read. */
   defer(image: Deferred): readonly KernelCall[];
+  /** What an input that the operation takes so (`WasmKernel.takesDeferred`) is to be made of; undefined where it is stored. */
+  deferred(input: WasmView): Deferred | undefined;
 }
 
 /** A WebAssembly module of somebody else's package: imports `env.memory` (shared, maximum 65536 pages), exports kernels. */
@@ -127,6 +129,11 @@ export interface WasmKernel<R = unknown> {
   readonly readsMoments?: string;
   /** The input of which one pass makes output 0: the lowering leaves storing it to `LoweringContext.defer`. Both blocked. */
   readonly defers?: string;
+  /** The input, blocked, that the kernels for these sizes can take before it is stored: the lowering asks `LoweringContext.deferred`. */
+  takesDeferred?(node: {
+    readonly inputs: Readonly<Record<string, TensorSpec | undefined>>;
+    readonly options: R;
+  }): string | undefined;
   lower(context: LoweringContext<R>): readonly KernelCall[];
   /** Options that compute the same in other ways, the best by estimate first, for a device that times them. Same layouts for all. */
   variants?(node: {

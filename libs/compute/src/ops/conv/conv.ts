@@ -6,7 +6,7 @@ import { describe, type TensorSpec } from '../../tensor/spec.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { convCases } from './conv.cases.ts';
 import { referenceConv } from './conv.reference.ts';
-import { algorithmVariants, imageLayout, lowerProduct } from './conv.wasm.ts';
+import { algorithmVariants, imageLayout, lowerProduct, productAlgorithm } from './conv.wasm.ts';
 import { lowerGpuProduct, tileVariants } from './conv.webgpu.ts';
 import { convCuts } from './cuts.ts';
 import { convGeometry, multiplyAdds, ofRank, requireImage, type ConvOptions } from './geometry.ts';
@@ -57,6 +57,11 @@ export const conv = defineOp<{ x: Tensor; weight: Tensor; bias?: Tensor | undefi
           options.algorithm,
         );
       },
+      // Winograd's kernel normalizes what it transforms.
+      takesDeferred: ({ inputs: { x, weight }, options }) =>
+        productAlgorithm(convGeometry('conv', x!.shape, weight!.shape, options), false, options.algorithm) === 'direct'
+          ? undefined
+          : 'x',
       variants: ({ inputs: { x, weight }, options }) =>
         algorithmVariants(convGeometry('conv', x!.shape, weight!.shape, options), 'output', x!.shape[1]!, options),
     },

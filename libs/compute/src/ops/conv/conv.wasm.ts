@@ -1,6 +1,6 @@
 /** Which kernels a convolution, its transpose and its weight gradient run on the WASM device. */
 import type { KernelCall, Layout, LoweringContext, WasmVariant, WasmView } from '../../devices/wasm/kernel.ts';
-import { candidatesFor, chooseAlgorithm, TILES, type ConvTask } from './choose.ts';
+import { candidatesFor, chooseAlgorithm, TILES, type ChosenAlgorithm, type ConvTask } from './choose.ts';
 import { FEW_CHANNELS, lowerDirect, type ConvProduct } from './direct.wasm.ts';
 import type { ConvAlgorithm, ConvGeometry } from './geometry.ts';
 import { lowerDirectWeightGradient } from './weight-gradient.wasm.ts';
@@ -10,16 +10,18 @@ import { lowerWinograd } from './winograd.wasm.ts';
 /** The layout in which kernels take an image of so many channels. */
 export const imageLayout = (channels: number): Layout => (channels <= FEW_CHANNELS ? 'plain' : 'blocked');
 
+/** Few channels come in plain layout, which only the direct kernel reads. */
+export function productAlgorithm(g: ConvGeometry, transposed: boolean, wanted: ConvAlgorithm): ChosenAlgorithm {
+  if (imageLayout(transposed ? g.outputs : g.inputs) === 'plain') return 'direct';
+  return chooseAlgorithm(g, transposed ? 'inputGradient' : 'output', wanted);
+}
+
 export function lowerProduct(
   context: LoweringContext<unknown>,
   product: ConvProduct,
   wanted: ConvAlgorithm,
 ): KernelCall[] {
-  // Few channels come in plain layout, which only the direct kernel reads.
-  const algorithm =
-    product.from.layout === 'plain'
-      ? 'direct'
-      : chooseAlgorithm(product.geometry, product.transposed ? 'inputGradient' : 'output', wanted);
+  const algorithm = productAlgorithm(product.geometry, product.transposed, wanted);
   return algorithm === 'direct' ? lowerDirect(context, product) : lowerWinograd(context, product, TILES[algorithm]);
 }
 

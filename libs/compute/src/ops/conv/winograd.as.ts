@@ -4,6 +4,7 @@
 // position of a transformed tile is one matrix product with K = depth taps x channels. Where depth is transformed too a tile
 // has 4 or 6 z-positions of 36 plane positions, position = 36 · (z-position) + plane position, and no taps are left.
 
+import { activate_voxels } from '../../devices/wasm/activation.as';
 import { MOMENTS_BYTES, record_moments } from '../../devices/wasm/moments.as';
 import { address, draw, word } from '../../devices/wasm/simd.as';
 import { conv_panel } from './tile.as';
@@ -18,7 +19,8 @@ import { WINOGRAD_ZEROS, output_line4, winograd_output, winograd_tiles } from '.
  * is transformed), 20 m, 21 tile rows per piece, 22 slices per piece (whole tiles where depth is transformed), 23 output blocks per
  * piece, 24 output blocks per round (M), 25 z-positions (4 or 6 where depth is transformed, else 1), 26 byte offset of V,
  * 27 byte offset of M, 28 29 bytes from position to position of V and weights, 30 output channels, 31 records of moments or 0,
- * one per row (sample, output block), slice and tile row.
+ * one per row (sample, output block), slice and tile row,
+ * 32 factors of x or 0, 33 slope: x is first made what a normalization makes of it (devices/wasm/activation.as.ts).
  */
 export function conv_winograd(args: usize, part: i32, parts: i32): void {
   const m = word(args, 20);
@@ -56,13 +58,28 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
   const v = scratch + <usize>word(args, 26), product = scratch + <usize>word(args, 27);
   const strideV = <usize>word(args, 28), strideU = <usize>word(args, 29);
 
-  const volumeBytes = <usize>depth * <usize>(height * width) << 5;
-  for (let block = 0; block < inputBlocks; block++)
+  // The box of x that the tiles read. Normalized it lies where the products will; what is outside stays zero.
+  const factors = address(args, 32);
+  let boxZ = 0, boxY = 0, boxDepth = depth, boxHeight = height;
+  if (factors != 0) {
+    const firstZ = z0 - word(args, 16), firstY = row0 * m - word(args, 17);
+    boxZ = max(0, firstZ), boxY = max(0, firstY);
+    boxDepth = max(0, min(depth, firstZ + (zs > 1 ? q * layers + 2 : layers + depthTaps - 1)) - boxZ);
+    boxHeight = max(0, min(height, firstY + rows * m + 2) - boxY);
+  }
+  for (let block = 0; block < inputBlocks; block++) {
+    const row = sample * inputBlocks + block;
+    let volume = address(args, 0) + (<usize>((row * depth + boxZ) * height + boxY) * <usize>width << 5);
+    if (factors != 0) {
+      activateBox(volume, boxDepth, <usize>(height * width) << 5, <usize>(boxHeight * width) << 5, factors + (<usize>row << 6), v128.load_splat<f32>(args, 132), product);
+      volume = product;
+    }
     winograd_tiles(
-      false, m, q, 0, zs, address(args, 0) + <usize>(sample * inputBlocks + block) * volumeBytes, depth, height, width,
-      z0 - word(args, 16), row0 * m - word(args, 17), -word(args, 18), layers + depthTaps - 1, rows, count, 0, side,
+      false, m, q, 0, zs, volume, boxDepth, boxHeight, width,
+      z0 - word(args, 16) - boxZ, row0 * m - word(args, 17) - boxY, -word(args, 18), layers + depthTaps - 1, rows, count, 0, side,
       scratch, v + (<usize>(block * inputTiles) << 5), strideV,
     );
+  }
 
   // M[output block][four tiles][position][tile][8]: what the transform back reads of a tile lies close together.
   const positions = zs * side * side;
@@ -83,6 +100,15 @@ function winogradPiece(args: usize, scratch: usize, sample: i32, chunk: i32, str
       outputTiles(args, scratch, sample, block, z0, slices, row0, rows, count, product + <usize>(block - block0) * blockM, fourBytes);
       if (address(args, 31) != 0) stripMoments(args, sample, block, z0, slices, row0, rows);
     }
+  }
+}
+
+/** Normalizes `bytes` of each of `depth` slices, a plane apart, and lays them close together. */
+function activateBox(from: usize, depth: i32, planeBytes: usize, bytes: usize, factors: usize, slope: v128, to: usize): void {
+  for (let z = 0; z < depth; z++) {
+    activate_voxels(from, bytes, factors, slope, to);
+    from += planeBytes;
+    to += bytes;
   }
 }
 

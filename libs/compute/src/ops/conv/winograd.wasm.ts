@@ -1,5 +1,12 @@
 /** Lowers 3×3-in-the-plane, stride-1 convolutions and their input gradients to the Winograd kernels. */
-import { int, pointer, scratchPointer, type KernelCall, type LoweringContext } from '../../devices/wasm/kernel.ts';
+import {
+  float,
+  int,
+  pointer,
+  scratchPointer,
+  type KernelCall,
+  type LoweringContext,
+} from '../../devices/wasm/kernel.ts';
 import { beginConv, blocksOf, roundUp, type ConvProduct } from './direct.wasm.ts';
 import type { Triple } from './geometry.ts';
 import type { TileSize } from './choose.ts';
@@ -106,7 +113,11 @@ export function lowerWinograd(
   const offsetV = transformBytes(tiles[1], m, zPositions);
   // The last four tiles may be read three tiles too far.
   const offsetM = offsetV + positions * strideV + 128;
-  const perThread = offsetM + round * productBytes;
+  // Where x comes with a normalization still to be done, the box that a piece reads of a block goes through it first.
+  const deferred = context.deferred(from);
+  const boxSlices = Math.min(input[0], q === 1 ? slices + taps - 1 : slices * q + 2);
+  const boxBytes = deferred ? boxSlices * Math.min(input[1], rows * m + 2) * input[2] * 32 : 0;
+  const perThread = offsetM + Math.max(round * productBytes, boxBytes);
   const scratch = context.scratch(perThread * context.threads);
   const transformed = context.constant(positions * strideU, weight);
   const begin = beginConv(context, 1, bias, outputs);
@@ -147,7 +158,7 @@ export function lowerWinograd(
     {
       kernel: 'conv_winograd',
       args: [
-        pointer(from),
+        pointer(deferred?.from ?? from),
         scratchPointer(transformed),
         scratchPointer(begin.bias),
         pointer(to),
@@ -156,6 +167,8 @@ export function lowerWinograd(
         scratchPointer(begin.counters),
         ...sizes.map(int),
         moments ? scratchPointer(moments) : int(0),
+        deferred ? scratchPointer(deferred.factors) : int(0),
+        float(deferred?.slope ?? 1),
       ],
     },
   ];

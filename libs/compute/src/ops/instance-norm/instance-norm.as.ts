@@ -3,14 +3,11 @@
 // A row is one sample's block of 8 channels. Sums run over fixed blocks of voxels (mean and squared deviations of each
 // block, joined in float64), so they are exact enough for any volume and do not depend on the number of threads.
 
+import { activate_voxels } from '../../devices/wasm/activation.as';
 import { MOMENTS_BYTES, record_moments } from '../../devices/wasm/moments.as';
 import { address, madd, word } from '../../devices/wasm/simd.as';
 
 const SUM_BLOCK: i32 = 1024;
-
-@inline function leaky(v: v128, slope: v128): v128 {
-  return v128.bitselect(f32x4.mul(v, slope), v, f32x4.lt(v, f32x4.splat(0)));
-}
 
 /** What leaky ReLU hands back of `dy` where it was given `y`. */
 @inline function sloped(dy: v128, y: v128, slope: v128): v128 {
@@ -101,16 +98,8 @@ export function norm_apply(args: usize, part: i32, parts: i32): void {
   for (let piece = part; piece < pieces; piece += parts) {
     const row = piece / perRow;
     const first = (piece % perRow) * SUM_BLOCK;
-    const factor = factors + (<usize>row << 6);
-    const aLow = v128.load(factor), aHigh = v128.load(factor, 16), bLow = v128.load(factor, 32), bHigh = v128.load(factor, 48);
     const shift = <usize>row * <usize>voxels + <usize>first << 5;
-    const end = x + shift + (<usize>min(SUM_BLOCK, voxels - first) << 5);
-    let to = y + shift;
-    for (let at = x + shift; at < end; at += 32) {
-      v128.store(to, leaky(madd(v128.load(at), aLow, bLow), slope));
-      v128.store(to, leaky(madd(v128.load(at, 16), aHigh, bHigh), slope), 16);
-      to += 32;
-    }
+    activate_voxels(x + shift, <usize>min(SUM_BLOCK, voxels - first) << 5, factors + (<usize>row << 6), slope, y + shift);
   }
 }
 

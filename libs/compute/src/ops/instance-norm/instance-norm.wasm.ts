@@ -54,7 +54,7 @@ export function lowerInstanceNorm(context: LoweringContext<Settings>): KernelCal
       kernel: 'norm_factors',
       args: [pointer(moments!), optional(scale), optional(shift), scratchPointer(factors), ...sizes],
     },
-    ...context.defer({ from: x!, factors, store }),
+    ...context.defer({ from: x!, factors, slope, store }),
   ];
 }
 
