@@ -68,7 +68,6 @@ const letters = (text: string): readonly number[] => [...text].map((c) => c.char
 
 /** Files that often bear the name of an image: what they are, how their bytes begin, what to do. */
 const FOREIGN: readonly (readonly [string, number, readonly number[], string])[] = [
-  ['a JPEG picture', 0, [0xff, 0xd8, 0xff], 'its packing is lossy, which spoils labels: export it as PNG or TIFF'],
   ['a DICOM file', 128, letters('DICM'), 'convert its series (voxelwise convert, or @voxelwise/io/dicom)'],
   ['an HDF5 file', 0, [0x89, ...letters('HDF\r\n')], 'export the image as NIfTI or NRRD'],
   ['a 7z archive', 0, [...letters('7z'), 0xbc, 0xaf], 'unpack it'],

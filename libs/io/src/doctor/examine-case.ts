@@ -207,7 +207,15 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
     }
     let facts: VoxelFacts | undefined;
     await read(path, { palette: 'indices' }, (label) => {
-      if (label.channels.length > 1)
+      if (label.source.format === 'jpeg')
+        say(
+          'error',
+          'label-lossy',
+          path,
+          'The label is a JPEG picture, whose packing changes values.',
+          'Export it again as PNG or TIFF, or as a volume.',
+        );
+      else if (label.channels.length > 1)
         say(
           'error',
           'label-4d',

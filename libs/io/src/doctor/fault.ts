@@ -29,6 +29,7 @@ export type FaultCode =
   | 'label-fractional'
   | 'label-unexpected'
   | 'label-not-finite'
+  | 'label-lossy'
   | 'label-empty'
   | 'image-not-finite'
   | 'image-constant'

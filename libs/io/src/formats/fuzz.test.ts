@@ -21,6 +21,7 @@ import {
   torchArrays,
 } from '../index.ts';
 import { bytesSource } from '../bytes/byte-source.ts';
+import type { ByteSource } from '../bytes/byte-source.ts';
 import { collect } from '../bytes/collect.ts';
 import { crc32 } from '../bytes/crc32.ts';
 import { FormatError } from '../errors.ts';
@@ -253,6 +254,33 @@ describe('mutants', { timeout: 240_000 }, () => {
     [40, 44, 48].forEach((o) => view.setFloat32(o, 10, true));
     bytes.set([0x4d, 0x41, 0x50, 0x20, 0x44, 0x44], 208);
     await survives([bytes], (b) => size(b, 'x.mrc'), 230);
+  });
+  it('JPEG', async () => {
+    const seeds = ['gray', 'color_420', 'progressive'].map(
+      (name) => new Uint8Array(readFileSync(new URL(`../../fixtures/jpeg/${name}.jpg`, import.meta.url))),
+    );
+    await survives(seeds, (b) => size(b, 'x.jpg'), 700);
+  });
+  it('NRRD and MetaImage in several files', async () => {
+    const lines = ['NRRD0004', 'type: short', 'dimension: 3', 'sizes: 4 3 2', 'endian: little', 'encoding: raw'];
+    const seeds = [
+      [...lines, 'line skip: 1', 'data file: s%d 0 1 1', ''],
+      [...lines, 'byte skip: 2', 'data file: LIST', 's0', 's1', ''],
+      ['NDims = 3', 'DimSize = 4 3 2', 'ElementType = MET_SHORT', 'HeaderSize = -1', 'ElementDataFile = s%d 0 1 1', ''],
+    ].map((text) => new TextEncoder().encode(text.join('\n')));
+    const part = new TextEncoder().encode('a line\nand what follows it, which is long enough');
+    await survives(
+      seeds,
+      async (b) => {
+        const companions = (name: string): Promise<ByteSource> => Promise.resolve(bytesSource(part, name));
+        const { voxels } = await decodeVolume(b, {
+          fileName: b[0] === 78 && b[1] === 68 ? 'x.mhd' : 'x.nhdr',
+          companions,
+        });
+        return voxels.byteLength;
+      },
+      200,
+    );
   });
   it('MGH', async () => {
     const seeds = ['i2.mgh', 'f4.mgh'].map(

@@ -34,7 +34,7 @@ describe('the PngSuite', () => {
   });
 
   it('says what is no PNG in spite of its name', async () => {
-    const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46);
-    await expect(decodeVolume(jpeg, { fileName: 'label.png' })).rejects.toThrow('label.png: is a JPEG picture');
+    const pdf = new TextEncoder().encode('%PDF-1.7 and more');
+    await expect(decodeVolume(pdf, { fileName: 'label.png' })).rejects.toThrow('label.png: is a PDF document');
   });
 });

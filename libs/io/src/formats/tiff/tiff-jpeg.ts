@@ -1,6 +1,7 @@
 /** Strips and tiles packed as JPEG, their tables in a tag of the page. Source: Adobe, TIFF Technical Note 2 (1995). */
 import { concatenate } from '../../bytes/collect.ts';
 import { FormatError } from '../../errors.ts';
+import { jpegFrame } from '../jpeg/frame-header.ts';
 
 export interface JpegPiece {
   readonly stream: Uint8Array;
@@ -29,7 +30,8 @@ export async function unpackJpeg({
   // the tables end, and the strip begins, with a marker of their own
   const whole =
     tables && tables.length > 4 ? concatenate([tables.subarray(0, tables.length - 2), stream.subarray(2)]) : stream;
-  const height = heightOf(whole);
+  // the last strip may be a full one
+  const height = jpegFrame(whole)?.rows ?? 0;
   if (height < rows || height > mostRows)
     throw new FormatError(`a JPEG strip has ${height} rows, ${rows} were expected.`, { field: 'strip', byteOffset: 0 });
   const { values, precision } = decodeJpeg(whole, { rows: height, columns: width, samples });
@@ -37,16 +39,6 @@ export async function unpackJpeg({
   if (precision > 8) return new Uint8Array(values.buffer, values.byteOffset, 2 * count);
   const out = Uint8Array.from(values.subarray(0, count));
   return ybr && samples === 3 ? rgbOfYbr(out) : out;
-}
-
-/** Rows that the frame header declares: the last strip may be a full one. 0 when there is no frame header. */
-function heightOf(b: Uint8Array): number {
-  for (let at = 2; at + 8 < b.length && b[at] === 0xff;) {
-    const marker = b[at + 1]!;
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return b[at + 5]! * 256 + b[at + 6]!;
-    at += marker === 0xff ? 1 : 2 + b[at + 2]! * 256 + b[at + 3]!;
-  }
-  return 0;
 }
 
 /** Full-range YCbCr as RGB. */
