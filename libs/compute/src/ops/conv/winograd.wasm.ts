@@ -12,8 +12,8 @@ import type { Triple } from './geometry.ts';
 import type { TileSize } from './choose.ts';
 
 /** Bytes of transformed input per piece of work, and of products per round: together they stay in a core's second-level cache. */
-const V_BYTES = 1024 * 1024;
-const M_BYTES = 256 * 1024;
+const V_BYTES = 576 * 1024;
+const M_BYTES = 384 * 1024;
 /** Tiles per piece below which its weights stream too often; with many channels this outgrows the cache, and pays. */
 const LEAST_TILES = 24;
 /** Pieces of work there should be, for threads to share; a constant, so that results do not depend on the threads. */
