@@ -40,7 +40,9 @@ export function testGpuOp(
 ): void {
   const definition = op as unknown as AnyOp;
   const held = (input: CaseInput | undefined): boolean =>
-    !half || !Array.isArray(input?.fill) || input.fill.every((value) => Math.abs(value as number) <= MOST_HALF);
+    !half ||
+    !Array.isArray(input?.fill) ||
+    input.fill.every((value: number) => !Number.isFinite(value) || Math.abs(value) <= MOST_HALF);
   // Cases that differ from another only by the WASM device's algorithm say nothing new here.
   const distinct = definition.cases.filter(
     (item) =>

@@ -105,12 +105,11 @@ class Compiler {
     const inputs: Record<string, Stored | undefined> = {};
     for (const [name, slot] of Object.entries(node.inputs))
       inputs[name] = slot && this.#input(slot, kernel, node.op.mutates?.includes(name) ? node.op.name : undefined);
-    const outputs = node.outputs.map((slot) =>
-      this.#define(
-        slot,
-        kernel.halves === 'all' && this.#abilities.half && mayBeHalf(slot) ? 'f16' : gpuType(slot.dtype),
-      ),
-    );
+    const { halves = 'inputs' } = kernel;
+    const outputs = node.outputs.map((slot, k) => {
+      const takesHalf = halves === 'all' || (halves !== 'inputs' && halves.includes(k));
+      return this.#define(slot, takesHalf && this.#abilities.half && mayBeHalf(slot) ? 'f16' : gpuType(slot.dtype));
+    });
     this.#parts.lower({
       name: node.op.name,
       kernel,

@@ -135,9 +135,10 @@ export interface GpuStage {
 export interface WebGpuKernel<R = unknown> {
   /**
    * On a device that keeps activations as halves: whether this kernel takes f32 inputs of rank 4 and 5 stored as f16, and
-   * whether its f32 outputs of those ranks may be stored so. It goes by each view's `storage` then. Absent: it sees f32 only.
+   * whether its f32 outputs of those ranks may be stored so (all, or those of these numbers). It goes by each view's `storage`
+   * then. Absent: it sees f32 only.
    */
-  readonly halves?: 'inputs' | 'all';
+  readonly halves?: 'inputs' | 'all' | readonly number[];
   /** How to compute a call whose tensors pass the adapter's limits, best first. Absent: such a call is refused. */
   cuts?(call: GpuCall<R>): readonly GpuCut[];
   /** In place of `cuts`, where parts of the whole call cannot be computed apart but parts of its steps can. */

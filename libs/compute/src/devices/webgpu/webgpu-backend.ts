@@ -14,7 +14,7 @@ import { PipelineCache, type Pipeline } from './pipelines.ts';
 import { bindingBytes, segmentsOf } from './segments.ts';
 import { StepTimes } from './step-times.ts';
 import { decode, encode } from './storage.ts';
-import { SUBGROUP_ID } from './workgroup-sum.ts';
+import { SUBGROUP_ID, SUBGROUPS_OF_8 } from './workgroup-sum.ts';
 import { MATRIX_FEATURE, matricesOf, type MatrixShape } from './tensor-cores.ts';
 import type { WebGpuOptions } from './options.ts';
 
@@ -68,7 +68,13 @@ export class WebGpuBackend implements Backend<GpuTensorBuffer, LoadedProgram> {
 
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions, language: ReadonlySet<string>) {
     this.gpu = gpu;
-    this.features = new Set([...gpu.features, ...(language.has(SUBGROUP_ID) ? [SUBGROUP_ID] : [])]);
+    const hasNumbers = language.has(SUBGROUP_ID);
+    const hasEight = hasNumbers && gpu.features.has('subgroups') && info.subgroupMinSize >= 8;
+    this.features = new Set([
+      ...gpu.features,
+      ...(hasNumbers ? [SUBGROUP_ID] : []),
+      ...(hasEight ? [SUBGROUPS_OF_8] : []),
+    ]);
     this.limits = cappedLimits(gpu.limits, options.limits);
     this.half = options.halfActivations ?? false;
     if (this.half && !gpu.features.has('shader-f16'))

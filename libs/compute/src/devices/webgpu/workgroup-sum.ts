@@ -6,6 +6,9 @@ import type { Dispatch } from './kernel.ts';
 /** Stands among a device's features where subgroups have numbers in WGSL. */
 export const SUBGROUP_ID = 'subgroup_id';
 
+/** Stands there where every subgroup has eight invocations or more. */
+export const SUBGROUPS_OF_8 = 'subgroups of 8';
+
 /** `type`: what is summed. For shaders whose workgroups have 64 invocations, each given an `Invocation`. */
 export function workgroupSum(
   features: ReadonlySet<string>,

@@ -6,9 +6,9 @@ struct Sizes {
   unused1: u32,
 }
 
-@group(0) @binding(0) var<storage, read> y: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read> sums: array<f32>;
+@group(0) @binding(0) var<storage, read> y: array<Y>;
+@group(0) @binding(1) var<storage, read> dy: array<DY>;
+@group(0) @binding(2) var<storage, read> sums: array<SUMS>;
 @group(0) @binding(3) var<storage, read_write> rows: array<vec2<f32>>;
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
@@ -17,6 +17,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let row = (group.y * groups.x + group.x) * 64u + local;
   if (row >= sizes.rows) { return; }
   var sum = 0.0;
-  for (var c = 0u; c < sizes.length; c++) { sum += y[row * sizes.length + c] * dy[row * sizes.length + c]; }
-  rows[row] = vec2<f32>(sums[row], sum);
+  for (var c = 0u; c < sizes.length; c++) { sum += f32(y[row * sizes.length + c]) * f32(dy[row * sizes.length + c]); }
+  rows[row] = vec2<f32>(f32(sums[row]), sum);
 }

@@ -1,6 +1,7 @@
 // Attention and its gradient. A workgroup of 8x8 owns 32 rows of a result: queries (`forward`, `query_gradient`) or keys
 // (`key_gradient`, `value_gradient`), and walks the other side 32 at a time; an invocation holds 4x4 scores. Both operands of a
 // product are staged 32 deep; scores go through workgroup memory to become an operand. 12 KiB, within what every adapter has.
+// A row of eight invocations joins its maxima and sums by a prelude: joinedMax, joinedSum and placeOf an Invocation.
 // `bias_gradient`: a workgroup owns 32x32 of one matrix and walks the batches that read it.
 struct Sizes {
   batches: u32,
@@ -14,14 +15,14 @@ struct Sizes {
   axes: array<vec4<u32>, 4>, // leading axes, slowest first: size, step in matrices of the bias, of the mask
 }
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> mask: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read> q: array<Q>;
+@group(0) @binding(1) var<storage, read> k: array<K>;
+@group(0) @binding(2) var<storage, read> v: array<V>;
+@group(0) @binding(3) var<storage, read> bias: array<BIAS>;
+@group(0) @binding(4) var<storage, read> mask: array<MASK>;
+@group(0) @binding(5) var<storage, read> dy: array<DY>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2<f32>>; // logarithm of the sum of exponentials, Σ y · dy
-@group(0) @binding(7) var<storage, read_write> made: array<f32>;
+@group(0) @binding(7) var<storage, read_write> made: array<MADE>;
 @group(0) @binding(8) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(9) var<uniform> sizes: Sizes;
 
@@ -31,17 +32,16 @@ const LOWEST = -3.0e38;
 var<workgroup> left: array<vec4<f32>, 256>;  // [depth 32][4 rows each]
 var<workgroup> right: array<vec4<f32>, 256>; // [depth 32][4 columns each]
 var<workgroup> tile: array<vec4<f32>, 256>;  // scores, as a left operand
-var<workgroup> parts: array<vec4<f32>, 64>;
 
 var<private> batch: u32;
 var<private> tx: u32;
 var<private> ty: u32;
 var<private> product: array<vec4<f32>, 4>;
 
-fn begin(local: u32, ofBatch: u32) {
+fn begin(place: u32, ofBatch: u32) {
   batch = ofBatch;
-  tx = local % 8u;
-  ty = local / 8u;
+  tx = place % 8u;
+  ty = place / 8u;
 }
 
 // Matrices of the bias and of the mask that this batch reads.
@@ -62,19 +62,19 @@ fn exponential(x: vec4<f32>) -> vec4<f32> { return select(exp(x), x, areNotNumbe
 fn notNumber() -> f32 { return bitcast<f32>(sizes.batches | 0x7fc00000u); }
 
 fn qAt(row: u32, c: u32) -> f32 {
-  if (row < sizes.queries && c < sizes.d) { return q[(batch * sizes.queries + row) * sizes.d + c]; }
+  if (row < sizes.queries && c < sizes.d) { return f32(q[(batch * sizes.queries + row) * sizes.d + c]); }
   return 0.0;
 }
 fn kAt(row: u32, c: u32) -> f32 {
-  if (row < sizes.keys && c < sizes.d) { return k[(batch * sizes.keys + row) * sizes.d + c]; }
+  if (row < sizes.keys && c < sizes.d) { return f32(k[(batch * sizes.keys + row) * sizes.d + c]); }
   return 0.0;
 }
 fn vAt(row: u32, c: u32) -> f32 {
-  if (row < sizes.keys && c < sizes.e) { return v[(batch * sizes.keys + row) * sizes.e + c]; }
+  if (row < sizes.keys && c < sizes.e) { return f32(v[(batch * sizes.keys + row) * sizes.e + c]); }
   return 0.0;
 }
 fn dyAt(row: u32, c: u32) -> f32 {
-  if (row < sizes.queries && c < sizes.e) { return dy[(batch * sizes.queries + row) * sizes.e + c]; }
+  if (row < sizes.queries && c < sizes.e) { return f32(dy[(batch * sizes.queries + row) * sizes.e + c]); }
   return 0.0;
 }
 
@@ -140,36 +140,18 @@ fn scoresOf(dots: vec4<f32>, query: u32, key: u32, matrices: vec2<u32>) -> vec4<
   var s = dots * sizes.scale;
   for (var j = 0u; j < 4u; j++) {
     if (query < sizes.queries && key + j < sizes.keys) {
-      if (HAS_BIAS) { s[j] += bias[(matrices.x * sizes.queries + query) * sizes.keys + key + j]; }
-      if (HAS_MASK) { s[j] += mask[(matrices.y * sizes.queries + query) * sizes.keys + key + j]; }
+      if (HAS_BIAS) { s[j] += f32(bias[(matrices.x * sizes.queries + query) * sizes.keys + key + j]); }
+      if (HAS_MASK) { s[j] += f32(mask[(matrices.y * sizes.queries + query) * sizes.keys + key + j]); }
     }
   }
   return s;
 }
 
-fn joinedMax(values: vec4<f32>) -> vec4<f32> {
-  workgroupBarrier();
-  parts[ty * 8u + tx] = values;
-  workgroupBarrier();
-  var most = parts[ty * 8u];
-  for (var other = 1u; other < 8u; other++) { most = max(most, parts[ty * 8u + other]); }
-  return most;
-}
-
-fn joinedSum(values: vec4<f32>) -> vec4<f32> {
-  workgroupBarrier();
-  parts[ty * 8u + tx] = values;
-  workgroupBarrier();
-  var sum = parts[ty * 8u];
-  for (var other = 1u; other < 8u; other++) { sum += parts[ty * 8u + other]; }
-  return sum;
-}
-
 @compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let blocks = (sizes.queries + SIDE - 1u) / SIDE;
   let item = min(group.y * groups.x + group.x, sizes.batches * blocks - 1u);
-  begin(local, item / blocks);
+  begin(placeOf(at), item / blocks);
   let query = (item % blocks) * SIDE;
   let matrices = matricesOf(batch);
   var values: array<vec4<f32>, E_CHUNKS * 4>;
@@ -184,7 +166,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
         if (key + tx * 4u + j < sizes.keys) { greatest[i] = max(greatest[i], product[i][j]); }
       }
     }
-    let now = max(most, joinedMax(greatest));
+    let now = max(most, joinedMax(ty * 8u + tx, greatest));
     let shrink = exp(most - now);
     most = now;
     var sum = vec4<f32>(0.0);
@@ -196,7 +178,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
       sum += column;
       tile[(tx * 4u + j) * 8u + ty] = column;
     }
-    total = total * shrink + joinedSum(sum);
+    total = total * shrink + joinedSum(ty * 8u + tx, sum);
     for (var chunk = 0u; chunk < E_CHUNKS; chunk++) {
       workgroupBarrier();
       for (var n = 0u; n < 4u; n++) {
@@ -219,7 +201,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     for (var chunk = 0u; chunk < E_CHUNKS; chunk++) {
       for (var j = 0u; j < 4u; j++) {
         let c = chunk * SIDE + tx * 4u + j;
-        if (c < sizes.e) { made[(batch * sizes.queries + row) * sizes.e + c] = values[chunk * 4u + i][j] * inverse; }
+        if (c < sizes.e) { made[(batch * sizes.queries + row) * sizes.e + c] = MADE(values[chunk * 4u + i][j] * inverse); }
       }
     }
     if (tx == 0u) { sums[batch * sizes.queries + row] = logarithms[i]; }
@@ -257,10 +239,10 @@ fn scoreGradients(query: u32, key: u32, matrices: vec2<u32>) {
 }
 
 @compute @workgroup_size(64)
-fn query_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn query_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let blocks = (sizes.queries + SIDE - 1u) / SIDE;
   let item = min(group.y * groups.x + group.x, sizes.batches * blocks - 1u);
-  begin(local, item / blocks);
+  begin(placeOf(at), item / blocks);
   let query = (item % blocks) * SIDE;
   let matrices = matricesOf(batch);
   var values: array<vec4<f32>, D_CHUNKS * 4>;
@@ -288,17 +270,17 @@ fn query_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
     for (var chunk = 0u; chunk < D_CHUNKS; chunk++) {
       for (var j = 0u; j < 4u; j++) {
         let c = chunk * SIDE + tx * 4u + j;
-        if (c < sizes.d) { made[(batch * sizes.queries + row) * sizes.d + c] = values[chunk * 4u + i][j] * sizes.scale; }
+        if (c < sizes.d) { made[(batch * sizes.queries + row) * sizes.d + c] = MADE(values[chunk * 4u + i][j] * sizes.scale); }
       }
     }
   }
 }
 
 @compute @workgroup_size(64)
-fn key_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn key_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let blocks = (sizes.keys + SIDE - 1u) / SIDE;
   let item = min(group.y * groups.x + group.x, sizes.batches * blocks - 1u);
-  begin(local, item / blocks);
+  begin(placeOf(at), item / blocks);
   let key = (item % blocks) * SIDE;
   let matrices = matricesOf(batch);
   var values: array<vec4<f32>, D_CHUNKS * 4>;
@@ -324,17 +306,17 @@ fn key_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
     for (var chunk = 0u; chunk < D_CHUNKS; chunk++) {
       for (var j = 0u; j < 4u; j++) {
         let c = chunk * SIDE + tx * 4u + j;
-        if (c < sizes.d) { made[(batch * sizes.keys + row) * sizes.d + c] = values[chunk * 4u + i][j] * sizes.scale; }
+        if (c < sizes.d) { made[(batch * sizes.keys + row) * sizes.d + c] = MADE(values[chunk * 4u + i][j] * sizes.scale); }
       }
     }
   }
 }
 
 @compute @workgroup_size(64)
-fn value_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn value_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let blocks = (sizes.keys + SIDE - 1u) / SIDE;
   let item = min(group.y * groups.x + group.x, sizes.batches * blocks - 1u);
-  begin(local, item / blocks);
+  begin(placeOf(at), item / blocks);
   let key = (item % blocks) * SIDE;
   let matrices = matricesOf(batch);
   var values: array<vec4<f32>, E_CHUNKS * 4>;
@@ -360,33 +342,34 @@ fn value_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
     for (var chunk = 0u; chunk < E_CHUNKS; chunk++) {
       for (var j = 0u; j < 4u; j++) {
         let c = chunk * SIDE + tx * 4u + j;
-        if (c < sizes.e) { made[(batch * sizes.keys + row) * sizes.e + c] = values[chunk * 4u + i][j]; }
+        if (c < sizes.e) { made[(batch * sizes.keys + row) * sizes.e + c] = MADE(values[chunk * 4u + i][j]); }
       }
     }
   }
 }
 
 @compute @workgroup_size(64)
-fn bias_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn bias_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, at: Invocation) {
   let queryBlocks = (sizes.queries + SIDE - 1u) / SIDE;
   let keyBlocks = (sizes.keys + SIDE - 1u) / SIDE;
   let item = min(group.y * groups.x + group.x, sizes.matrices * queryBlocks * keyBlocks - 1u);
   let matrix = item / (queryBlocks * keyBlocks);
   let query = ((item / keyBlocks) % queryBlocks) * SIDE;
   let key = (item % keyBlocks) * SIDE;
+  let place = placeOf(at);
   var values: array<vec4<f32>, 4>;
   for (var index = 0u; index < sizes.batches; index++) {
     let matrices = matricesOf(index);
     if (matrices.x != matrix) { continue; }
-    begin(local, index);
+    begin(place, index);
     scoreGradients(query, key, matrices);
     for (var i = 0u; i < 4u; i++) { values[i] += product[i]; }
   }
   for (var i = 0u; i < 4u; i++) {
-    let row = query + local / 8u * 4u + i;
+    let row = query + place / 8u * 4u + i;
     for (var j = 0u; j < 4u; j++) {
-      let column = key + local % 8u * 4u + j;
-      if (row < sizes.queries && column < sizes.keys) { made[(matrix * sizes.queries + row) * sizes.keys + column] = values[i][j]; }
+      let column = key + place % 8u * 4u + j;
+      if (row < sizes.queries && column < sizes.keys) { made[(matrix * sizes.queries + row) * sizes.keys + column] = MADE(values[i][j]); }
     }
   }
 }
