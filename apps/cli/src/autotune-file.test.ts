@@ -53,8 +53,9 @@ it.skipIf(gpu === undefined)(
   async () => {
     const file = join(folder, 'autotune.json');
     const context = contextOf(true, 'webgpu');
-    // On a software adapter pipelines take the tuner's whole second; those that are there already do not.
-    await convolve(context, 8, tileVariants(8, {}));
+    // On a software adapter pipelines take the tuner's whole second; those that are there already do not. A busy machine may
+    // still leave no time for two tiles.
+    for (let tries = 0; tries < 3 && !existsSync(file); tries++) await convolve(context, 8, tileVariants(8, {}));
     const first = readFileSync(file, 'utf8');
     const [[key, tile]] = Object.entries(readAutotuneTable(file)) as [[string, string]];
     expect(key).toMatch(/^webgpu \(.*conv x=1x8x8x8/);
