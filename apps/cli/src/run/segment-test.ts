@@ -11,6 +11,7 @@ import { pairFolders, saveSummary, scorePairs } from '../stages/scoring.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
 import type { Choice } from './choose.ts';
 import type { Job, TrainedConfiguration } from './job.ts';
+import { paceOf } from './run-pace.ts';
 import type { TestSet } from './test-set.ts';
 
 export interface TestScores {
@@ -43,7 +44,14 @@ export async function segmentTest(
       previousStage === undefined
         ? undefined
         : await segment(trained.find(({ configuration }) => configuration === previousStage)!);
-    await segmentWith(job, one, test, target, { previousStage: before, saveProbabilities: members.length > 1 });
+    // Members to come, with the stages before them, take about as long as this one.
+    const toCome =
+      members.length + members.filter(({ plan }) => plan.previousStage !== undefined).length - done.size - 1;
+    await segmentWith(job, one, test, target, {
+      previousStage: before,
+      saveProbabilities: members.length > 1,
+      later: Math.max(0, toCome) * one.recipe.expected.secondsPerPrediction * cases.length,
+    });
     done.add(target);
     return target;
   };
@@ -72,17 +80,24 @@ export async function segmentTest(
 }
 
 async function segmentWith(
-  { context, dataset, device, folds }: Job,
-  { configuration, folds: trained, recipe }: TrainedConfiguration,
+  job: Job,
+  one: TrainedConfiguration,
   test: TestSet,
   folder: string,
-  options: { readonly previousStage: string | undefined; readonly saveProbabilities: boolean },
+  {
+    later,
+    ...options
+  }: { readonly previousStage: string | undefined; readonly saveProbabilities: boolean; readonly later: number },
 ): Promise<void> {
+  const { context, dataset, device, folds } = job;
+  const { configuration, folds: trained, recipe } = one;
+  const pace = paceOf(job, one, later);
   const model = await loadModel(directoryFolder(trained[0]!.model), { configuration, folds });
   const { source, cases } = await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels);
   await segmentCases(context, model, device, source, cases, folder, {
     ...recipe.inference,
     ...options,
-    identity: `${trained.map((one) => one.result.steps).join()} ${JSON.stringify(recipe.settings)} ${context.seed}`,
+    ...(pace ? { pace } : {}),
+    identity: `${trained.map((fold) => fold.result.steps).join()} ${JSON.stringify(recipe.settings)} ${context.seed}`,
   });
 }

@@ -16,7 +16,8 @@ import { formatSeconds } from '../terminal/progress.ts';
 import { decideBudget } from './budget.ts';
 import { trainerName, withBudget } from './edited-plans.ts';
 import type { Job, TrainedConfiguration } from './job.ts';
-import { foldSeconds, LEAST_RESERVE, reserve, type Remaining } from './shares.ts';
+import { paceOf } from './run-pace.ts';
+import { foldSeconds, reserve, type Remaining } from './shares.ts';
 
 export async function trainConfiguration(
   job: Job,
@@ -108,10 +109,11 @@ export async function trainConfiguration(
       points: curvePoints(one.result.history, await readJson(join(one.folder, TIMES))),
     });
     if (validates(fold)) {
-      const inference = inTime(job, recipe, folds.length);
+      // The test set is predicted after this one; what it will take stays free.
+      const pace = paceOf(job, { plan, recipe }, recipe.expected.secondsPerPrediction * job.testCases);
       summaries.push(
         await state.stage('validate', () =>
-          validateFold(context, dataset, device, one, { ...options, inference, fold }),
+          validateFold(context, dataset, device, one, { ...options, fold, ...(pace ? { pace } : {}) }),
         ),
       );
     }
@@ -130,19 +132,6 @@ async function endOf(
     const spent = state.seconds;
     return spent + foldSeconds({ budget, spent, ...remaining });
   });
-}
-
-/** Leaves mirroring out where the machine got so busy that predicting with it would outlast the budget. */
-function inTime(
-  { context, budget, state }: Job,
-  { inference, expected }: BudgetPlan,
-  folds: number,
-): BudgetPlan['inference'] {
-  if (budget === undefined || !inference.mirroring) return inference;
-  const left = budget - state.seconds - LEAST_RESERVE;
-  if (left >= expected.predictionSeconds / folds) return inference;
-  context.output.warn(`only ${formatSeconds(left)} are left to predict in: without mirroring`);
-  return { ...inference, mirroring: false };
 }
 
 /** What an earlier run of other words trained under this name is kept, under another. */
@@ -168,7 +157,7 @@ function referenceRecipe(plan: ConfigurationPlan): BudgetPlan {
     patch: (plan.dimensions === 2 ? [1, ...plan.patchSize] : plan.patchSize) as BudgetPlan['patch'],
     settings: { ...nnunetSettings(plan), ...own },
     inference: { stepSize: 0.5, mirroring: true },
-    expected: { secondsPerStep: 0, trainingSeconds: 0, predictionSeconds: 0 },
+    expected: { secondsPerStep: 0, trainingSeconds: 0, predictionSeconds: 0, secondsPerPrediction: 0 },
     decisions: [
       { name: 'recipe', value: "nnU-Net's own", why: 'no budget was given' },
       ...(own === undefined ? [] : [{ name: 'training', value: JSON.stringify(own), why: 'the plans say so' }]),

@@ -28,6 +28,11 @@ export interface SegmentOptions {
   readonly previousStage?: string | ((id: string) => string) | undefined;
   /** A case without image files, as it was preprocessed. */
   readonly prepared?: (id: string) => Promise<PreparedImage>;
+  /** Chooses settings per case in place of `stepSize` and `mirroring`, and is told what each took. */
+  readonly pace?: {
+    readonly next: (cases: number) => { readonly stepSize: number; readonly mirroring: boolean };
+    readonly took: (seconds: number) => void;
+  };
   /** Where the stages after this one find what it segmented. */
   readonly nextStages?: readonly NextStage[];
   /** Labels to write; voxels of others become background. Default: all. */
@@ -103,8 +108,10 @@ export async function segmentCases(
           probabilities,
           nextStages = [],
         } = await predictOne(predictor, source, files, options, {
-          stepSize: options.stepSize,
-          mirroring: options.mirroring,
+          ...(options.pace?.next(cases.length - done.length) ?? {
+            stepSize: options.stepSize,
+            mirroring: options.mirroring,
+          }),
           probabilities: options.saveProbabilities ?? false,
           nextStages: shapes,
           signal: context.signal,
@@ -114,6 +121,7 @@ export async function segmentCases(
         for (const [k, stage] of next.entries())
           await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
         await writeVolume(output, options.labels ? onlyLabels(segmentation, options.labels) : segmentation);
+        options.pace?.took((performance.now() - begun) / 1000);
       }
       done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });
       progress.update(done.length, files.id);

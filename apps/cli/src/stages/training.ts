@@ -35,7 +35,7 @@ import { adoptNnunet } from './adoption.ts';
 import { groundTruthFolder, preparedCases } from './preparation.ts';
 import { progressChart } from '../report/progress-chart.ts';
 import { saveSummary, scorePairs } from './scoring.ts';
-import { segmentCases } from './segmenting.ts';
+import { segmentCases, type SegmentOptions } from './segmenting.ts';
 import type { CurvePoint } from '../report/run-summary.ts';
 
 /** Step → seconds of training, in a fold's folder. */
@@ -46,6 +46,8 @@ export interface FoldOptions {
   readonly plan: ConfigurationPlan;
   readonly settings: TrainingSettings;
   readonly inference: { readonly stepSize: number; readonly mirroring: boolean };
+  /** Changes `inference` case by case; see `SegmentOptions`. */
+  readonly pace?: SegmentOptions['pace'];
   readonly trainer: string;
   /** Trainer of a cascade's first stage, where it is another. */
   readonly previousTrainer?: string;
@@ -293,7 +295,7 @@ export async function validateFold(
   trained: Pick<TrainedFold, 'model' | 'folder' | 'split'>,
   options: Pick<
     FoldOptions,
-    'plan' | 'plans' | 'trainer' | 'previousTrainer' | 'inference' | 'fold' | 'exportProbabilities' | 'extra'
+    'plan' | 'plans' | 'trainer' | 'previousTrainer' | 'inference' | 'pace' | 'fold' | 'exportProbabilities' | 'extra'
   >,
   checkpoint: 'final' | 'best' = 'final',
 ): Promise<Summary> {
@@ -321,6 +323,7 @@ export async function validateFold(
     identity,
     saveProbabilities: options.exportProbabilities ?? false,
     prepared: (id) => preparedImage(dataset, options, id),
+    ...(options.pace ? { pace: options.pace } : {}),
     previousStage: plan.previousStage === undefined ? undefined : previousValidation(dataset, cascadeNames(options)),
     nextStages: await nextStages(context, dataset, options, trained.model),
   });

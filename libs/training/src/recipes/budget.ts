@@ -20,6 +20,8 @@ export interface BudgetPlan {
     readonly secondsPerStep: number;
     readonly trainingSeconds: number;
     readonly predictionSeconds: number;
+    /** Of one whole image. */
+    readonly secondsPerPrediction: number;
   };
   readonly decisions: readonly Decision[];
 }

@@ -115,7 +115,12 @@ export async function planBudget(request: BudgetRequest): Promise<BudgetPlan> {
     patch,
     settings,
     inference: { stepSize: 0.5, mirroring },
-    expected: { secondsPerStep: chosen.secondsPerStep, trainingSeconds, predictionSeconds },
+    expected: {
+      secondsPerStep: chosen.secondsPerStep,
+      trainingSeconds,
+      predictionSeconds,
+      secondsPerPrediction: predictionSeconds / Math.max(1, predictions),
+    },
     decisions,
   };
 }
