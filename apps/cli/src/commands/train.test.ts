@@ -54,6 +54,13 @@ beforeAll(async () => {
 });
 
 describe('train', { timeout: 60_000 }, () => {
+  it('refuses what does not fit into memory before it preprocesses anything', async () => {
+    const error: unknown = await train('--epochs', '1', '--max-memory', '1500kB').catch((one: unknown) => one);
+    expect(exitCodeOf(error as Error)).toBe(4);
+    expect((error as Error).message).toMatch(/is planned to take \d+ MiB.*What fits/s);
+    expect(existsSync(work.at('preprocessed/Dataset000_Hippocampus/nnUNetPlans_3d_fullres'))).toBe(false);
+  });
+
   it('trains as a stock trainer says, and predicts without the mirroring that it forbids', async () => {
     const { epochs } = await train('--trainer', 'nnUNetTrainer_1epoch_NoMirroring', '--trainer-name', 'Plain');
     expect(epochs).toBe(1);

@@ -1,5 +1,6 @@
 /** `train`: one fold of one configuration; run again to go on. */
-import { PROGRESS, type EpochReport, type TrainingSettings } from '@voxelwise/training';
+import { patchOf } from '@voxelwise/inference';
+import { PROGRESS, requireStepMemory, type EpochReport, type TrainingSettings } from '@voxelwise/training';
 import { splitForFold } from '@voxelwise/planner';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -118,11 +119,23 @@ async function trainOne(
     await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
   if (validateOnly)
     checkpointFile(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, validateCheckpoint);
-  const cases = await prepareStage(context, dataset, plan);
   const splits = await splitsStage(dataset, flags.splits);
   const device = await openDevice(context, 'training');
   const augmentOn = await openAugmentationDevice();
   try {
+    // What cannot be trained is not preprocessed first.
+    if (!validateOnly)
+      await requireStepMemory({
+        device,
+        network: plan.network,
+        labels: plan.labels,
+        patch: patchOf(plan),
+        settings,
+        ...(chosen.extra.loss ? { loss: chosen.extra.loss } : {}),
+        ...(chosen.extra.build ? { build: chosen.extra.build } : {}),
+        frozen: start?.pretrained.freeze,
+      });
+    const cases = await prepareStage(context, dataset, plan);
     const end = flags.maxTime === undefined ? undefined : performance.now() + parseDuration(flags.maxTime) * 1000;
     const options: FoldOptions = {
       plans,

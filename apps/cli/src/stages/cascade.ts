@@ -1,5 +1,8 @@
-/** What the stages of a cascade hand to each other: `predicted_next_stage/<configuration>/CASE.npz` in the first one's model folder. */
-import { decodeNpz, encodeNpz } from '@voxelwise/io';
+/**
+ * What the stages of a cascade hand to each other: `predicted_next_stage/<configuration>/CASE.npz` in the first one's model
+ * folder, or `CASE.b2nd` where nnU-Net trained it.
+ */
+import { decodeB2nd, decodeNpz, encodeNpz } from '@voxelwise/io';
 import type { ConfigurationPlan, PlansFile } from '@voxelwise/planner';
 import { withPreviousStage, type CaseSource } from '@voxelwise/training';
 import type { PerAxis } from '@voxelwise/volume';
@@ -51,6 +54,10 @@ export function nextStageFile(folder: string, id: string): string {
   return join(folder, `${id}.npz`);
 }
 
+function theirFile(folder: string, id: string): string {
+  return join(folder, `${id}.b2nd`);
+}
+
 export async function saveNextStage(folder: string, id: string, shape: PerAxis, labels: Int16Array): Promise<void> {
   const data = Uint8Array.from(labels);
   await writeWhole(nextStageFile(folder, id), await encodeNpz(new Map([[KEY, { dtype: 'uint8', shape, data }]])));
@@ -70,7 +77,7 @@ export function stagedCases(
 ): CaseSource {
   const { plan } = names;
   const folder = join(previousModel(dataset, names), 'predicted_next_stage', plan.name);
-  const missing = ids.filter((id) => !existsSync(nextStageFile(folder, id)));
+  const missing = ids.filter((id) => !existsSync(nextStageFile(folder, id)) && !existsSync(theirFile(folder, id)));
   if (missing.length > 0)
     throw new InputError(
       'missing-previous-stage',
@@ -79,8 +86,11 @@ export function stagedCases(
       { missing },
     );
   return withPreviousStage(cases, async ({ id }) => {
-    const path = nextStageFile(folder, id);
-    const array = (await decodeNpz(await readFile(path), { file: path })).get(KEY);
+    const path = [nextStageFile(folder, id), theirFile(folder, id)].find((one) => existsSync(one))!;
+    const bytes = await readFile(path);
+    const array = path.endsWith('.b2nd')
+      ? await decodeB2nd(bytes, { file: path })
+      : (await decodeNpz(bytes, { file: path })).get(KEY);
     if (array === undefined) throw new InputError('bad-previous-stage', `${path}: holds no array "${KEY}".`, path);
     return Int16Array.from(array.data as ArrayLike<number>);
   });

@@ -7,6 +7,7 @@ import { decodeCheckpoint, tensorsOf } from '../experiment/checkpoint.ts';
 import { CHECKPOINT, memoryStore } from '../experiment/state-store.ts';
 import { lossNamed } from '../losses/catalogue.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
+import { requireStepMemory, type StepRequest } from './memory.ts';
 import { plannedStepBytes } from './step-memory.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -152,6 +153,27 @@ it.each(['none', 'stages', 'samples', 'samples and stages'] as const)(
     expect(Math.abs(planned / peak - 1)).toBeLessThan(0.01);
   },
 );
+
+it('refuses a step that cannot fit before there is a case, and lets one pass that fits with frugality', async () => {
+  const labels = labelScheme({ background: 0, cube: 1 });
+  const check = async (maxBytes: number, more: Partial<StepRequest> = {}): Promise<void> => {
+    const device = await createWasmDevice({ threads: 1, maxBytes });
+    try {
+      await requireStepMemory({ device, network, labels, settings, patch: [24, 24, 24], ...more });
+      expect(device.memory().peakBytes).toBeLessThan(2 ** 20); // nothing was computed
+    } finally {
+      device.dispose();
+    }
+  };
+  const { peak } = await twoSteps(undefined);
+  const { peak: least } = await twoSteps(undefined, { checkpointing: 'samples and stages' });
+  await check(Math.round(1.05 * peak));
+  await check(Math.round(1.05 * least));
+  await expect(check(Math.round(1.05 * least), { checkpointing: 'none' })).rejects.toThrow(
+    /^train: a step on 2 patches.*is planned to take \d+ MiB, the limit is \d+ MiB\..*What fits: .*a device/s,
+  );
+  await expect(check(Math.round(0.6 * least))).rejects.toBeInstanceOf(OutOfMemoryError);
+});
 
 it('holds one sample at a time where stages are not enough, and learns the same but for rounding', async () => {
   const plain = await twoSteps(undefined);

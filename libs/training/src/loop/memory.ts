@@ -1,10 +1,13 @@
 /** What is said when a training step does not fit into the device's memory. */
 import { OutOfMemoryError, type WasmDevice } from '@voxelwise/compute';
+import { buildNetwork } from '@voxelwise/nets';
 import type { PerAxis } from '@voxelwise/volume';
+import { lossNamed } from '../losses/catalogue.ts';
 import type { Batch } from '../sampling/batch.ts';
-import type { Checkpointing } from './checkpointing.ts';
+import { frugality, type Checkpointing } from './checkpointing.ts';
 import { spatial, type StepParts } from './network-step.ts';
 import { plannedStepBytes, type PlannedStep } from './step-memory.ts';
+import type { TrainOptions } from './train-options.ts';
 
 const GIVEN_UP: Readonly<Record<Checkpointing, string>> = {
   none: '',
@@ -23,10 +26,50 @@ const FILLED = 0.97;
 /** Smaller patches that are planned before giving up. */
 const TRIES = 12;
 
+/** What a step of training takes, before there is a case to train on. */
+export interface StepRequest extends Pick<
+  TrainOptions,
+  'device' | 'network' | 'labels' | 'patch' | 'settings' | 'loss' | 'build' | 'checkpointing'
+> {
+  /** Parameters that do not learn. */
+  readonly frozen?: ((name: string) => boolean) | undefined;
+}
+
+/**
+ * Plans a step without doing it, as frugally as training would try. A GPU's memory is not known; there nothing is planned.
+ * Throws: OutOfMemoryError, with a batch and a patch that fit, where the step does not fit into the device's limit.
+ */
+export async function requireStepMemory({ device, network: config, patch, ...request }: StepRequest): Promise<void> {
+  if (device.kind !== 'wasm') return;
+  const { settings, labels, build, frozen } = request;
+  const { threads, build: kernels } = device as WasmDevice;
+  const limit = device.memory().limitBytes;
+  const samples = settings.batchSize;
+  const channels = config.inputChannels;
+  const network = (build ?? buildNetwork)(config);
+  const parts = { config, labels, settings, loss: request.loss ?? lossNamed(settings.loss, labels, settings) };
+  const levels = request.checkpointing === undefined ? frugality(samples, network) : [request.checkpointing];
+  let bytes = Infinity;
+  for (const checkpointing of levels) {
+    const step = { parts: { ...parts, checkpointing }, settings, build, frozen, samples, channels, patch };
+    bytes = await plannedStepBytes({ ...step, device: { threads, deterministic: kernels === 'simd' } });
+    if (bytes <= limit) return;
+  }
+  throw await stepDoesNotFit(
+    new OutOfMemoryError(
+      `wasm: a step is planned to take ${Math.ceil(bytes / 2 ** 20)} MiB, the limit is ${Math.floor(limit / 2 ** 20)} MiB.`,
+      { requestedBytes: bytes, largestFreeBytes: limit, freeBytes: limit, limitBytes: limit },
+    ),
+    { samples, channels, patch },
+    { ...parts, device, network, checkpointing: levels.at(-1)! },
+    { settings, build, frozen },
+  );
+}
+
 /** The device's error, with what was tried, and a batch and a patch that fit: planned on the WASM device, elsewhere by proportion. */
 export async function stepDoesNotFit(
   error: OutOfMemoryError,
-  batch: Batch,
+  batch: Pick<Batch, 'samples' | 'channels' | 'patch'>,
   parts: StepParts,
   run: Pick<PlannedStep, 'settings' | 'build' | 'frozen'>,
 ): Promise<OutOfMemoryError> {
@@ -70,7 +113,7 @@ export async function stepDoesNotFit(
 
 /** [z, y, x] of a patch that fits, or nothing. */
 async function fittingPatch(
-  batch: Batch,
+  batch: Pick<Batch, 'samples' | 'patch'>,
   { config }: StepParts,
   share: number,
   fits: (samples: number, patch: PerAxis) => Promise<boolean>,
