@@ -25,12 +25,16 @@ export function bytesSource(bytes: Uint8Array, name?: string): ByteSource {
 
 /** A browser's File or Blob, read piece by piece. */
 export function blobSource(blob: Blob, name?: string): ByteSource {
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    checkRange(offset, length, blob.size, name);
+    return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+  };
   return {
     name,
     size: blob.size,
-    async read(offset, length) {
-      checkRange(offset, length, blob.size, name);
-      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    read,
+    async fill(offset, target) {
+      target.set(await read(offset, target.length));
     },
   };
 }

@@ -1,11 +1,11 @@
 /** DICOM from disk: files and folders as byte sources. Node only. */
-import { closeSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, openSync, read, readSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DicomSource } from './dataset/dicom-source.ts';
 
 /**
  * A file on disk, opened for each read and closed after it: a series of thousands of slices must not hold thousands of handles.
- * Reads are synchronous: slices are small, and a thread pool round trip costs more than the read.
+ * Reads are synchronous where slices are small and a thread pool round trip costs more than the read; `fill` is for large ones.
  */
 export function dicomFile(path: string): DicomSource {
   const { size } = statSync(path);
@@ -23,10 +23,23 @@ export function dicomFile(path: string): DicomSource {
       closeSync(handle);
     }
   };
+  const fill = (offset: number, target: Uint8Array): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const handle = openSync(path, 'r');
+      const step = (done: number): void =>
+        read(handle, target, done, target.length - done, offset + done, (error, got) => {
+          if (error === null && got > 0 && done + got < target.length) return step(done + got);
+          closeSync(handle);
+          if (error === null) resolve(done + got);
+          else reject(error);
+        });
+      step(0);
+    });
   return {
     name: path,
     size,
     fillSync,
+    fill,
     read(offset, length) {
       const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
       return buffer.subarray(0, fillSync(offset, buffer));

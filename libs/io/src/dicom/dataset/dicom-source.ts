@@ -10,6 +10,8 @@ export interface DicomSource {
   read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
   /** Fills `target` from `offset` on and returns how many bytes there were; for sources that can save a copy. */
   fillSync?(offset: number, target: Uint8Array): number;
+  /** The same while other work goes on. */
+  fill?(offset: number, target: Uint8Array): Promise<number>;
 }
 
 /** Bytes already in memory, as a source. Ranges are views, not copies. */
@@ -100,12 +102,21 @@ export function deflatedSource(packed: DicomSource, start: number, plain: Uint8A
 export function lenient(source: ByteSource | DicomSource): DicomSource {
   const { size } = source;
   const fillSync = 'fillSync' in source ? source.fillSync : undefined;
+  const fill = source.fill?.bind(source);
   return {
     name: source.name ?? 'DICOM',
     size,
     read: (offset, length) =>
       offset >= size ? new Uint8Array(0) : source.read(offset, Math.min(length, size - offset)),
     ...(fillSync === undefined ? {} : { fillSync }),
+    ...(fill === undefined
+      ? {}
+      : {
+          async fill(offset, target) {
+            const there = Math.max(0, Math.min(target.length, size - offset));
+            return (await fill(offset, target.subarray(0, there))) ?? there;
+          },
+        }),
   };
 }
 

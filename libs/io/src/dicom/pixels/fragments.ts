@@ -115,7 +115,7 @@ export async function joinFragments(
   scratch?: StreamScratch,
 ): Promise<Uint8Array> {
   const total = fragments.reduce((sum, f) => sum + f.length, 0);
-  const fill = scratch === undefined ? undefined : source.fillSync;
+  const fill = scratch === undefined ? undefined : (source.fillSync ?? source.fill);
   if (fill === undefined && fragments.length === 1) return await source.read(fragments[0]!.offset, total);
   const reused = scratch?.stream !== undefined && scratch.stream.length >= total;
   const memory = reused ? scratch.stream! : new Uint8Array(fill === undefined ? total : Math.ceil(total * 1.25));
@@ -125,7 +125,7 @@ export async function joinFragments(
   for (const f of fragments) {
     const target = out.subarray(at, at + f.length);
     if (fill === undefined) target.set(await source.read(f.offset, f.length));
-    else fill(f.offset, target);
+    else await fill(f.offset, target);
     at += f.length;
   }
   return out;

@@ -16,6 +16,16 @@ function filling(source: DicomSource): DicomSource {
   };
 }
 
+/** The same source, filling memory while other work goes on: what a file of a browser is. */
+function fillingAside(source: DicomSource): DicomSource {
+  const { fillSync } = filling(source);
+  return {
+    ...source,
+    fill: (offset, target) =>
+      new Promise((resolve) => setTimeout(() => resolve(fillSync!(offset, target)), offset % 3)),
+  };
+}
+
 describe('reading in place', () => {
   for (const signed of [false, true])
     for (const [bitsStored, highBit] of [
@@ -45,7 +55,15 @@ describe('reading in place', () => {
             const general = await readDicomVolume(series);
             const direct = await readDicomVolume(series.map(filling));
             expect(direct.volume.voxels).toEqual(general.volume.voxels);
+            const aside = await readDicomVolume(series.map(fillingAside));
+            expect(aside.volume.voxels).toEqual(general.volume.voxels);
           });
+
+  it('tells of a file that became shorter', async () => {
+    const series = syntheticSeries({ rows: 8, columns: 8, slices: 3 });
+    const cut = series.map((source): DicomSource => ({ ...fillingAside(source), fill: () => Promise.resolve(5) }));
+    await expect(readDicomVolume(cut)).rejects.toThrow('became shorter while it was read: 5 of 128 bytes');
+  });
 
   it('notices overflow at both ends and takes more bits', async () => {
     for (const [value, intercept] of [
@@ -59,9 +77,11 @@ describe('reading in place', () => {
         value: (i, j) => (i === 5 && j === 7 ? value : 0),
         edit: (c) => ({ ...c, PixelRepresentation: 1, RescaleSlope: 1, RescaleIntercept: intercept }),
       });
-      const { voxels } = (await readDicomVolume(series.map(filling))).volume;
-      expect(voxels).toBeInstanceOf(Int32Array);
-      expect(voxels[7 * 8 + 5]).toBe(((value << 16) >> 16) + intercept);
+      for (const way of [filling, fillingAside]) {
+        const { voxels } = (await readDicomVolume(series.map(way))).volume;
+        expect(voxels).toBeInstanceOf(Int32Array);
+        expect(voxels[7 * 8 + 5]).toBe(((value << 16) >> 16) + intercept);
+      }
     }
   });
 });

@@ -8,7 +8,7 @@ import { lookUp } from '../pixels/lookup-table.ts';
 import type { DecodedFrame } from '../pixels/pixel-format.ts';
 import { MOST_WORDS, isWordShift, settleInto, wordsRoom } from '../pixels/words.ts';
 import type { Lattice } from './arrange.ts';
-import { Overflow, readDirectly } from './direct-read.ts';
+import { Overflow, readAside, readDirectly } from './direct-read.ts';
 import type { DicomInstance, FrameInfo } from './instance.ts';
 import type { Shearing } from './tilt.ts';
 import { arrayOf } from './voxel-type.ts';
@@ -102,6 +102,26 @@ class FrameDecoder {
   }
 }
 
+/** As many as Node's thread pool has threads. */
+const READS_AT_ONCE = 4;
+
+/** Reads under way, so many at a time. */
+class Aside {
+  private readonly waiting: Promise<void>[] = [];
+
+  /** Waits for an earlier read when there are too many. Throws: what that read throws. */
+  async add(reading: Promise<void>): Promise<void> {
+    // Told of when its turn comes.
+    reading.catch(() => undefined);
+    this.waiting.push(reading);
+    if (this.waiting.length >= READS_AT_ONCE) await this.waiting.shift();
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.waiting);
+  }
+}
+
 /**
  * The voxels of a stack, [channels, slices, rows, columns], frames decoded one at a time into the array that is returned.
  * Throws: Overflow when a value does not fit `kind`; FormatError when pixels are damaged.
@@ -117,12 +137,16 @@ export async function fill(
   const voxels = arrayOf(kind, volume * order.length * colors);
   const raw = shear === undefined ? undefined : arrayOf(kind, lattice.rows * lattice.columns);
   const decoder = new FrameDecoder();
+  const aside = new Aside();
   let done = 0;
   for (const [channel, slices] of order.entries()) {
     for (const [z, info] of slices.entries()) {
       options.signal?.throwIfAborted();
       const first = channel * colors * volume + z * plane;
-      if (shear !== undefined || !readDirectly(info, voxels.subarray(first, first + plane))) {
+      const slice = voxels.subarray(first, first + plane);
+      const reading = shear === undefined ? readAside(info, slice) : undefined;
+      if (reading !== undefined) await aside.add(reading);
+      else if (shear !== undefined || !readDirectly(info, slice)) {
         const decoded = await decoder.decode(info);
         for (let sample = 0; sample < colors; sample++) {
           const at = first + sample * volume;
@@ -136,6 +160,7 @@ export async function fill(
       options.onSlice?.(++done, order.length * slices.length);
     }
   }
+  await aside.finish();
   shear?.finish(voxels);
   return voxels;
 }
@@ -162,7 +187,8 @@ export async function* pieces(
     const members = frames.slice(start, start + together);
     for (const [i, info] of members.entries()) {
       options.signal?.throwIfAborted();
-      if (!readDirectly(info, piece.subarray(i * plane, (i + 1) * plane)))
+      const slice = piece.subarray(i * plane, (i + 1) * plane);
+      if (!readDirectly(info, slice))
         place(await decoder.decode(info), info, { target: piece, at: i * plane, sample: 0 });
       options.onSlice?.(start + i + 1, frames.length);
     }
