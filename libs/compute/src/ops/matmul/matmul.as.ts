@@ -1,7 +1,7 @@
 // Matrix products (AssemblyScript). The right matrix is packed once into panels of 8 columns; a thread owns runs of 32 rows
-// and walks panel by panel, so that a panel stays in the first cache. Tile: 4 rows x 8 columns, one k per step (8 sums,
-// 4 splats and 2 loads fit the registers).
-import { address, madd, word } from '../../devices/wasm/simd.as';
+// and walks panel by panel, so that a panel stays in the first cache.
+import { productTile } from './product.as';
+import { address, word } from '../../devices/wasm/simd.as';
 
 const ROWS: i32 = 32;
 
@@ -34,25 +34,9 @@ export function matmul_pack(args: usize, part: i32, parts: i32): void {
   }
 }
 
-@inline
-function storeRow(y: usize, low: v128, high: v128, present: i32): void {
-  if (present == 8) {
-    v128.store(y, low);
-    v128.store(y, high, 16);
-    return;
-  }
-  if (present >= 4) v128.store(y, low);
-  const rest = present >= 4 ? high : low;
-  const at = present >= 4 ? y + 16 : y;
-  const count = present & 3;
-  if (count > 0) v128.store32_lane(at, rest, 0);
-  if (count > 1) v128.store32_lane(at, rest, 1, 4);
-  if (count > 2) v128.store32_lane(at, rest, 2, 8);
-}
-
 /**
  * args: a, packed, y, batches, m, k, n, words between rows of a, words between its columns, per batch (words to its a, index of
- * its b).
+ * its b), 128 bytes of scratch per thread.
  */
 export function matmul_tiles(args: usize, part: i32, parts: i32): void {
   const m = word(args, 4);
@@ -61,6 +45,8 @@ export function matmul_tiles(args: usize, part: i32, parts: i32): void {
   const rowStep = <usize>word(args, 7) << 2;
   const kStep = <usize>word(args, 8) << 2;
   const table = address(args, 9);
+  const edge = address(args, 10) + (<usize>part << 7);
+  const step = <usize>n << 2;
   const panels = (n + 7) >> 3;
   const runs = (m + ROWS - 1) / ROWS;
   const items = word(args, 3) * runs;
@@ -73,42 +59,16 @@ export function matmul_tiles(args: usize, part: i32, parts: i32): void {
     const b = address(args, 1) + (<usize>word(table, batch * 2 + 1) * <usize>panels * <usize>k << 5);
     const y = address(args, 2) + (<usize>batch * <usize>m * <usize>n << 2);
     for (let panel = 0; panel < panels; panel++) {
-      const present = min(8, n - (panel << 3));
+      const columns = min(8, n - (panel << 3));
       for (let row = begin; row < end; row += 4) {
-        let a0 = a + <usize>row * rowStep;
-        let a1 = a + <usize>min(row + 1, m - 1) * rowStep;
-        let a2 = a + <usize>min(row + 2, m - 1) * rowStep;
-        let a3 = a + <usize>min(row + 3, m - 1) * rowStep;
-        let at = b + (<usize>panel * <usize>k << 5);
-        const stop = at + (<usize>k << 5);
-        let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
-        while (at < stop) {
-          const low = v128.load(at);
-          const high = v128.load(at, 16);
-          const s0 = v128.load32_splat(a0);
-          const s1 = v128.load32_splat(a1);
-          const s2 = v128.load32_splat(a2);
-          const s3 = v128.load32_splat(a3);
-          l0 = madd(s0, low, l0);
-          h0 = madd(s0, high, h0);
-          l1 = madd(s1, low, l1);
-          h1 = madd(s1, high, h1);
-          l2 = madd(s2, low, l2);
-          h2 = madd(s2, high, h2);
-          l3 = madd(s3, low, l3);
-          h3 = madd(s3, high, h3);
-          a0 += kStep;
-          a1 += kStep;
-          a2 += kStep;
-          a3 += kStep;
-          at += 32;
-        }
-        const step = <usize>n << 2;
-        let to = y + <usize>row * step + (<usize>panel << 5);
-        storeRow(to, l0, h0, present);
-        if (row + 1 < end) storeRow(to += step, l1, h1, present);
-        if (row + 2 < end) storeRow(to += step, l2, h2, present);
-        if (row + 3 < end) storeRow(to += step, l3, h3, present);
+        const present = min(4, end - row);
+        const whole = present == 4 && columns == 8;
+        const to = y + <usize>row * step + (<usize>panel << 5);
+        productTile(
+          a + <usize>row * rowStep, a + <usize>min(row + 1, m - 1) * rowStep, a + <usize>min(row + 2, m - 1) * rowStep, a + <usize>min(row + 3, m - 1) * rowStep,
+          kStep, b + (<usize>panel * <usize>k << 5), <usize>k << 5, whole ? to : edge, whole ? step : 32, false,
+        );
+        if (!whole) for (let r = 0; r < present; r++) memory.copy(to + <usize>r * step, edge + (<usize>r << 5), <usize>columns << 2);
       }
     }
   }

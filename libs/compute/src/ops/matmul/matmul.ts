@@ -59,7 +59,7 @@ function eachBatch(a: Shape, b: Shape, batch: Shape, visit: (a: number, b: numbe
 }
 
 const wasm: WasmKernel<MatmulOptions> = {
-  lower: ({ inputs, outputs: [y], options, scratch }) => {
+  lower: ({ inputs, outputs: [y], options, threads, scratch }) => {
     const [a, b] = [inputs['a']!, inputs['b']!];
     const { batch, m, k, n } = sizesOf(a, b, options);
     const panels = Math.ceil(n / 8);
@@ -87,6 +87,7 @@ const wasm: WasmKernel<MatmulOptions> = {
           int(rowStep),
           int(columnStep),
           { words: table.map(int) },
+          scratchPointer(scratch(threads * 128)),
         ],
       },
     ];
