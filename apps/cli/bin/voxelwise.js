@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 // The command's door. It stands in the repository so that npm can link it before anything is built.
+import module from 'node:module';
+
+// Node 22 keeps compiled code from one start to the next.
+module.enableCompileCache?.();
 import('../dist/main.js').then(
   ({ main }) => main(process.argv.slice(2)),
   (error) => {
