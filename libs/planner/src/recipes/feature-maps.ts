@@ -36,7 +36,8 @@ export function featureMapValues(network: NetworkLayout, patch: readonly number[
   }
   const last = sizes.length - 1;
   for (let i = last - 1; i >= 0; i--) values += (decoder[last - 1 - i]! + 1) * features[i]! * sizes[i]!;
-  return values + outputChannels * sizes[0]!;
+  // A network of one stage has no decoder, and in the reference's count no output.
+  return last === 0 ? values : values + outputChannels * sizes[0]!;
 }
 
 function product(values: readonly number[]): number {

@@ -123,4 +123,16 @@ describe('featureMapValues', () => {
         ),
       ).toBe(row['estimate']);
   });
+
+  it('counts no output where there is no decoder, as the reference', () => {
+    const network = {
+      kind: 'ResidualEncoderUNet',
+      strides: [[1, 1]],
+      features: [32],
+      encoder: [1],
+      decoder: [],
+    } as const;
+    // The stem and the two convolutions of one block.
+    expect(featureMapValues({ ...network, outputChannels: 4 }, [10, 7])).toBe(3 * 32 * 70);
+  });
 });

@@ -1,5 +1,5 @@
 /** When nnU-Net resamples slices apart, and to what size. Source: nnU-Net v2, default resampling. */
-import { resizeLabels, resizeSpline, tensor, type Tensor } from '@voxelwise/compute';
+import { cast, resizeLabels, resizeSpline, tensor, type Tensor } from '@voxelwise/compute';
 import type { PerAxis } from '@voxelwise/volume';
 import { TransformError } from '../errors.ts';
 import type { ResamplingSettings } from './settings.ts';
@@ -46,12 +46,13 @@ export async function resampleLabels(
   { order, forceSeparateZ, torchLabels }: ResamplingSettings,
 ): Promise<Tensor> {
   if (shape.every((n, axis) => n === x.shape[axis + 1])) return x;
+  const axis = separateAxis(current, target, forceSeparateZ);
+  if (torchLabels === undefined && order === 0) return takeNearest(x, shape);
   if (order !== 1)
     throw new TransformError(
-      `resampleLabels: labels are resampled by linear indicators (order 1), came order ${order}.`,
+      `resampleLabels: labels are resampled by nearest position or linear indicators (order 0 or 1), came order ${order}.`,
       { order },
     );
-  const axis = separateAxis(current, target, forceSeparateZ);
   if (torchLabels === undefined) return resizeLabels({ x }, { shape, separateAxis: axis });
   const [channels, ...from] = x.shape as [number, number, number, number];
   const all = (await x.read()) as Int32Array;
@@ -68,6 +69,16 @@ export async function resampleLabels(
       c * resized,
     );
   return tensor(x.device, result, [channels, ...shape]);
+}
+
+/** The voxel at the nearest position, ties to the higher; slices apart or not is the same. */
+function takeNearest(x: Tensor, shape: PerAxis): Tensor {
+  const values = cast({ x }, { dtype: 'f32' });
+  const resized = resizeSpline({ x: values }, { shape, order: 0, separateAxis: -1 });
+  values.dispose();
+  const labels = cast({ x: resized }, { dtype: 'i32' });
+  resized.dispose();
+  return labels;
 }
 
 function ratio(spacing: PerAxis): number {

@@ -12,7 +12,7 @@ import { ShapeError } from '../../errors.ts';
 import { axisTable } from '../reindex/axis-table.ts';
 import { reindexCall } from '../reindex/reindex.wasm.ts';
 import type { AxisMap } from '../reindex/reindex.ts';
-import { axisWeights } from '../resize-labels/resize-labels.reference.ts';
+import { linearWeights } from './linear-weights.ts';
 import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
 import { webgpu } from './low-resolution.webgpu.ts';
 
@@ -32,7 +32,7 @@ const reference: ReferenceKernel<{ x: Tensor }, LowResolutionOptions> = ({ x }, 
   shapes.forEach((shape, c) => {
     if (shape === null) return y!.data.set(x.data.subarray(c * voxels, (c + 1) * voxels), c * voxels);
     const tables = nearestMaps(shape, rule).map((map, axis) => axisTable(map, space[axis]!, 'edge'));
-    const weights = shape.map((m, axis) => axisWeights(m, space[axis]!, false));
+    const weights = shape.map((m, axis) => linearWeights(m, space[axis]!));
     for (let v = 0; v < voxels; v++) {
       const o = [Math.floor(v / (ny * nx)), Math.floor(v / nx) % ny, v % nx];
       let sum = 0;
@@ -66,7 +66,7 @@ const wasm: WasmKernel<LowResolutionOptions> = {
       if (shape === null)
         return [{ kernel: 'blur_copy', args: [pointer(x!, c * voxels * 4), pointer(y!, c * voxels * 4), int(voxels)] }];
       const tables = shape.flatMap((m, axis) => {
-        const { low, weight } = axisWeights(m, space[axis]!, false);
+        const { low, weight } = linearWeights(m, space[axis]!);
         return [{ words: [...low].map(int) }, { words: [...weight].map(float) }];
       });
       return [

@@ -4,7 +4,7 @@ import { sizeOf } from '../../tensor/spec.ts';
 import { axisTable } from '../reindex/axis-table.ts';
 import { fromEntries, type AxisWeights } from '../resample-axis/axis-weights.ts';
 import { resampleDispatches } from '../resample-axis/resample-axes.webgpu.ts';
-import { axisWeights } from '../resize-labels/resize-labels.reference.ts';
+import { linearWeights } from './linear-weights.ts';
 import type { LowResolutionOptions } from './low-resolution.ts';
 import { channelCut } from '../volume-cuts.ts';
 
@@ -22,7 +22,7 @@ export const webgpu: WebGpuKernel<LowResolutionOptions> = {
 
 function downAndUp(n: number, coarse: number, rule: LowResolutionOptions['rule']): AxisWeights {
   const down = axisTable({ axis: 0, size: coarse, rule, start: 0, step: 1 }, n, 'edge');
-  const { low, weight } = axisWeights(coarse, n, false);
+  const { low, weight } = linearWeights(coarse, n);
   return fromEntries(
     n,
     n,

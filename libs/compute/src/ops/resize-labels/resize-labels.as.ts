@@ -1,6 +1,6 @@
 // Label resizing (AssemblyScript). Each thread owns a run of output rows; where the eight neighbors agree nothing is added.
 
-/** args: from, to, channels, nz, ny, nx, mz, my, mx, then per axis: lower indices, float64 weights of the upper. */
+/** args: from, to, channels, nz, ny, nx, mz, my, mx, then per axis: lower indices, steps to the upper, float64 weights of the upper. */
 export function resize_labels(args: usize, part: i32, parts: i32): void {
   const from = <usize>load<u32>(args);
   const to = <usize>load<u32>(args, 4);
@@ -12,11 +12,14 @@ export function resize_labels(args: usize, part: i32, parts: i32): void {
   const my = load<i32>(args, 28);
   const mx = load<i32>(args, 32);
   const lz = <usize>load<u32>(args, 36);
-  const wz = <usize>load<u32>(args, 40);
-  const ly = <usize>load<u32>(args, 44);
-  const wy = <usize>load<u32>(args, 48);
-  const lx = <usize>load<u32>(args, 52);
-  const wx = <usize>load<u32>(args, 56);
+  const sz = <usize>load<u32>(args, 40);
+  const wz = <usize>load<u32>(args, 44);
+  const ly = <usize>load<u32>(args, 48);
+  const sy = <usize>load<u32>(args, 52);
+  const wy = <usize>load<u32>(args, 56);
+  const lx = <usize>load<u32>(args, 60);
+  const sx = <usize>load<u32>(args, 64);
+  const wx = <usize>load<u32>(args, 68);
   const rows = channels * mz * my;
   for (let row = <i32>(<i64>rows * part / parts), stop = <i32>(<i64>rows * (part + 1) / parts); row < stop; row++) {
     const y = row % my;
@@ -25,13 +28,12 @@ export function resize_labels(args: usize, part: i32, parts: i32): void {
     const uz = load<f64>(wz + (<usize>z << 3));
     const uy = load<f64>(wy + (<usize>y << 3));
     const base = from + (<usize>((c * nz + load<i32>(lz + (<usize>z << 2))) * ny + load<i32>(ly + (<usize>y << 2))) * <usize>nx << 2);
-    // A neighbor without weight may lie outside: read the lower one in its place.
-    const dy = uy > 0 ? <usize>nx << 2 : 0;
-    const dz = uz > 0 ? <usize>(nx * ny) << 2 : 0;
+    const dy = <usize>(load<i32>(sy + (<usize>y << 2)) * nx) << 2;
+    const dz = <usize>(load<i32>(sz + (<usize>z << 2)) * nx * ny) << 2;
     const target = to + (<usize>row * <usize>mx << 2);
     for (let x = 0; x < mx; x++) {
       const ux = load<f64>(wx + (<usize>x << 3));
-      const dx: usize = ux > 0 ? 4 : 0;
+      const dx = <usize>load<i32>(sx + (<usize>x << 2)) << 2;
       const p = base + (<usize>load<i32>(lx + (<usize>x << 2)) << 2);
       const a0 = load<i32>(p);
       const a1 = load<i32>(p + dx);

@@ -3,29 +3,36 @@ import type { ReferenceKernel } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { ResizeLabelsOptions } from './resize-labels.ts';
 
-/** Per output index: the lower of its two input indices (the upper is one more) and the weight of the upper. */
-export function axisWeights(
-  n: number,
-  m: number,
-  nearest: boolean,
-): { readonly low: Int32Array; readonly weight: Float64Array } {
-  const low = new Int32Array(m);
-  const weight = new Float64Array(m);
+/** Where an output index reads along one axis. */
+export interface LabelSteps {
+  /** The lower of two input indices. */
+  readonly low: Int32Array;
+  /** How far the upper is: 0 beyond an edge, and where it has no weight. */
+  readonly step: Int32Array;
+  /** Weight of the upper. */
+  readonly weight: Float64Array;
+}
+
+/**
+ * Beyond an edge both indices are the edge's, yet its share stays in two parts: that is how SciPy adds them up, and ties
+ * at one half depend on the last bit.
+ */
+export function labelSteps(n: number, m: number, nearest: boolean): LabelSteps {
+  const [low, step, weight] = [new Int32Array(m), new Int32Array(m), new Float64Array(m)];
+  const inside = (k: number): number => Math.min(n - 1, Math.max(0, k));
   for (let i = 0; i < m; i++) {
     const t = (i + 0.5) * (n / m) - 0.5;
-    if (nearest) low[i] = Math.min(n - 1, Math.max(0, Math.floor(t + 0.5)));
-    else {
-      const inside = Math.min(n - 1, Math.max(0, t));
-      low[i] = Math.floor(inside);
-      weight[i] = inside - low[i]!;
-    }
+    const k = Math.floor(nearest ? t + 0.5 : t);
+    low[i] = inside(k);
+    weight[i] = nearest ? 0 : t - k;
+    step[i] = weight[i]! > 0 ? inside(k + 1) - low[i]! : 0;
   }
-  return { low, weight };
+  return { low, step, weight };
 }
 
 export const reference: ReferenceKernel<{ x: Tensor }, ResizeLabelsOptions> = ({ x }, { shape, separateAxis }, [y]) => {
   const [channels, nz, ny, nx] = x.shape as [number, number, number, number];
-  const tables = [nz, ny, nx].map((n, axis) => axisWeights(n, shape[axis]!, axis === separateAxis));
+  const tables = [nz, ny, nx].map((n, axis) => labelSteps(n, shape[axis]!, axis === separateAxis));
   let at = 0;
   for (let c = 0; c < channels; c++)
     for (let z = 0; z < shape[0]; z++)
@@ -37,10 +44,10 @@ export const reference: ReferenceKernel<{ x: Tensor }, ResizeLabelsOptions> = ({
               for (const dx of [0, 1]) {
                 let share = 1;
                 const index = [z, y_, x_].map((o, axis) => {
-                  const { low, weight } = tables[axis]!;
+                  const { low, step, weight } = tables[axis]!;
                   const upper = [dz, dy, dx][axis]!;
                   share *= upper ? weight[o]! : 1 - weight[o]!;
-                  return low[o]! + upper;
+                  return low[o]! + upper * step[o]!;
                 });
                 if (share === 0) continue;
                 const label = x.data[((c * nz + index[0]!) * ny + index[1]!) * nx + index[2]!]!;

@@ -9,7 +9,7 @@
 import { defineOp } from '../../op/op.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectSpace, expectVolume, type Space } from '../voxel-shape.ts';
-import { axisWeights, reference } from './resize-labels.reference.ts';
+import { labelSteps, reference } from './resize-labels.reference.ts';
 import { doubles, int, pointer, type WasmKernel } from '../../devices/wasm/kernel.ts';
 import { webgpu } from './resize-labels.webgpu.ts';
 
@@ -21,7 +21,7 @@ export interface ResizeLabelsOptions {
 const wasm: WasmKernel<ResizeLabelsOptions> = {
   lower: ({ inputs, outputs: [y], options: { shape, separateAxis } }) => {
     const x = inputs['x']!;
-    const tables = [0, 1, 2].map((axis) => axisWeights(x.shape[axis + 1]!, shape[axis]!, axis === separateAxis));
+    const tables = [0, 1, 2].map((axis) => labelSteps(x.shape[axis + 1]!, shape[axis]!, axis === separateAxis));
     return [
       {
         kernel: 'resize_labels',
@@ -30,7 +30,11 @@ const wasm: WasmKernel<ResizeLabelsOptions> = {
           pointer(y!),
           ...x.shape.map(int),
           ...shape.map(int),
-          ...tables.flatMap(({ low, weight }) => [{ words: [...low].map(int) }, doubles([...weight])]),
+          ...tables.flatMap(({ low, step, weight }) => [
+            { words: [...low].map(int) },
+            { words: [...step].map(int) },
+            doubles([...weight]),
+          ]),
         ],
       },
     ];

@@ -2,7 +2,7 @@
 import { linearGroups, u32, type GpuWord, type WebGpuKernel } from '../../devices/webgpu/kernel.ts';
 import shader from '../../generated/wgsl/resize-labels.ts';
 import { sizeOf } from '../../tensor/spec.ts';
-import { axisWeights } from './resize-labels.reference.ts';
+import { labelSteps } from './resize-labels.reference.ts';
 import type { ResizeLabelsOptions } from './resize-labels.ts';
 import { channelCut } from '../volume-cuts.ts';
 
@@ -11,13 +11,8 @@ export const webgpu: WebGpuKernel<ResizeLabelsOptions> = {
   lower: ({ inputs, outputs: [y], options: { shape, separateAxis } }) => {
     const x = inputs['x']!;
     const steps = shape.flatMap((m, axis) => {
-      const { low, weight } = axisWeights(x.shape[axis + 1]!, m, axis === separateAxis);
-      return Array.from(weight, (up, k) => [
-        u32(low[k]!),
-        u32(up > 0 ? 1 : 0),
-        ...bitsOf(1 - up),
-        ...bitsOf(up),
-      ]).flat();
+      const { low, step, weight } = labelSteps(x.shape[axis + 1]!, m, axis === separateAxis);
+      return Array.from(weight, (up, k) => [u32(low[k]!), u32(step[k]!), ...bitsOf(1 - up), ...bitsOf(up)]).flat();
     });
     return [
       {

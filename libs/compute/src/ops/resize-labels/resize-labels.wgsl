@@ -14,7 +14,7 @@ struct Sizes {
 
 struct Step {
   low: u32, // the lower of two input positions
-  one: u32, // how far the upper is, 0 if it has no weight
+  one: u32, // how far the upper is: 0 beyond an edge, and where it has no weight
   down: vec2<u32>, // weight of the lower
   up: vec2<u32>,   // and of the upper
 }
