@@ -50,6 +50,24 @@ describe('command line', { timeout: 120_000 }, () => {
     expect(run('doctor', '--device', 'abacus').status).toBe(2);
   });
 
+  it('says wrong usage as JSON too, also where the parser finds it', () => {
+    const { status, stdout } = run('predict', '--model', 'x', '--json');
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'usage' } });
+  });
+
+  it('refuses a memory limit that it exceeds by being there, and names files that are missing', () => {
+    const { status, stderr } = run('doctor', '--max-memory', '1MB');
+    expect(status).toBe(4);
+    expect(stderr).toContain('--max-memory 1MB');
+    const missing = join(place, 'none.json');
+    const answer = run('plan', '--fingerprint', missing, '--dataset-json', missing, '--json');
+    expect(answer.status).toBe(3);
+    expect(JSON.parse(answer.stdout)).toMatchObject({
+      error: { file: missing, message: expect.stringContaining('there is no such file') as string },
+    });
+  });
+
   it('ends quietly when nobody reads its output any more', async () => {
     const child = spawn(process.execPath, [...command, 'run', '--help'], { cwd: root });
     child.stdout.destroy();

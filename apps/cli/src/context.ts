@@ -3,8 +3,8 @@ import type { AutotuneTable, Device, DeviceError } from '@voxelwise/compute';
 import { availableParallelism } from 'node:os';
 import { readAutotuneTable, saveAutotuneTable } from './autotune-file.ts';
 import { Output } from './terminal/output.ts';
-import { CommandUsageError, InterruptedError } from './exit.ts';
-import { parseBytes, parseWhole } from './values.ts';
+import { CommandUsageError, InterruptedError, ResourceError } from './exit.ts';
+import { formatBytes, parseBytes, parseWhole } from './values.ts';
 import { autotuneFile } from './workspace.ts';
 
 /** Flags that every command takes. */
@@ -60,13 +60,25 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
     device: device as DeviceChoice,
     threads,
     seed: flags.seed === undefined ? 1234 : parseWhole(flags.seed, '--seed'),
-    maxMemory: flags.maxMemory === undefined ? undefined : parseBytes(flags.maxMemory),
+    maxMemory: flags.maxMemory === undefined ? undefined : memoryOf(flags.maxMemory),
     workspaceFlag: flags.workspace,
     autotune: flags.autotune ?? false,
     environment,
     signal,
     run,
   };
+}
+
+/** Throws: ResourceError for less than this program takes before any work. */
+function memoryOf(text: string): number {
+  const bytes = parseBytes(text);
+  const own = process.memoryUsage.rss();
+  if (bytes <= own)
+    throw new ResourceError(
+      `--max-memory ${text}: the program alone takes ${formatBytes(own)} of memory before any work; give it more.`,
+      { maxMemory: bytes, needed: own },
+    );
+  return bytes;
 }
 
 /** The global flags again, as words: for a command that runs others. */
@@ -118,12 +130,13 @@ const DEVICE_SHARE = 0.75;
 /** The most a WASM memory can hold. */
 const WASM_BYTES = 2 ** 32;
 
+/** The device's part of --max-memory. */
+function memoryLimit({ maxMemory }: Context): { readonly maxBytes?: number } {
+  return maxMemory === undefined ? {} : { maxBytes: Math.min(DEVICE_SHARE * maxMemory, WASM_BYTES) };
+}
+
 async function openWasm(context: Context): Promise<Device> {
-  const { threads, maxMemory } = context;
-  const options = {
-    threads,
-    ...(maxMemory === undefined ? {} : { maxBytes: Math.min(DEVICE_SHARE * maxMemory, WASM_BYTES) }),
-  };
+  const options = { threads: context.threads, ...memoryLimit(context) };
   const { createWasmDevice } = await compute();
   return tuned(context, (autotune) => createWasmDevice({ ...options, ...autotune }));
 }
@@ -172,7 +185,12 @@ export async function reopenDevice(context: Context, device: Device, lost: Devic
   return successor;
 }
 
-/** One thread on this one, for the small work beside training: augmentation and preprocessing. */
+/** One thread on this one, for preprocessing: single cases gain little from more, and nothing has to be handed over. */
+export async function openPreparationDevice(context: Context): Promise<Device> {
+  return (await compute()).createWasmDevice({ threads: 1, ...memoryLimit(context) });
+}
+
+/** One thread on this one, for the small work beside training: augmentation. */
 export async function openAugmentationDevice(): Promise<Device> {
   return (await compute()).createWasmDevice({ threads: 1 });
 }

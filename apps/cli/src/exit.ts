@@ -92,7 +92,18 @@ const INPUT_ERRORS = new Set([
   'ServerError',
 ]);
 const RESOURCE_ERRORS = new Set(['ResourceError', 'OutOfMemoryError', 'BudgetError']);
-const SYSTEM_INPUT_CODES = new Set(['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EPERM']);
+/** What the system calls by a code, in words. */
+const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'may not be read or written; check its permissions',
+  EPERM: 'may not be read or written; check its permissions',
+  EISDIR: 'is a folder, where a file was expected',
+  ENOTDIR: 'a part of this path is a file, where a folder was expected',
+  EROFS: 'lies on a disk that is read-only; write elsewhere, with --workspace, --output or --out',
+  ENOSPC: 'the disk is full; what was finished before is whole. Make room and run the same command again',
+  EDQUOT: 'the disk quota is used up; what was finished before is whole. Make room and run the same command again',
+};
+const FULL_DISK_CODES = new Set(['ENOSPC', 'EDQUOT']);
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof Error)) return EXIT.bug;
@@ -101,7 +112,16 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (INPUT_ERRORS.has(error.name)) return EXIT.badInput;
   if (RESOURCE_ERRORS.has(error.name)) return EXIT.resources;
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (code === 'ENOSPC') return EXIT.resources;
-  if (SYSTEM_INPUT_CODES.has(code)) return EXIT.badInput;
+  if (FULL_DISK_CODES.has(code)) return EXIT.resources;
+  if (Object.hasOwn(SYSTEM_MESSAGES, code)) return EXIT.badInput;
   return EXIT.bug;
+}
+
+/** The paragraph for a person: a library's own words, or what the system means by its code. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  const said = Object.hasOwn(SYSTEM_MESSAGES, code) && exitCodeOf(error) !== EXIT.bug;
+  // Errors with a code of the system's and a class of ours were written for people already.
+  return said && error.constructor === Error ? `${path ?? 'the disk'}: ${SYSTEM_MESSAGES[code]}.` : error.message;
 }

@@ -1,6 +1,6 @@
 /** The voxelwise command line: parses, runs a command, prints the error as a person wants it, and returns the exit code. */
 import { CommanderError } from 'commander';
-import { EXIT, InterruptedError, exitCodeOf } from './exit.ts';
+import { EXIT, InterruptedError, exitCodeOf, messageOf } from './exit.ts';
 import { programFor } from './program.ts';
 
 /** Runs one command line (without `node voxelwise`) and sets `process.exitCode`. */
@@ -39,21 +39,26 @@ function endOfReaders(error: NodeJS.ErrnoException): void {
 }
 
 function fail(error: unknown, words: readonly string[]): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  const code = exitCodeOf(error);
-  const known = error as Error & { code?: string; file?: string; details?: unknown };
-  const message = error instanceof Error ? error.message : String(error);
+  const wrong = error instanceof CommanderError;
+  if (wrong && error.exitCode === 0) return EXIT.done;
+  const code = wrong ? EXIT.usage : exitCodeOf(error);
+  const known = error as Error & { code?: string; file?: string; path?: string; details?: unknown };
+  const message = wrong ? error.message.replace(/^error: /, '') : messageOf(error);
+  const file = known.file ?? known.path;
   if (words.includes('--json')) {
+    const named = { [EXIT.bug]: 'internal', [EXIT.usage]: 'usage' }[code as number];
     const document = {
       error: {
-        code: code === EXIT.bug ? 'internal' : (known.code ?? 'internal'),
+        code: named ?? known.code ?? 'internal',
         message,
-        ...(known.file === undefined ? {} : { file: known.file }),
+        ...(file === undefined ? {} : { file }),
         details: known.details ?? {},
       },
     };
     process.stdout.write(`${JSON.stringify(document)}\n`);
   }
+  // What is wrong with the words themselves, the parser has said.
+  if (wrong) return code;
   process.stderr.write(`voxelwise: ${message}\n`);
   if (code === EXIT.bug) {
     process.stderr.write(

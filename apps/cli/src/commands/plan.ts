@@ -14,12 +14,19 @@ import {
 import { parsePythonJson } from '@voxelwise/volume';
 import { CommandUsageError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
-import type { Context } from '../context.ts';
+import type { BudgetPlan } from '@voxelwise/training';
+import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { formatTable } from '../terminal/output.ts';
-import { openDataset } from '../stages/dataset.ts';
+import { decideBudget } from '../run/budget.ts';
+import { withBudget } from '../run/edited-plans.ts';
+import { openDataset, type OpenedDataset } from '../stages/dataset.ts';
 import { fingerprintStage } from '../stages/fingerprint.ts';
 import { makePlans, plannerName, type PlanFlags, type PlanningSource } from '../stages/planning.ts';
+import { planOf } from '../stages/plans.ts';
+import { prepareStage } from '../stages/preparation.ts';
+import { splitsStage } from '../stages/training.ts';
+import { parseDuration } from '../values.ts';
 import { workspaceOf } from '../workspace.ts';
 
 export const planCommand: CommandDefinition = {
@@ -31,6 +38,10 @@ export const planCommand: CommandDefinition = {
       .argument('[files...]', 'the two files of diff')
       .option('--planner <name>', "default, resenc-m, resenc-l, resenc-xl, or the reference's class name", 'default')
       .option('--memory <size>', 'GPU memory to plan for, e.g. 8GB')
+      .option(
+        '--budget <duration>',
+        'fit 3d_fullres (2d where there is none) to a training of one fold in this time here, e.g. 30m; preprocesses, to measure',
+      )
       .option('--explain', 'the rule and the inputs behind each value')
       .option(
         '--set <path=value>',
@@ -45,7 +56,7 @@ export const planCommand: CommandDefinition = {
       .option('--out <file>', 'where to write the plans')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ voxelwise plan Task04_Hippocampus --explain\n  $ voxelwise plan 4 --planner resenc-l --memory 24GB\n  $ voxelwise plan --fingerprint dataset_fingerprint.json --dataset-json dataset.json --out nnUNetPlans.json\n  $ voxelwise plan diff nnUNetPlans.json mine.json',
+        '\nExamples:\n  $ voxelwise plan Task04_Hippocampus --explain\n  $ voxelwise plan 4 --planner resenc-l --memory 24GB\n  $ voxelwise plan 4 --budget 2h --name nnUNetPlans_2h\n  $ voxelwise plan --fingerprint dataset_fingerprint.json --dataset-json dataset.json --out nnUNetPlans.json\n  $ voxelwise plan diff nnUNetPlans.json mine.json',
       )
       .action(
         withContext(async (context: Context, subject: string | undefined, files: string[], flags: PlanFlags) => {
@@ -73,17 +84,24 @@ async function diff({ output }: Context, files: readonly string[]): Promise<void
 
 async function plan(context: Context, dataset: string | undefined, flags: PlanFlags): Promise<void> {
   const { output } = context;
+  const budget = flags.budget === undefined ? undefined : parseDuration(flags.budget);
+  if (budget !== undefined && flags.fingerprint !== undefined)
+    throw new CommandUsageError('--budget measures steps on the images; it does not go with --fingerprint');
   const source = await planningSource(context, dataset, flags);
-  const { plans, explanations } = makePlans(source, flags);
+  const { plans: planned, explanations } = makePlans(source, flags);
+  const { plans, decisions } =
+    budget === undefined ? { plans: planned } : await fitBudget(context, source.opened!, planned, budget);
   const path = flags.out ?? source.path(plans.plans_name);
   await writeWhole(path, writePlans(plans));
   if (flags.explain) output.print(explanations.map(explanationText).join('\n\n'));
   output.print(planTable(plans));
+  for (const { name, value, why } of decisions ?? []) output.print(`${name}: ${value}\n  ${why}`);
   output.print(`wrote ${path}`);
   output.document({
     plans: path,
     planner: plans.experiment_planner_used,
     configurations: plans.configurations,
+    ...(decisions === undefined ? {} : { decisions }),
     ...(flags.explain ? { explanations } : {}),
   });
 }
@@ -92,7 +110,7 @@ async function planningSource(
   context: Context,
   dataset: string | undefined,
   flags: PlanFlags,
-): Promise<PlanningSource & { path(plansName: string): string }> {
+): Promise<PlanningSource & { readonly opened?: OpenedDataset; path(plansName: string): string }> {
   if (flags.fingerprint !== undefined) {
     if (flags.datasetJson === undefined)
       throw new CommandUsageError('--fingerprint needs --dataset-json: the description that belongs to it');
@@ -116,9 +134,34 @@ async function planningSource(
     fingerprint,
     datasetJson: opened.datasetJson,
     datasetName: opened.name,
+    opened,
     path,
     ...(existing === undefined ? {} : { existing }),
   };
+}
+
+/** Width, patch, batch and steps with which one fold trains and validates in the time given, measured on this machine. */
+async function fitBudget(
+  context: Context,
+  dataset: OpenedDataset,
+  plans: PlansFile,
+  seconds: number,
+): Promise<{ readonly plans: PlansFile; readonly decisions: BudgetPlan['decisions'] }> {
+  const configuration = '3d_fullres' in plans.configurations ? '3d_fullres' : '2d';
+  const plan = planOf(dataset, plans, configuration);
+  const cases = await prepareStage(context, dataset, plan);
+  const ids = dataset.source.training.map(({ id }) => id);
+  const splits = await splitsStage(dataset);
+  const device = await openDevice(context, 'training');
+  const augmentOn = await openAugmentationDevice();
+  try {
+    const request = { context, device, augmentOn, plan, cases, ids, seconds, folds: 1 };
+    const recipe = await decideBudget({ ...request, predictions: splits[0]?.val.length ?? 0 });
+    return { plans: withBudget(plans, configuration, recipe), decisions: recipe.decisions };
+  } finally {
+    device.dispose();
+    augmentOn.dispose();
+  }
 }
 
 function planTable(plans: PlansFile): string {

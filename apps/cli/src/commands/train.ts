@@ -94,7 +94,8 @@ async function trainOne(
   flags: TrainFlags,
 ): Promise<void> {
   const { output } = context;
-  // A wrong name is said before anything is read.
+  // Wrong words are said before anything is read.
+  const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'the fold');
   if (flags.trainer !== undefined) stockTrainer(flags.trainer);
   const { validateCheckpoint, validateOnly = false, checkpoints } = flags;
   if (validateCheckpoint !== 'final' && validateCheckpoint !== 'best')
@@ -103,7 +104,6 @@ async function trainOne(
     throw new CommandUsageError('--validate-checkpoint best needs the checkpoints that --no-checkpoints leaves out');
   const dataset = await openTrainingDataset(context, spec);
   const planned = await plansStage(context, dataset, { plans: flags.plans });
-  const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'fold');
   const chosen = await chooseTrainer(flags, planOf(dataset, planned, configuration));
   const normalized = withNormalization(planned, configuration, chosen.normalization);
   const plans = chosen.stored === undefined ? normalized : withTraining(normalized, configuration, chosen.stored);

@@ -14,6 +14,9 @@ import type { Context } from '../context.ts';
 import { exists, writeWhole } from '../files.ts';
 import { loadTrainingCase, type OpenedDataset } from './dataset.ts';
 
+/** Share of --max-memory for counting intensities; more different values than fit there are read a second time. */
+const COUNTING_SHARE = 0.25;
+
 export function fingerprintPath(dataset: OpenedDataset): string {
   return join(dataset.preprocessed, 'dataset_fingerprint.json');
 }
@@ -38,6 +41,7 @@ export async function fingerprintStage(
     caseCount: cases.length,
     cases: opened,
     spacingOf: referenceSpacing(dataset.source.fileEnding),
+    ...(context.maxMemory === undefined ? {} : { maxBytes: Math.min(COUNTING_SHARE * context.maxMemory, 2 ** 29) }),
     onCase: (id, done) => progress.update(done, id),
     signal: context.signal,
   });

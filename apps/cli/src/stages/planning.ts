@@ -15,6 +15,7 @@ import { parseBytes, parseSpacing } from '../values.ts';
 export interface PlanFlags {
   readonly planner?: string;
   readonly memory?: string;
+  readonly budget?: string;
   readonly explain?: boolean;
   readonly set?: readonly string[];
   readonly out?: string;

@@ -3,11 +3,10 @@ import { preprocessSettings } from '@voxelwise/inference';
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import { caseFromNnunet, prepareCase } from '@voxelwise/training';
 import { caseFolder, type CaseFolder } from '@voxelwise/training/node';
-import { createWasmDevice } from '@voxelwise/compute';
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stopIfInterrupted, type Context } from '../context.ts';
+import { openPreparationDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, writeJson } from '../files.ts';
 import { loadTrainingCase, pathOf, type OpenedDataset } from './dataset.ts';
@@ -34,8 +33,7 @@ export async function prepareStage(
   await keepGroundTruth(dataset);
   if (missing.length === 0) return folder;
   const progress = context.output.progress(`preprocess ${plan.name}`, missing.length, 'case');
-  // One thread on this one: small volumes gain nothing from more, and nothing has to be handed over.
-  const device = await createWasmDevice({ threads: 1 });
+  const device = await openPreparationDevice(context);
   let taken = 0;
   try {
     for (const [k, files] of missing.entries()) {
