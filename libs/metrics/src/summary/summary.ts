@@ -3,6 +3,7 @@ import { parsePythonJson, writePythonJson } from '@voxelwise/volume';
 import { type LabelOrRegion, LabelPairs } from '../overlap/confusion.ts';
 import { dice, intersectionOverUnion } from '../overlap/overlap.ts';
 import { SummaryError } from '../errors.ts';
+import { meanOfNumbers, pairwiseMean } from './pairwise-mean.ts';
 
 /** Scores of one class or region by name. Counts are voxels. */
 export interface ReferenceScores {
@@ -90,7 +91,7 @@ export function summarize(cases: readonly CaseScores[]): Summary {
     ]),
   );
   const foreground = keys.filter((key) => key !== '0').map((key) => mean[key]!);
-  return { foreground_mean: meansOf(foreground, plainMean), mean, metric_per_case: cases };
+  return { foreground_mean: meansOf(foreground, pairwiseMean), mean, metric_per_case: cases };
 }
 
 /** The summary with only what the reference scores, for tools that expect its file. */
@@ -130,12 +131,4 @@ export function readSummary(text: string, from = 'summary.json'): Summary {
       file: from,
     });
   return value as Summary;
-}
-
-function meanOfNumbers(values: readonly number[]): number {
-  return plainMean(values.filter((value) => !Number.isNaN(value)));
-}
-
-function plainMean(values: readonly number[]): number {
-  return values.length === 0 ? Number.NaN : values.reduce((a, b) => a + b, 0) / values.length;
 }
