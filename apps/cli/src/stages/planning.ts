@@ -1,8 +1,11 @@
 /** Making plans of a fingerprint with the flags of the command line: planner, memory, spacing, hand edits. */
 import {
+  configurationNames,
+  configurationPlan,
   explainPlans,
   planExperiment,
   planners,
+  resolveConfiguration,
   setPlanValue,
   type DatasetJson,
   type Explanation,
@@ -72,5 +75,15 @@ export function makePlans(
   const edits = flags.set ?? [];
   if (edits.length === 0) return planned;
   const plans = edits.reduce((edited, assignment) => setPlanValue(edited, assignment), planned.plans);
+  checkEdited(plans, source.datasetJson);
   return { plans, explanations: explainPlans(plans, source.fingerprint, source.datasetJson, rest) };
+}
+
+/** A value that no training could use is said now, not when it is used. Throws: PlanError, NetworkError. */
+function checkEdited(plans: PlansFile, dataset: DatasetJson): void {
+  for (const name of configurationNames(plans)) {
+    // Some stand there only to be inherited from.
+    const whole = resolveConfiguration(plans.configurations, name).architecture !== undefined;
+    if (whole) configurationPlan(plans, dataset, name);
+  }
 }

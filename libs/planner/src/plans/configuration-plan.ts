@@ -8,6 +8,7 @@ import { channelNames, checkDatasetJson, type DatasetJson } from '../dataset/dat
 import { PlanError } from '../errors.ts';
 import type { IntensityProperties } from '../fingerprint/fingerprint.ts';
 import { type LabelScheme, labelScheme } from '../labels/label-scheme.ts';
+import { isFolderName } from './folder-name.ts';
 import { resolveConfiguration } from './inheritance.ts';
 import type { ConfigurationEntry, PlansFile, ResamplingArguments } from './plans-file.ts';
 
@@ -82,7 +83,13 @@ export function configurationPlan(plans: PlansFile, dataset: DatasetJson, name: 
   const labels = labelScheme(dataset.labels, dataset.regions_class_order);
   const channels = channelPlans(plans, dataset, check);
   const previous = entry.previous_stage;
-  if (entry.architecture === undefined) check.fail('architecture', 'the network');
+  if (typeof entry.architecture !== 'object' || entry.architecture === null) check.fail('architecture', 'the network');
+  const network = networkConfig(entry.architecture!, {
+    inputChannels: channels.length + (previous === undefined ? 0 : labels.foregroundLabels.length),
+    outputChannels: labels.outputChannels,
+  });
+  check.names(plans);
+  check.divisible(network.strides);
   return {
     name,
     datasetName: plans.dataset_name,
@@ -95,7 +102,7 @@ export function configurationPlan(plans: PlansFile, dataset: DatasetJson, name: 
     patchSize: entry.patch_size!,
     medianShape: check.numbers('median_image_size_in_voxels', dimensions, (n) => n > 0),
     batchSize: check.batch(),
-    batchDice: entry.batch_dice ?? false,
+    batchDice: check.flag('batch_dice'),
     channels,
     labels,
     resampling: {
@@ -108,15 +115,12 @@ export function configurationPlan(plans: PlansFile, dataset: DatasetJson, name: 
         check,
       ),
     },
-    network: networkConfig(entry.architecture!, {
-      inputChannels: channels.length + (previous === undefined ? 0 : labels.foregroundLabels.length),
-      outputChannels: labels.outputChannels,
-    }),
+    network,
     ...(previous === undefined ? {} : { previousStage: previous }),
     nextStages: [entry.next_stage ?? []].flat(),
     imageReaderWriter: plans.image_reader_writer,
     fileEnding: dataset.file_ending,
-    voxelwise: entry.voxelwise ?? {},
+    voxelwise: check.settings(),
   };
 }
 
@@ -216,6 +220,31 @@ function checker(entry: ConfigurationEntry, name: string) {
       if (length !== 2 && length !== 3) fail('patch_size', 'two or three positive whole numbers');
       numbers('patch_size', length!, (n) => Number.isInteger(n) && n > 0);
       return length as 2 | 3;
+    },
+    flag(field: string): boolean {
+      const value = entry[field] ?? false;
+      if (typeof value !== 'boolean') fail(field, 'true or false');
+      return value as boolean;
+    },
+    settings(): Readonly<Record<string, unknown>> {
+      const { voxelwise = {} } = entry;
+      if (typeof voxelwise !== 'object' || voxelwise === null) fail('voxelwise', 'an object of settings');
+      return voxelwise;
+    },
+    /** What becomes part of a path, or names code that is not here. */
+    names(plans: PlansFile): void {
+      const { data_identifier: folder = 'default', preprocessor_name: preprocessor = 'DefaultPreprocessor' } = entry;
+      if (!isFolderName(folder)) fail('data_identifier', 'the plain name of a folder');
+      if (preprocessor !== 'DefaultPreprocessor')
+        fail('preprocessor_name', 'DefaultPreprocessor, the only one there is here');
+      const { previous_stage: previous } = entry;
+      if (previous !== undefined && !Object.hasOwn(plans.configurations, previous))
+        fail('previous_stage', `one of ${Object.keys(plans.configurations).join(', ')}`);
+    },
+    divisible(strides: readonly (readonly number[])[]): void {
+      const by = entry.patch_size!.map((_, axis) => strides.reduce((product, stride) => product * stride[axis]!, 1));
+      if (entry.patch_size!.some((n, axis) => n % by[axis]! !== 0))
+        fail('patch_size', `multiples of ${by.join(', ')}, what the strides divide it by`);
     },
     batch(): number {
       if (!Number.isInteger(entry.batch_size) || entry.batch_size! < 1) fail('batch_size', 'a whole number from 1 up');

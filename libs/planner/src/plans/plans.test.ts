@@ -110,6 +110,21 @@ describe('configurationPlan', () => {
     ['configurations.2d.normalization_schemes=["Magic"]', '2d', /from CTNormalization, .*came \["Magic"\]/],
     ['configurations.2d.normalization_schemes=[]', '2d', /one for each of the 1 channels/],
     ['configurations.2d.resampling_fn_data=magic', '2d', /no resampling is called "magic"/],
+    ['configurations.2d.patch_size=[100, 512]', '2d', /multiples of 128, 128, what the strides divide/],
+    ['configurations.2d.architecture=null', '2d', /"architecture" must be the network, came null/],
+    [
+      'configurations.2d.data_identifier="../../elsewhere"',
+      '2d',
+      /"data_identifier" must be the plain name of a folder/,
+    ],
+    [
+      'configurations.2d.preprocessor_name=MyPreprocessor',
+      '2d',
+      /DefaultPreprocessor, the only one .* "MyPreprocessor"/,
+    ],
+    ['configurations.2d.previous_stage=nowhere', '2d', /"previous_stage" must be one of 2d, 3d_lowres/],
+    ['configurations.2d.batch_dice=yes', '2d', /"batch_dice" must be true or false, came "yes"/],
+    ['configurations.2d.voxelwise=3', '2d', /"voxelwise" must be an object of settings/],
     ['configurations.2d.inherits_from=none', '2d', /no configuration "none"/],
     ['foreground_intensity_properties_per_channel={}', '2d', /channel 0 \(CT\) is normalized as CT/],
   ])('refuses %s', (assignment, name, message) => {
@@ -135,6 +150,8 @@ describe('setPlanValue and diffPlans', () => {
   it.each([
     ['batch_size', /expected PATH=VALUE/],
     ['configurations.4d.batch_size=1', /configurations has no "4d"\. It has: 2d, 3d_lowres/],
+    ['configurations.".."={"inherits_from": "2d"}', /"\.\." is no name for a configuration/],
+    ['plans_name=../elsewhere', /"plans_name" must be a plain name without slashes/],
     ['configurations.2d.patch_size.2=1', /has items 0 to 1, not "2"/],
     ['configurations.2d.batch_size.x=1', /batch_size is 12, which has no "x"/],
   ])('refuses %s', (assignment, message) => expect(() => setPlanValue(plans, assignment)).toThrow(message));

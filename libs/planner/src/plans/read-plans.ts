@@ -1,6 +1,7 @@
 /** Reading and writing the plans file; files of older versions come out in today's form. */
 import { parsePythonJson, writePythonJson } from '@voxelwise/volume';
 import { PlanError } from '../errors.ts';
+import { isFolderName } from './folder-name.ts';
 import type { ArchitectureEntry, ConfigurationEntry, PlansFile } from './plans-file.ts';
 
 /** Reads the text of a plans file. Throws: JsonError; PlanError naming the field that is missing or wrong. */
@@ -21,6 +22,8 @@ export function plansFrom(value: unknown, from = 'plans.json'): PlansFile {
   };
   for (const field of ['dataset_name', 'plans_name', 'image_reader_writer'])
     if (typeof plans[field] !== 'string') fail(field, 'text');
+  // It becomes part of the results folder's name; so do the configurations'.
+  if (!isFolderName(plans['plans_name'])) fail('plans_name', 'a plain name without slashes');
   for (const field of ['transpose_forward', 'transpose_backward'])
     if (!isPermutation(plans[field])) fail(field, 'a permutation of [0, 1, 2]');
   if (!isObject(plans['configurations']) || Object.keys(plans['configurations']).length === 0)
@@ -28,6 +31,14 @@ export function plansFrom(value: unknown, from = 'plans.json'): PlansFile {
   if (!isObject(plans['foreground_intensity_properties_per_channel']))
     fail('foreground_intensity_properties_per_channel', 'an object, channel number → statistics');
   const entries = Object.entries(plans['configurations'] as Record<string, unknown>).map(([name, entry]) => {
+    if (!isFolderName(name))
+      throw new PlanError(
+        `${from}: ${brief(name)} is no name for a configuration; it must be plain, without slashes.`,
+        {
+          field: name,
+          file: from,
+        },
+      );
     if (!isObject(entry))
       throw new PlanError(`${from}: configuration ${name} must be an object, came ${brief(entry)}.`, {
         field: name,

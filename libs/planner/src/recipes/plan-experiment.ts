@@ -7,6 +7,7 @@
 import { channelNames, checkDatasetJson, type DatasetJson } from '../dataset/dataset-json.ts';
 import { PlanError } from '../errors.ts';
 import { checkFingerprint, type Fingerprint } from '../fingerprint/fingerprint.ts';
+import { isFolderName } from '../plans/folder-name.ts';
 import type { ConfigurationEntry, PlansFile } from '../plans/plans-file.ts';
 import { collectRules, type Explain, type Explanation, explainValues } from './explanation.ts';
 import { imageReaderWriter } from './image-reader.ts';
@@ -47,6 +48,8 @@ export function planExperiment(
   checkDatasetJson(dataset);
   const settings = plannerNamed(options.planner ?? 'ExperimentPlanner');
   const plansName = options.plansName ?? settings.plansName;
+  if (!isFolderName(plansName))
+    throw new PlanError(`plan: plans are named plainly, without slashes; came "${plansName}".`, { plansName });
   const { rules, explain } = collectRules();
 
   const grid = targetGrid(fingerprint, options, explain);
