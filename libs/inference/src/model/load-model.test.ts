@@ -47,6 +47,23 @@ describe('loadModel', () => {
     expect((await loadModel(memoryFolder('model.zip', inside))).plan.name).toBe('2d');
   });
 
+  it('refuses weights that are no numbers, by name', async () => {
+    const model = await loadModel(directoryFolder(`${root}SynthCT_2d`));
+    const given = files('SynthCT_2d');
+    given.delete('fold_0/checkpoint_final.pth');
+    for (const bad of [Number.NaN, -Infinity]) {
+      const weights = new Map(
+        [...model.folds[0]!.weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
+      );
+      const [name, { data }] = [...weights][2]!;
+      data[data.length - 1] = bad;
+      given.set('fold_0/checkpoint_final.safetensors', encodeSafetensors(weights));
+      const loading = loadModel(memoryFolder('nnUNetTrainer__nnUNetPlans__2d', given));
+      await expect(loading).rejects.toThrow(ModelError);
+      await expect(loading).rejects.toThrow(`${name} holds NaN or infinity`);
+    }
+  });
+
   it('reads weights saved under our names', async () => {
     const model = await loadModel(directoryFolder(`${root}SynthCT_2d`));
     const given = files('SynthCT_2d');

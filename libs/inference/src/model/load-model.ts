@@ -1,4 +1,5 @@
 /** Reads a model folder: `plans.json`, `dataset.json`, and `fold_k/checkpoint_*` in our format or nnU-Net v2's. */
+import type { Weights } from '@voxelwise/nets';
 import {
   configurationNames,
   configurationPlan,
@@ -52,18 +53,32 @@ export async function loadModel(folder: ModelFolder, options: LoadModelOptions =
     ? { ...planned, network: { ...planned.network, normalization: 'batch' } }
     : planned;
   const build = await options.build?.(plan);
-  const folds = opened.map(({ fold, path, bytes, torch }): Fold => ({
-    name: fold,
-    weights: torch
-      ? torch.weights(plan.network)
-      : safetensorsWeights(bytes, `${folder.name}/${path}`, plan.network, build),
-  }));
+  const folds = opened.map(({ fold, path, bytes, torch }): Fold => {
+    const file = `${folder.name}/${path}`;
+    const weights = torch ? torch.weights(plan.network) : safetensorsWeights(bytes, file, plan.network, build);
+    requireFinite(weights, file);
+    return { name: fold, weights };
+  });
   return {
     plan,
     folds,
     mirrorAxes: mirrorAxes(plan, opened[0]?.torch),
     ...(build ? { build } : {}),
   };
+}
+
+/** A training that broke leaves weights that are no numbers, and everything they segment is made up. */
+function requireFinite(weights: Weights, file: string): void {
+  for (const [name, { data }] of weights) {
+    // Many megabytes: a plain loop, and no call per number.
+    let broken = 0;
+    for (let k = 0; k < data.length && broken === 0; k++) broken = data[k]! - data[k]!;
+    if (broken !== 0)
+      throw new ModelError(
+        `${file}: ${name} holds NaN or infinity; weights must be finite. Its training diverged: take an earlier checkpoint.`,
+        { file, name },
+      );
+  }
 }
 
 /** nnU-Net counts mirrored axes over the patch's own axes; we always count [z, y, x]. */

@@ -16,6 +16,11 @@ const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 /** Tensors may share storages; all arrays together may not pass this many times the file's size. */
 const MOST_SHARING = 8;
 
+/** A pickle of names and shapes is small; ten thousand epochs of curves take a few megabytes. */
+const LARGEST_PICKLE = 2 ** 26;
+/** PyTorch stores weights as they are; whoever packed them again saved little. */
+const MOST_UNPACKED = 64;
+
 export interface TorchFile {
   /** What was saved: Maps for dicts, arrays for lists, `TorchTensor`s inside. */
   readonly value: PickleValue;
@@ -52,13 +57,24 @@ async function fromZip(
   const byteOrder = zip.entries.has(`${folder}byteorder`)
     ? new TextDecoder().decode(await zip.read(`${folder}byteorder`)).trim()
     : 'little';
-  const { value } = unpickle(await zip.read(record), 0, {
+  let left = MOST_UNPACKED * bytes.length + LARGEST_PICKLE;
+  const unpacked = (name: string, most: number): Promise<Uint8Array> => {
+    const { size = 0, headerOffset = 0 } = zip.entries.get(name) ?? {};
+    left -= size;
+    if (size > most || left < 0)
+      throw new FormatError(
+        `${file ?? 'checkpoint'}: "${name}" claims ${size} bytes, the whole file has ${bytes.length}; no checkpoint packs so, it is refused.`,
+        { ...place, field: name, byteOffset: headerOffset },
+      );
+    return zip.read(name);
+  };
+  const { value } = unpickle(await unpacked(record, LARGEST_PICKLE), 0, {
     file,
     hooks: torchHooks(storages, file),
     fileOffset: zip.entries.get(record)!.headerOffset,
   });
   for (const storage of storages.values()) {
-    storage.bytes = await zip.read(`${folder}data/${storage.key}`);
+    storage.bytes = await unpacked(`${folder}data/${storage.key}`, Infinity);
     storage.littleEndian = byteOrder !== 'big';
   }
   return value;

@@ -3,7 +3,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OrderedDict, PyFloat, Tuple, decodeTorch, encodeTorch, torchArrays, unpickle } from '../../index.ts';
+import {
+  OrderedDict,
+  PyFloat,
+  Tuple,
+  decodeTorch,
+  encodeTorch,
+  encodeZip,
+  torchArrays,
+  unpickle,
+} from '../../index.ts';
 import type { NamedArray, OpaqueObject, PickleValue } from '../../index.ts';
 
 const fixture = (name: string): Uint8Array => readFileSync(new URL(`../../../fixtures/torch/${name}`, import.meta.url));
@@ -34,6 +43,17 @@ describe('reading', () => {
         values,
       ]);
     }
+  });
+
+  it('unpacks nothing that claims far more than the file holds', async () => {
+    const bomb = await encodeZip([{ name: 'archive/data.pkl', bytes: new Uint8Array(2 ** 26 + 1) }], {
+      compress: true,
+    });
+    const begun = performance.now();
+    await expect(decodeTorch(bomb, { file: 'bomb.pth' })).rejects.toThrow(
+      /bomb\.pth: "archive\/data\.pkl" claims 67108865 bytes, the whole file has \d+; .* refused/,
+    );
+    expect(performance.now() - begun).toBeLessThan(1000);
   });
 
   it('refuses code inside the weights by its name, and runs nothing', async () => {
