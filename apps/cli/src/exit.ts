@@ -120,8 +120,11 @@ export function exitCodeOf(error: unknown): ExitCode {
 /** The paragraph for a person: a library's own words, or what the system means by its code. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { code = '', path } = error as NodeJS.ErrnoException;
+  const { code = '', path, syscall } = error as NodeJS.ErrnoException;
   const said = Object.hasOwn(SYSTEM_MESSAGES, code) && exitCodeOf(error) !== EXIT.bug;
   // Errors with a code of the system's and a class of ours were written for people already.
-  return said && error.constructor === Error ? `${path ?? 'the disk'}: ${SYSTEM_MESSAGES[code]}.` : error.message;
+  if (!said || error.constructor !== Error) return error.message;
+  // So Node says that a folder on a read-only disk cannot be made.
+  const meant = code === 'ENOENT' && syscall === 'mkdir' ? 'EROFS' : code;
+  return path === undefined ? `${SYSTEM_MESSAGES[meant]}.` : `${path}: ${SYSTEM_MESSAGES[meant]}.`;
 }
