@@ -46,6 +46,7 @@ export type { ArrayData, ArrayType, NamedArray, NamedArrays } from './arrays/nam
 export { Zip, encodeZip, isZip } from './archives/zip.ts';
 export type { ZipContent, ZipEntry } from './archives/zip.ts';
 export { decodeB2nd } from './formats/blosc2/b2nd.ts';
+export { encodeB2nd } from './formats/blosc2/b2nd-write.ts';
 export { decodeNpy, decodeNpz, encodeNpy, encodeNpz } from './formats/npy/npy.ts';
 export { OpaqueObject, OrderedDict, PickleGlobal, PyFloat, Tuple } from './formats/torch/pickle-values.ts';
 export type { PickleValue } from './formats/torch/pickle-values.ts';

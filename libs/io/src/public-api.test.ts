@@ -35,6 +35,7 @@ it('exports what it promises: growing this list is a decision', () => {
     decodeTorch
     decodeVolume
     elementCount
+    encodeB2nd
     encodeFiles
     encodeNpy
     encodeNpz

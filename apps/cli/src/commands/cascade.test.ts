@@ -1,5 +1,5 @@
 /** A cascade from the command line: the first stage's folds, what they hand on, the second stage, prediction. */
-import { decodeNpz } from '@voxelwise/io';
+import { decodeB2nd } from '@voxelwise/io';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -75,8 +75,8 @@ it('hands the first stage on to the second, and predicts with both', { timeout: 
   expect(String(early)).toContain('Train every fold of 3d_lowres first');
   await train('3d_lowres', 1);
   const folder = join(model('3d_lowres'), 'predicted_next_stage', '3d_cascade_fullres');
-  expect(readdirSync(folder).sort()).toEqual(ids.map((id) => `${id}.npz`));
-  const { shape, data: labels } = (await decodeNpz(readFileSync(join(folder, `${ids[0]!}.npz`)))).get('seg')!;
+  expect(readdirSync(folder).sort()).toEqual(ids.map((id) => `${id}.b2nd`));
+  const { shape, data: labels } = await decodeB2nd(readFileSync(join(folder, `${ids[0]!}.b2nd`)));
   // Full resolution is the images' own: what is handed on has the shape of the (cropped) image.
   expect(shape.reduce((a, b) => a * b)).toBe(labels.length);
   expect(Math.max(...(labels as Uint8Array))).toBeLessThanOrEqual(2);

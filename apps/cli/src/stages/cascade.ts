@@ -1,8 +1,8 @@
 /**
- * What the stages of a cascade hand to each other: `predicted_next_stage/<configuration>/CASE.npz` in the first one's model
- * folder, or `CASE.b2nd` where nnU-Net trained it.
+ * What the stages of a cascade hand to each other: `predicted_next_stage/<configuration>/CASE.b2nd` in the first one's model
+ * folder, as nnU-Net 2.6 and later have it (`CASE.npz` before).
  */
-import { decodeB2nd, decodeNpz, encodeNpz } from '@voxelwise/io';
+import { decodeB2nd, decodeNpz, encodeB2nd } from '@voxelwise/io';
 import type { ConfigurationPlan, PlansFile } from '@voxelwise/planner';
 import { withPreviousStage, type CaseSource } from '@voxelwise/training';
 import type { PerAxis } from '@voxelwise/volume';
@@ -51,16 +51,16 @@ export async function nextStages(
 }
 
 export function nextStageFile(folder: string, id: string): string {
-  return join(folder, `${id}.npz`);
+  return join(folder, `${id}.b2nd`);
 }
 
-function theirFile(folder: string, id: string): string {
-  return join(folder, `${id}.b2nd`);
+function olderFile(folder: string, id: string): string {
+  return join(folder, `${id}.npz`);
 }
 
 export async function saveNextStage(folder: string, id: string, shape: PerAxis, labels: Int16Array): Promise<void> {
   const data = Uint8Array.from(labels);
-  await writeWhole(nextStageFile(folder, id), await encodeNpz(new Map([[KEY, { dtype: 'uint8', shape, data }]])));
+  await writeWhole(nextStageFile(folder, id), encodeB2nd({ dtype: 'uint8', shape, data }));
 }
 
 /** The model folder of the stage before. */
@@ -77,7 +77,7 @@ export function stagedCases(
 ): CaseSource {
   const { plan } = names;
   const folder = join(previousModel(dataset, names), 'predicted_next_stage', plan.name);
-  const missing = ids.filter((id) => !existsSync(nextStageFile(folder, id)) && !existsSync(theirFile(folder, id)));
+  const missing = ids.filter((id) => !existsSync(nextStageFile(folder, id)) && !existsSync(olderFile(folder, id)));
   if (missing.length > 0)
     throw new InputError(
       'missing-previous-stage',
@@ -86,7 +86,7 @@ export function stagedCases(
       { missing },
     );
   return withPreviousStage(cases, async ({ id }) => {
-    const path = [nextStageFile(folder, id), theirFile(folder, id)].find((one) => existsSync(one))!;
+    const path = [nextStageFile(folder, id), olderFile(folder, id)].find((one) => existsSync(one))!;
     const bytes = await readFile(path);
     const array = path.endsWith('.b2nd')
       ? await decodeB2nd(bytes, { file: path })

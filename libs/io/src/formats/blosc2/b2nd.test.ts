@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ARRAY_BYTES, elementCount } from '../../arrays/named-array.ts';
 import { FormatError } from '../../errors.ts';
 import { decodeB2nd } from './b2nd.ts';
+import { encodeB2nd } from './b2nd-write.ts';
 import { unpackBlosclz, unpackLz4 } from './lz.ts';
 
 const folder = new URL('../../../fixtures/blosc2/', import.meta.url);
@@ -69,6 +70,44 @@ describe('decodeB2nd', () => {
 
   it('takes no more memory than it is allowed', async () => {
     await expect(decodeB2nd(bytesOf('zeros'), { limitBytes: 1919 })).rejects.toThrow(/takes 1920 bytes; at most 1919/);
+  });
+});
+
+describe('encodeB2nd', () => {
+  it.each([
+    ['uint8', [3, 4, 5], Uint8Array.from({ length: 60 }, (_, k) => k * 3)],
+    ['float32', [2, 1, 7], Float32Array.from({ length: 14 }, (_, k) => k / 3)],
+    ['int16', [9], Int16Array.from({ length: 9 }, (_, k) => k - 4)],
+    ['float16', [1, 2], Float32Array.of(0.5, -2)],
+    // Three chunks, the last with padding; the middle one packs to little.
+    [
+      'uint8',
+      [20, 512, 900],
+      Uint8Array.from({ length: 20 * 512 * 900 }, (_, k) => (k < 4e6 ? (k * k) >> 3 : k < 8e6 ? 0 : k % 7)),
+    ],
+  ] as const)('%s [%s] reads back', async (dtype, shape, data) => {
+    const back = await decodeB2nd(encodeB2nd({ dtype, shape, data }));
+    expect([back.dtype, back.shape]).toEqual([dtype, shape]);
+    const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer =>
+      Buffer.from(buffer, byteOffset, byteLength);
+    expect(bytes(back.data).equals(bytes(data))).toBe(true);
+  });
+
+  // tools/fixtures/blosc2_arrays.py opens this file and compares its values.
+  it('gives the bytes that python-blosc2 was seen to open', () => {
+    const bytes = encodeB2nd({
+      dtype: 'int16',
+      shape: [4, 30, 20],
+      data: Int16Array.from({ length: 2400 }, (_, k) => (k % 9) - 4),
+    });
+    expect(bytes).toEqual(bytesOf('written_here'));
+  });
+
+  it('refuses what the format cannot hold', () => {
+    expect(() => encodeB2nd({ dtype: 'uint8', shape: [0], data: new Uint8Array(0) })).toThrow(/takes 0 bytes/);
+    expect(() => encodeB2nd({ dtype: 'bfloat16', shape: [1], data: new Float32Array(1) })).toThrow(
+      /NumPy has no bfloat16/,
+    );
   });
 });
 

@@ -31,6 +31,13 @@ export function parseNumpyType(text: string): { dtype: ArrayType; littleEndian: 
   return dtype && { dtype, littleEndian: match![1] !== '>' };
 }
 
+/** The same the other way, low byte first. Throws: FormatError for what NumPy does not have. */
+export function numpyType(dtype: ArrayType): string {
+  const code = CODES[dtype];
+  if (!code) throw new FormatError(`NumPy has no ${dtype}; convert the array to float32.`, { field: 'dtype' });
+  return `${ARRAY_BYTES[dtype] === 1 ? '|' : '<'}${code}`;
+}
+
 export interface NpyHeader {
   readonly dtype: ArrayType;
   readonly littleEndian: boolean;
@@ -129,12 +136,8 @@ export function toCOrder(data: ArrayData, shape: readonly number[], perElement: 
 
 /** Version 1, C order. */
 export function encodeNpy(array: NamedArray): Uint8Array {
-  const code = CODES[array.dtype];
-  if (!code)
-    throw new FormatError(`encodeNpy: NumPy has no ${array.dtype}; convert the array to float32.`, { field: 'dtype' });
-  const order = ARRAY_BYTES[array.dtype] === 1 ? '|' : '<';
   const shape = `(${array.shape.join(', ')}${array.shape.length === 1 ? ',' : ''})`;
-  const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${shape}, }`;
+  const text = `{'descr': '${numpyType(array.dtype)}', 'fortran_order': False, 'shape': ${shape}, }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
   const head = new Uint8Array(length).fill(0x20);
   head.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
