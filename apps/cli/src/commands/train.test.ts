@@ -55,10 +55,14 @@ beforeAll(async () => {
 
 describe('train', { timeout: 60_000 }, () => {
   it('refuses what does not fit into memory before it preprocesses anything', async () => {
-    const error: unknown = await train('--epochs', '1', '--max-memory', '1500kB').catch((one: unknown) => one);
+    const edits = ['patch_size=[96,96,96]', 'architecture.arch_kwargs.features_per_stage=[64,64,64,64]'];
+    const wide = edits.flatMap((edit) => ['--set', `configurations.3d_fullres.${edit}`]);
+    await runLine(['plan', data, '--workspace', work.path, '--name', 'Wide', ...wide]);
+    const limit = `${process.memoryUsage.rss() + 2 ** 28}B`;
+    const error: unknown = await train('--plans', 'Wide', '--max-memory', limit).catch((one: unknown) => one);
     expect(exitCodeOf(error as Error)).toBe(4);
     expect((error as Error).message).toMatch(/is planned to take \d+ MiB.*What fits/s);
-    expect(existsSync(work.at('preprocessed/Dataset000_Hippocampus/nnUNetPlans_3d_fullres'))).toBe(false);
+    expect(existsSync(work.at('preprocessed/Dataset000_Hippocampus/Wide_3d_fullres'))).toBe(false);
   });
 
   it('trains as a stock trainer says, and predicts without the mirroring that it forbids', async () => {
@@ -76,7 +80,7 @@ describe('train', { timeout: 60_000 }, () => {
     );
     const upstream = (trainer: string): Promise<Document> =>
       runLine(['nnUNetv2_train', data, '3d_fullres', '0', '-tr', trainer], environment);
-    expect(await upstream('nnUNetTrainerAdan').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
+    expect(await upstream('nnUNetTrainerDA5').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
       2,
       expect.stringContaining('nnUNetTrainer_<n>epochs'),
     ]);
