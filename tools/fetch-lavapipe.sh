@@ -14,7 +14,9 @@ cd "$folder"
 options=''
 if grep -q VERSION_CODENAME=bookworm /etc/os-release; then
   mkdir -p lists/partial cache/archives/partial
-  echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main' >sources.list
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sort -u | head -n 1)
+  [ -n "$mirror" ] || { echo 'fetch-lavapipe: apt knows no packages of bookworm yet; run apt-get update first.' >&2; exit 1; }
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" >sources.list
   options="-o Dir::Etc::sourcelist=$folder/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=$folder/lists -o Dir::Cache=$folder/cache"
   # shellcheck disable=SC2086 -- words
   apt-get $options -qq update >&2
