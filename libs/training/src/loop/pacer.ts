@@ -7,6 +7,8 @@ const RECENT = 0.4;
 /** Steps are added only where at least this share more fits, and not in the last tenth, where the schedule has come down. */
 const GROWTH = 1.05;
 const LATEST_GROWTH = 0.9;
+/** Steps between two looks at an epoch that the time left cannot hold. */
+const LOOK_EVERY = 10;
 
 export class Pacer {
   readonly #run: TrainingRun;
@@ -22,6 +24,17 @@ export class Pacer {
     this.#secondsLeft = secondsLeft;
     this.#before = secondsLeft();
     this.#step = run.position.step;
+  }
+
+  /** Called within an epoch: changes the run's steps, as `adjust` does, once it is seen that the epoch will not be finished in time. */
+  adjustWithinEpoch(): string | undefined {
+    const { step, steps } = this.#run.position;
+    const done = step - this.#step;
+    if (done === 0 || done % LOOK_EVERY !== 0) return undefined;
+    const epochEnd = Math.ceil(step / this.#settings.stepsPerEpoch) * this.#settings.stepsPerEpoch;
+    const left = this.#secondsLeft();
+    const pace = (this.#before - left) / done;
+    return steps < epochEnd || pace * (epochEnd - step) > left ? this.adjust() : undefined;
   }
 
   /** Called at an epoch's end: changes the run's steps and says why, or leaves them. Validation and saving count as part of the pace. */

@@ -54,8 +54,8 @@ export interface TrainOptions {
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void;
   /**
-   * Seconds left for training, asked at each epoch's end; steps are dropped (and the schedule shortened) where they would
-   * not fit, and come back where they do. Absent: all steps are done.
+   * Seconds left for training, asked at each epoch's end, and every ten steps within an epoch; steps are dropped (and the
+   * schedule shortened) where they would not fit, and come back where they do. Absent: all steps are done.
    */
   readonly secondsLeft?: () => number;
   /** Stops after the current step with an AbortError, the state saved. */

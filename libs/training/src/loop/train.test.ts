@@ -196,6 +196,21 @@ describe('train', () => {
     expect(reports.at(-1)!.step).toBe(result.steps);
   });
 
+  it('ends within its first epoch where the time does not hold one', async () => {
+    let done = 0;
+    const { reports, result } = await all(
+      options({
+        settings: { ...settings, steps: 400, stepsPerEpoch: 200, batchSize: 1 },
+        onStep: () => void done++,
+        secondsLeft: () => 30 - done,
+      }),
+    );
+    expect(result.steps).toBe(30);
+    expect(reports.map(({ step, note }) => [step, note])).toEqual([
+      [30, expect.stringContaining('steps were dropped')],
+    ]);
+  });
+
   it('says when nothing has improved for long', async () => {
     const { reports } = await all(
       options({

@@ -49,6 +49,7 @@ async function* trainFrom(
   try {
     if (saved && run.finished) return resultOf(run);
     const pacer = secondsLeft && new Pacer(run, settings, secondsLeft);
+    let note: string | undefined;
     while (!run.finished) {
       if (signal?.aborted) {
         await store?.write(CHECKPOINT.latest, await run.save());
@@ -56,11 +57,13 @@ async function* trainFrom(
       }
       const done = await run.step();
       options.onStep?.(done);
+      if (!run.epochEnded) note = pacer?.adjustWithinEpoch() ?? note;
       if (!run.epochEnded) {
         if (run.position.step % SAVE_EVERY === 0) await store?.write(CHECKPOINT.latest, await run.save());
         continue;
       }
-      const report = await run.endEpoch(pacer?.adjust());
+      const report = await run.endEpoch(pacer?.adjust() ?? note);
+      note = undefined;
       if (store) await saveEpoch(store, run, report);
       yield report;
     }
