@@ -2,6 +2,10 @@
 import { FormatError } from '../errors.ts';
 import { chunksOf } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
+import { release } from './release.ts';
+
+/** Node keeps smaller Buffers in a pool, which is not ours to free. */
+const SMALLEST_FREED = 1 << 16;
 
 /** A reader over chunks. `position` counts the bytes handed out so far. */
 export class ByteStream {
@@ -10,10 +14,13 @@ export class ByteStream {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
   #used = 0;
+  #freeing: boolean;
 
-  constructor(chunks: AsyncIterable<Uint8Array>, name?: string) {
+  /** `freeing`: the chunks' memory belongs to this stream, which frees it once a chunk of other memory has come. */
+  constructor(chunks: AsyncIterable<Uint8Array>, name?: string, { freeing = false } = {}) {
     this.#chunks = chunks[Symbol.asyncIterator]();
     this.name = name;
+    this.#freeing = freeing;
   }
 
   /** Fills `target` as far as the stream reaches; returns the number of bytes written. */
@@ -62,6 +69,8 @@ export class ByteStream {
 
   /** What is left, chunk by chunk. */
   async *rest(): AsyncGenerator<Uint8Array> {
+    // who gets the chunks may keep them
+    this.#freeing = false;
     try {
       while (this.#used < this.#chunk.length || (await this.#next())) {
         const part = this.#chunk.subarray(this.#used);
@@ -93,6 +102,8 @@ export class ByteStream {
   async #next(): Promise<boolean> {
     const { value, done } = await this.#chunks.next();
     if (done) return false;
+    const { buffer } = this.#chunk;
+    if (this.#freeing && buffer !== value.buffer && buffer.byteLength >= SMALLEST_FREED) release(buffer as ArrayBuffer);
     this.#chunk = value;
     this.#used = 0;
     return this.#chunk.length > 0 || this.#next();

@@ -36,10 +36,17 @@ export function inflate(packed: AsyncIterable<Uint8Array>, kind: Deflate, name?:
 
 /** The unpacked bytes of a gzip file, in chunks: what `inflate` gives, several members included wherever this runs. */
 export function gunzip(source: ByteSource): AsyncIterable<Uint8Array> {
+  return nodeZlib()
+    ? inflateSource(source, 'gzip')
+    : unpackMembers(source, (packed) => inflateInBrowser(packed, 'gzip', source.name));
+}
+
+/** The unpacked bytes of what lies in `source` from byte `start` to its end, in chunks: what `inflate` gives, read with less memory. */
+export function inflateSource(source: ByteSource, kind: Deflate, start = 0): AsyncIterable<Uint8Array> {
   const zlib = nodeZlib();
   return zlib
-    ? inflateInNode(chunksOf(source), 'gzip', zlib, source.name)
-    : unpackMembers(source, (packed) => inflateInBrowser(packed, 'gzip', source.name));
+    ? inflateByTurns(source, zlib, { kind, start, chunkSize: 1 << 17 })
+    : inflateInBrowser(chunksOf(source, start), kind, source.name);
 }
 
 /** Unpacked bytes that `inflateSmall` gives at most. */
@@ -61,20 +68,19 @@ export function inflateSmall(packed: Uint8Array, kind: Deflate, name?: string): 
   }
 }
 
+function engineFor(kind: Deflate, zlib: typeof import('node:zlib'), chunkSize: number): import('node:zlib').Gunzip {
+  const options = { chunkSize };
+  if (kind === 'gzip') return zlib.createGunzip(options);
+  return kind === 'zlib' ? zlib.createInflate(options) : zlib.createInflateRaw(options);
+}
+
 async function* inflateInNode(
   packed: AsyncIterable<Uint8Array>,
   kind: Deflate,
   zlib: typeof import('node:zlib'),
   name?: string,
-  chunkSize = 1 << 16,
 ): AsyncGenerator<Uint8Array> {
-  const options = { chunkSize };
-  const engine =
-    kind === 'gzip'
-      ? zlib.createGunzip(options)
-      : kind === 'zlib'
-        ? zlib.createInflate(options)
-        : zlib.createInflateRaw(options);
+  const engine = engineFor(kind, zlib, 1 << 16);
   const source = nodeStream()!.Readable.from(packed, { objectMode: true, highWaterMark: 1 });
   source.on('error', (error) => engine.destroy(error));
   source.pipe(engine);
@@ -93,6 +99,17 @@ const ROOM = 4096;
 /** What Node 20 gives one Buffer at most. */
 const MOST_IN_ONE_BUFFER = 2 ** 32 - 1;
 
+export interface InflatedRange {
+  readonly kind: Deflate;
+  /** Where the packed bytes begin; they go on to the end of the source. */
+  readonly start?: number;
+  /** The first unpacked byte that is wanted. */
+  readonly offset: number;
+  readonly length: number;
+  /** Unpacked bytes that may follow the wanted ones. */
+  readonly mostTrailing: number;
+}
+
 /**
  * The unpacked bytes [offset, offset + length) in memory that is taken once and copied never, or undefined without Node's zlib.
  * The stream is read to its end (`mostTrailing` further bytes at most), so that its checksum is verified.
@@ -101,7 +118,7 @@ const MOST_IN_ONE_BUFFER = 2 ** 32 - 1;
  */
 export async function inflateInto(
   source: ByteSource,
-  { offset, length, mostTrailing }: { readonly offset: number; readonly length: number; readonly mostTrailing: number },
+  { kind, start = 0, offset, length, mostTrailing }: InflatedRange,
 ): Promise<Uint8Array | undefined> {
   const { name } = source;
   const zlib = nodeZlib();
@@ -112,7 +129,7 @@ export async function inflateInto(
   let isOwn = false;
   let done = 0;
   // zlib fills one buffer of `chunkSize` and hands out views of it, one behind the other
-  for await (const chunk of inflateOneBuffer(source, zlib, end + ROOM)) {
+  for await (const chunk of inflateByTurns(source, zlib, { kind, start, chunkSize: end + ROOM })) {
     whole ??= new Uint8Array(chunk.buffer, chunk.byteOffset, Math.min(end, chunk.buffer.byteLength - chunk.byteOffset));
     if (
       done < end &&
@@ -148,25 +165,25 @@ export async function inflateInto(
 }
 
 /** Unpacks with two input buffers that take turns: one is read while the other is unpacked. */
-async function* inflateOneBuffer(
+async function* inflateByTurns(
   source: ByteSource,
   zlib: typeof import('node:zlib'),
-  chunkSize: number,
+  { kind, start, chunkSize }: { readonly kind: Deflate; readonly start: number; readonly chunkSize: number },
 ): AsyncGenerator<Uint8Array> {
-  const engine = zlib.createGunzip({ chunkSize });
+  const engine = engineFor(kind, zlib, chunkSize);
   const step = 1 << 18;
   const buffers = [new Uint8Array(step), new Uint8Array(step)];
   let reading: Promise<Uint8Array> | undefined;
   const next = (at: number): Promise<Uint8Array> => {
-    const part = buffers[(at / step) % 2]!.subarray(0, Math.min(step, source.size - at));
+    const part = buffers[((at - start) / step) % 2]!.subarray(0, Math.min(step, source.size - at));
     return source.fill ? source.fill(at, part).then(() => part) : source.read(at, part.length);
   };
   // a write that fails is never called back: the end of the engine must end the pump
   const closed = new Promise<void>((resolve) => engine.once('close', resolve));
   const pump = async (): Promise<void> => {
-    reading = next(0);
-    for (let at = 0; at < source.size && !engine.destroyed; at += step) {
-      const part = await reading;
+    if (start < source.size) reading = next(start);
+    for (let at = start; at < source.size && !engine.destroyed; at += step) {
+      const part = await reading!;
       if (at + step < source.size) reading = next(at + step);
       await Promise.race([
         closed,
@@ -179,7 +196,7 @@ async function* inflateOneBuffer(
   try {
     for await (const chunk of engine) yield chunk as Uint8Array;
   } catch (error) {
-    throw damaged(error, 'gzip', source.name, engine.bytesWritten);
+    throw damaged(error, kind, source.name, start + engine.bytesWritten);
   } finally {
     engine.destroy();
     await Promise.allSettled([pumped, reading]);

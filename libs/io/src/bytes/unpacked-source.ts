@@ -2,7 +2,8 @@
 import { bytesSource } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
 import { ByteStream, SourceStream } from './byte-stream.ts';
-import { LARGEST_DEFLATE_RATIO, gunzip, inflateInto, inflateSmall, isGzip } from './deflate.ts';
+import { LARGEST_DEFLATE_RATIO, gunzip, inflate, inflateInto, inflateSmall, inflateSource, isGzip } from './deflate.ts';
+import type { Deflate, InflatedRange } from './deflate.ts';
 import { FormatError } from '../errors.ts';
 
 /** Packed files up to this size are unpacked in one go: a stream would cost more than the work. */
@@ -52,7 +53,9 @@ export class UnpackedSource {
 
   /** A stream that stands at byte 0. */
   streamFrom(): ByteStream {
-    return this.packed ? new ByteStream(gunzip(this.#source), this.name) : new SourceStream(this.#source);
+    return this.packed
+      ? new ByteStream(gunzip(this.#source), this.name, { freeing: true })
+      : new SourceStream(this.#source);
   }
 
   /** A stream that stands at `offset`. */
@@ -69,11 +72,25 @@ export class UnpackedSource {
    */
   async block(offset: number, length: number): Promise<Uint8Array | undefined> {
     if (length < SMALL) return undefined;
-    if (this.packed) return inflateInto(this.#source, { offset, length, mostTrailing: MOST_TRAILING_BYTES });
+    if (this.packed)
+      return inflateInto(this.#source, { kind: 'gzip', offset, length, mostTrailing: MOST_TRAILING_BYTES });
     if (!this.#source.fill) return undefined;
     const bytes = new Uint8Array(length);
     await this.#source.fill(offset, bytes);
     return bytes;
+  }
+
+  /** What `block` gives, for bytes that are packed from byte `start` on to the end; undefined also where the file itself is packed. */
+  async packedBlock(range: InflatedRange): Promise<Uint8Array | undefined> {
+    return this.packed || range.length < SMALL ? undefined : inflateInto(this.#source, range);
+  }
+
+  /** A stream of the unpacked bytes of what is packed from byte `start` on. Throws: FormatError naming `field` if the file ends before. */
+  async unpackedFrom(start: number, kind: Deflate, field: string): Promise<ByteStream> {
+    const chunks = this.packed
+      ? inflate((await this.streamAt(start, field)).rest(), kind, this.name)
+      : inflateSource(this.#source, kind, start);
+    return new ByteStream(chunks, this.name, { freeing: true });
   }
 
   /** Ends a read that wanted all voxels: runs a packed stream to its checksum. Throws: FormatError if it does not match. */

@@ -1,5 +1,5 @@
 /** Voxels behind a text header, raw or packed as a whole: the part that NRRD and MetaImage share. */
-import { inflate, LARGEST_DEFLATE_RATIO } from '../bytes/deflate.ts';
+import { LARGEST_DEFLATE_RATIO } from '../bytes/deflate.ts';
 import type { Deflate } from '../bytes/deflate.ts';
 import { bunzip2, bzip2Capacity } from '../bytes/bzip2.ts';
 import { ByteStream } from '../bytes/byte-stream.ts';
@@ -14,6 +14,8 @@ const STEP = 1 << 20;
 
 /** How a block of voxels is packed: compressed, or two hexadecimal digits to a byte. */
 export type Packing = Deflate | 'bzip2' | 'hex';
+
+const isDeflate = (packing: Packing): packing is Deflate => packing !== 'bzip2' && packing !== 'hex';
 
 export interface BlockPlace {
   readonly source: UnpackedSource;
@@ -45,9 +47,23 @@ export function openBlock(places: readonly BlockPlace[], length: number): Promis
     : Promise.resolve(new ByteStream(joined(places, length / places.length), first!.source.name));
 }
 
+/** The block in memory of its own, unpacked with nothing held twice and checked to its end; undefined where a stream is as good. */
+export async function readPlaces(places: readonly BlockPlace[], length: number): Promise<Uint8Array | undefined> {
+  const { source, offset, packing, skip = 0 } = places[0]!;
+  if (places.length > 1) return undefined;
+  if (packing === undefined) return skip === 0 ? source.block(offset, length) : undefined;
+  if (!isDeflate(packing)) return undefined;
+  return source.packedBlock({
+    kind: packing,
+    start: offset,
+    offset: skip,
+    length,
+    mostTrailing: MOST_TRAILING_BYTES,
+  });
+}
+
 async function openPlace({ source, offset, packing, skip = 0 }: BlockPlace): Promise<ByteStream> {
-  const stream = await source.streamAt(offset, 'voxels');
-  const open = packing ? new ByteStream(unpacked(stream, packing, source.name), source.name) : stream;
+  const open = await openPacked(source, offset, packing);
   if (skip > 0) await open.skip(skip, 'byte skip');
   return open;
 }
@@ -62,9 +78,12 @@ async function* joined(places: readonly BlockPlace[], length: number): AsyncGene
   }
 }
 
-function unpacked(stream: ByteStream, packing: Packing, name: string | undefined): AsyncIterable<Uint8Array> {
-  if (packing === 'bzip2') return bunzip2(stream.rest(), name);
-  return packing === 'hex' ? unhex(stream.rest(), name) : inflate(stream.rest(), packing, name);
+async function openPacked(source: UnpackedSource, offset: number, packing: Packing | undefined): Promise<ByteStream> {
+  if (packing !== undefined && isDeflate(packing)) return source.unpackedFrom(offset, packing, 'voxels');
+  const stream = await source.streamAt(offset, 'voxels');
+  if (packing === undefined) return stream;
+  const { name } = source;
+  return new ByteStream(packing === 'bzip2' ? bunzip2(stream.rest(), name) : unhex(stream.rest(), name), name);
 }
 
 /** Ends a full read: checks the packed stream to its end. Throws: FormatError if much more follows than declared. */

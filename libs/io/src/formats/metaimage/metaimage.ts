@@ -13,7 +13,7 @@ import type { VoxelBlock } from '../../voxels/voxel-block.ts';
 import { dataFileNames, dataFiles } from '../data-files.ts';
 import type { DataFileNames } from '../data-files.ts';
 import type { EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
-import { blockCapacity, finishBlock, openBlock } from '../packed-block.ts';
+import { blockCapacity, finishBlock, openBlock, readPlaces } from '../packed-block.ts';
 import type { BlockPlace } from '../packed-block.ts';
 import { lpsAxes, placeGrid } from '../place-grid.ts';
 import { openText, textCapacity } from '../text-block.ts';
@@ -155,6 +155,7 @@ export const metaimage: VolumeFormat = {
           warnings,
         },
         open: () => (isText ? openText(places[0]!, stored) : openBlock(places, length)),
+        bytes: async (bytes) => (isText ? undefined : readPlaces(places, bytes)),
         finish: (stream) => (isText ? stream.close() : finishBlock(places, stream)),
       },
       { ...options, ...(file === undefined ? {} : { fileName: file }) },

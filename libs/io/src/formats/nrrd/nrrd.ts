@@ -11,7 +11,7 @@ import { checkBlock, storedBytes } from '../../voxels/voxel-block.ts';
 import type { VoxelBlock } from '../../voxels/voxel-block.ts';
 import { behindLines, dataFileNames, dataFiles } from '../data-files.ts';
 import type { DecodeOptions, EncodeOptions, EncodedFile, FormatWarning, Segment, VolumeFormat } from '../format.ts';
-import { blockCapacity, finishBlock, openBlock } from '../packed-block.ts';
+import { blockCapacity, finishBlock, openBlock, readPlaces } from '../packed-block.ts';
 import { openText, textCapacity } from '../text-block.ts';
 import type { BlockPlace } from '../packed-block.ts';
 import { lpsAxes, placeGrid } from '../place-grid.ts';
@@ -57,6 +57,7 @@ export const nrrd: VolumeFormat = {
           ...(segments.length > 0 ? { segments } : {}),
         },
         open: () => (header.encoding === 'ascii' ? openText(places[0]!, block) : openBlock(places, storedBytes(block))),
+        bytes: async (length) => (header.encoding === 'ascii' ? undefined : readPlaces(places, length)),
         finish: (stream) => (header.encoding === 'ascii' ? stream.close() : finishBlock(places, stream)),
       },
       { ...options, ...(file === undefined ? {} : { fileName: file }) },
