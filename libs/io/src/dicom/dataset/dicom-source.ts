@@ -1,6 +1,7 @@
 /** Where a file's bytes come from: memory, a disk, an HTTP answer. Read in ranges, so that a series never sits in memory twice. */
 import { Gunzip, Inflate } from 'fflate/browser';
 import type { ByteSource } from '../../bytes/byte-source.ts';
+import { release } from '../../bytes/release.ts';
 import { FormatError } from '../../errors.ts';
 
 /** A file's bytes under a name. `read` may answer at once, and returns fewer bytes at the end of the file. */
@@ -31,24 +32,35 @@ interface Stream {
   push(chunk: Uint8Array, final?: boolean): void;
 }
 
+const DAMAGED = 'the compressed data are damaged or end too early.';
+const longerThan = (cap: number): string =>
+  `the compressed data unpack to more than the ${cap} bytes expected; the file is damaged or hostile.`;
+
+interface Unpacking {
+  readonly packed: Uint8Array;
+  readonly cap: number;
+  readonly file: string | undefined;
+  readonly cause?: unknown;
+}
+
+const fault = (what: string, { packed, cap, file, cause }: Unpacking): FormatError =>
+  new FormatError(
+    `inflate: ${what}`,
+    {
+      ...(file === undefined ? {} : { file }),
+      field: 'deflate stream',
+      byteOffset: 0,
+      details: { packedBytes: packed.length, cap },
+    },
+    { cause },
+  );
+
 function run(stream: Stream, packed: Uint8Array, cap: number, file: string | undefined): Uint8Array {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  const fault = (what: string, cause?: unknown): FormatError =>
-    new FormatError(
-      `inflate: ${what}`,
-      {
-        ...(file === undefined ? {} : { file }),
-        field: 'deflate stream',
-        byteOffset: 0,
-        details: { packedBytes: packed.length, cap },
-      },
-      { cause },
-    );
   stream.ondata = (chunk) => {
     total += chunk.length;
-    if (total > cap)
-      throw fault(`the compressed data unpack to more than the ${cap} bytes expected; the file is damaged or hostile.`);
+    if (total > cap) throw fault(longerThan(cap), { packed, cap, file });
     chunks.push(chunk);
   };
   try {
@@ -60,7 +72,7 @@ function run(stream: Stream, packed: Uint8Array, cap: number, file: string | und
     }
   } catch (error) {
     if (error instanceof FormatError) throw error;
-    throw fault('the compressed data are damaged or end too early.', error);
+    throw fault(DAMAGED, { packed, cap, file, cause: error });
   }
   const out = new Uint8Array(total);
   let at = 0;
@@ -71,31 +83,89 @@ function run(stream: Stream, packed: Uint8Array, cap: number, file: string | und
   return out;
 }
 
+const nodeZlib = (): typeof import('node:zlib') | undefined => globalThis.process?.getBuiltinModule?.('node:zlib');
+/** Memory for what unpacks to an unknown size. */
+const [LEAST_GUESS, MOST_GUESS] = [1 << 16, 1 << 24];
+let lastSize = 0;
+
 /** Unpacks a raw deflate stream of at most `cap` bytes. Throws FormatError when damaged, truncated or longer. */
-export function inflateRaw(packed: Uint8Array, cap = packed.length * MAX_RATIO, file?: string): Uint8Array {
-  return run(new Inflate() as unknown as Stream, packed, Math.min(cap, packed.length * MAX_RATIO + 64), file);
+export function inflateRaw(packed: Uint8Array, cap?: number, file?: string): Uint8Array {
+  const justified = packed.length * MAX_RATIO + 64;
+  const most = Math.min(cap ?? justified, justified);
+  const zlib = nodeZlib();
+  if (zlib === undefined) return run(new Inflate() as unknown as Stream, packed, most, file);
+  // what fits one chunk is unpacked without a copy: the files of a series are of one size
+  const guess = cap === undefined ? Math.min(Math.max(lastSize, LEAST_GUESS), most, MOST_GUESS) : most;
+  try {
+    const bytes = zlib.inflateRawSync(packed, {
+      chunkSize: Math.max(guess + 1, LEAST_GUESS),
+      maxOutputLength: Math.max(most, 1),
+    });
+    lastSize = bytes.length;
+    return bytes;
+  } catch (error) {
+    const isLonger = (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE';
+    throw fault(isLonger ? longerThan(most) : DAMAGED, { packed, cap: most, file, cause: error });
+  }
+}
+
+/** The data set that was unpacked last, and whose it is. Nothing but this file has views of it. */
+let held: { readonly owner: symbol; readonly bytes: WeakRef<Uint8Array> } | undefined;
+
+function hold(owner: symbol, unpack: () => Uint8Array): Uint8Array {
+  const before = held?.bytes.deref();
+  held = undefined;
+  if (before !== undefined && before.buffer.byteLength >= LEAST_GUESS) release(before.buffer as ArrayBuffer);
+  const bytes = unpack();
+  held = { owner, bytes: new WeakRef(bytes) };
+  return bytes;
+}
+
+let packedScratch = new Uint8Array(0);
+
+/** Hands the bytes of a file from `start` on to `use`, which must not keep them: where the source can fill memory, it is used again. */
+function withPacked<T>(source: DicomSource, start: number, use: (bytes: Uint8Array) => T): T | Promise<T> {
+  if (source.fillSync === undefined || source.size > MOST_GUESS) {
+    const bytes = source.read(start, source.size - start);
+    return bytes instanceof Uint8Array ? use(bytes) : bytes.then(use);
+  }
+  const length = source.size - start;
+  if (packedScratch.length < length) packedScratch = new Uint8Array(Math.ceil(length * 1.25));
+  const target = packedScratch.subarray(0, length);
+  return use(target.subarray(0, source.fillSync(start, target)));
 }
 
 /**
- * The bytes that a deflated data set unpacks to, known once as `plain`. They are forgotten when memory is short and unpacked again from
- * byte `start` of the file: a series of such files must not lie in memory beside its volume.
+ * What a file's deflated data set unpacks to, from byte `start` on. One such data set is in memory at a time, the one read last; the others
+ * are unpacked again when they are asked for: a series of them must not lie in memory beside its volume.
+ * Throws: FormatError when it is damaged.
  */
-export function deflatedSource(packed: DicomSource, start: number, plain: Uint8Array): DicomSource {
-  let held = new WeakRef(plain);
+export function openDeflated(packed: DicomSource, start: number): DicomSource | Promise<DicomSource> {
+  return withPacked(packed, start, (bytes) => deflatedSource(packed, start, bytes));
+}
+
+/** The same of a file whose bytes from `start` on are in memory. */
+export function deflatedSource(packed: DicomSource, start: number, bytes: Uint8Array): DicomSource {
   const { name } = packed;
-  const { length: size } = plain;
-  return {
-    name,
-    size,
-    async read(offset, length) {
-      let bytes = held.deref();
-      if (bytes === undefined) {
-        bytes = inflateRaw(await packed.read(start, packed.size - start), size, name);
-        held = new WeakRef(bytes);
-      }
-      return bytes.subarray(offset, Math.min(size, offset + length));
-    },
+  const owner = Symbol(name);
+  const { length: size } = hold(owner, () => inflateRaw(bytes, undefined, name));
+  const known = (): Uint8Array | undefined => (held?.owner === owner ? held.bytes.deref() : undefined);
+  const again = (from: Uint8Array): Uint8Array => hold(owner, () => inflateRaw(from, size, name));
+  const cut = (plain: Uint8Array, offset: number, length: number): Uint8Array =>
+    Uint8Array.prototype.slice.call(plain, offset, Math.min(size, offset + length));
+  const ask = <T>(use: (plain: Uint8Array) => T): T | Promise<T> => {
+    const plain = known();
+    return plain === undefined ? withPacked(packed, start, (from) => use(again(from))) : use(plain);
   };
+  const source: DicomSource = { name, size, read: (offset, length) => ask((plain) => cut(plain, offset, length)) };
+  if (packed.fillSync === undefined || packed.size > MOST_GUESS) return source;
+  const fillSync = (offset: number, target: Uint8Array): number =>
+    ask((plain) => {
+      const there = plain.subarray(offset, offset + target.length);
+      target.set(there);
+      return there.length;
+    }) as number;
+  return { ...source, fillSync };
 }
 
 /** Any source as one whose reads stop at the end of the file instead of failing there. */

@@ -8,7 +8,7 @@ import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
 import { DataSet } from './dataset.ts';
 import type { DataSetContext, Element } from './dataset.ts';
-import { deflatedSource, inflateRaw, lenient, memorySource, unzippedSource } from './dicom-source.ts';
+import { deflatedSource, lenient, openDeflated, memorySource, unzippedSource } from './dicom-source.ts';
 import type { DicomSource } from './dicom-source.ts';
 import { TAG, representationOf, tagName } from './tags.ts';
 import { EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, transferSyntax } from './transfer-syntax.ts';
@@ -343,11 +343,18 @@ function guessSyntax(bytes: Uint8Array, at: number): string | undefined {
   return undefined;
 }
 
+/** What stands before the data set. */
+interface Preface {
+  readonly metaSet: DataSet;
+  readonly metaEnd: number;
+  readonly syntax: TransferSyntax;
+}
+
 /**
- * Parses a file, or the first bytes of one whose whole `size` is given; undefined when more bytes are needed.
- * Throws: FormatError when the bytes are not DICOM, are damaged, or use a transfer syntax this library does not read.
+ * Parses the meta information of a file, of which the first bytes are given.
+ * Throws: FormatError when the bytes are not DICOM, are damaged, or use a transfer syntax this library does not read; NeedBytes.
  */
-function parsePrefix(bytes: Uint8Array, source: DicomSource): DicomFile {
+function parsePreface(bytes: Uint8Array, source: DicomSource): Preface {
   const { name: file, size } = source;
   const isAt = (at: number): boolean =>
     bytes.length >= at + 4 &&
@@ -384,9 +391,7 @@ function parsePrefix(bytes: Uint8Array, source: DicomSource): DicomFile {
       `transfer syntax ${uid} is not one this library reads; convert the file to Explicit VR Little Endian first.`,
       { transferSyntax: uid },
     );
-  return syntax.deflated
-    ? parseDeflated(bytes, source, { metaSet, metaEnd, syntax })
-    : parseBody(bytes, source, { metaSet, start: metaEnd, syntax: trustworthy(bytes, metaEnd, syntax) });
+  return { metaSet, metaEnd, syntax: syntax.deflated ? syntax : trustworthy(bytes, metaEnd, syntax) };
 }
 
 /** Some files declare implicit VR and write explicit, or the reverse; the first element tells. */
@@ -414,30 +419,35 @@ function findMetaEnd(bytes: Uint8Array, start: number, size: number, guess: stri
   return Math.min(at, size);
 }
 
-function parseDeflated(
-  bytes: Uint8Array,
-  source: DicomSource,
-  { metaSet, metaEnd, syntax }: { metaSet: DataSet; metaEnd: number; syntax: TransferSyntax },
-): DicomFile {
-  if (bytes.length < source.size) throw new NeedBytes(source.size);
-  const plain = inflateRaw(bytes.subarray(metaEnd), undefined, source.name);
-  return parseBody(plain, deflatedSource(source, metaEnd, plain), { metaSet, start: 0, syntax });
+/** The elements of a data set that was just unpacked, in growing steps up to its pixels: what is kept must not hold the pixels with it. */
+async function parseUnpacked(plain: DicomSource, preface: Preface): Promise<DicomFile> {
+  for (let length = Math.min(plain.size, FIRST_READ); ;)
+    try {
+      return parseBody(await plain.read(0, length), plain, { ...preface, metaEnd: 0 });
+    } catch (error) {
+      if (!(error instanceof NeedBytes)) throw error;
+      length = longer(length, error, plain.size);
+    }
 }
 
-function parseBody(
-  bytes: Uint8Array,
-  source: DicomSource,
-  { metaSet, start, syntax }: { metaSet: DataSet; start: number; syntax: TransferSyntax },
-): DicomFile {
+const longer = (length: number, { upTo }: NeedBytes, size: number): number =>
+  Math.min(size, Math.max(length * 4, upTo));
+
+function parseBody(bytes: Uint8Array, source: DicomSource, { metaSet, metaEnd, syntax }: Preface): DicomFile {
   const parser = new Parser(bytes, source.size, syntax, source.name);
-  const dataset = parser.readDataSet({ start, end: source.size, depth: 0, delimited: false });
+  const dataset = parser.readDataSet({ start: metaEnd, end: source.size, depth: 0, delimited: false });
   const pixels = parser.pixels === undefined ? undefined : { ...parser.pixels, source };
   return { name: source.name, syntax, meta: metaSet, dataset, pixels };
 }
 
 /** Parses a whole file held in memory. Throws FormatError. */
 export function parseDicom(bytes: Uint8Array, name = 'DICOM'): DicomFile {
-  return parsePrefix(bytes, memorySource(name, bytes));
+  const source = memorySource(name, bytes);
+  const preface = parsePreface(bytes, source);
+  if (!preface.syntax.deflated) return parseBody(bytes, source, preface);
+  const plain = deflatedSource(source, preface.metaEnd, bytes.subarray(preface.metaEnd));
+  // just unpacked, it answers at once
+  return parseBody(plain.read(0, plain.size) as Uint8Array, plain, { ...preface, metaEnd: 0 });
 }
 
 /**
@@ -463,10 +473,12 @@ export async function readDicomFile(given: ByteSource | DicomSource): Promise<Di
       continue;
     }
     try {
-      return parsePrefix(prefix, source);
+      const preface = parsePreface(prefix, source);
+      if (!preface.syntax.deflated) return parseBody(prefix, source, preface);
+      return await parseUnpacked(await openDeflated(source, preface.metaEnd), preface);
     } catch (error) {
       if (!(error instanceof NeedBytes)) throw error;
-      length = Math.min(source.size, Math.max(length * 4, error.upTo));
+      length = longer(length, error, source.size);
     }
   }
 }
