@@ -6,6 +6,7 @@ import * as curves from './intensity/curves.ts';
 import * as histogram from './intensity/histogram.ts';
 import * as artifacts from './intensity/mri-artifacts.ts';
 import { dropoutApplication } from './intensity/dropout.ts';
+import { medianApplication } from './intensity/median-filter.ts';
 import { motionApplication } from './intensity/motion.ts';
 import { linearApplication } from './intensity/range.ts';
 import * as labels from './labels/labels.ts';
@@ -15,7 +16,9 @@ import { monaiElasticApplication } from './spatial/monai-elastic.ts';
 import { monaiElastic2dApplication } from './spatial/monai-elastic-2d.ts';
 import { n4Application } from './intensity/n4.ts';
 import { monaiSmallApplication } from './labels/monai-small.ts';
+import * as nnunetArtifacts from './nnunet/augmentation/artifacts.ts';
 import * as nnunet from './nnunet/augmentation/intensity.ts';
+import * as nnunetLocal from './nnunet/augmentation/local.ts';
 import { mirrorApplication } from './nnunet/augmentation/mirror.ts';
 import { nnunetSpatialApplication } from './nnunet/augmentation/spatial.ts';
 import { affineApplication, torchioAffineApplication } from './spatial/affine.ts';
@@ -57,13 +60,13 @@ const applications: readonly AnyApplication[] = [
   histogram.equalizeApplication,
   histogram.landmarksApplication,
   histogram.matchApplication,
-  histogram.medianApplication,
   histogram.savitzkyGolayApplication,
   histogram.signedPowerApplication,
   histogram.softClipApplication,
   histogram.thresholdApplication,
   dropoutApplication,
   linearApplication,
+  medianApplication,
   motionApplication,
   artifacts.biasFieldApplication,
   artifacts.ghostingApplication,
@@ -87,6 +90,11 @@ const applications: readonly AnyApplication[] = [
   nnunet.maskOutsideApplication,
   nnunet.noiseApplication,
   nnunet.outsideToBackgroundApplication,
+  nnunetArtifacts.blankBoxesApplication,
+  nnunetArtifacts.laplacianApplication,
+  nnunetArtifacts.nnunetMedianApplication,
+  nnunetLocal.brightnessSpotApplication,
+  nnunetLocal.gammaSpotApplication,
   nnunetSpatialApplication,
   mirrorApplication,
   monaiSmallApplication,

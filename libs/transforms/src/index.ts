@@ -19,7 +19,6 @@ export {
   equalize,
   histogramShift,
   matchHistogram,
-  median,
   savitzkyGolay,
   signedPower,
   softClipPercentiles,
@@ -27,6 +26,7 @@ export {
   threshold,
   trainLandmarks,
 } from './intensity/histogram.ts';
+export { median } from './intensity/median-filter.ts';
 export { bias, biasField, ghosting, gibbs, kSpaceSpike, spike, swap } from './intensity/mri-artifacts.ts';
 export { coarseDropout } from './intensity/dropout.ts';
 export { motion } from './intensity/motion.ts';
@@ -87,6 +87,14 @@ export {
   nnunetNoise,
   nnunetOutsideToBackground,
 } from './nnunet/augmentation/intensity.ts';
+export {
+  nnunetBlankBoxes,
+  nnunetMedian,
+  nnunetSharpen,
+  nnunetShift,
+} from './nnunet/augmentation/artifacts.ts';
+export { nnunetBrightnessSpot, nnunetGammaSpot } from './nnunet/augmentation/local.ts';
+export { equalAxes, randomQuarterTurns, randomTranspose } from './nnunet/augmentation/quarter-turns.ts';
 export { mirror } from './nnunet/augmentation/mirror.ts';
 export { nnunetSpatial, type NnunetSpatialSettings } from './nnunet/augmentation/spatial.ts';
 export {

@@ -69,6 +69,8 @@ describe('train', { timeout: 60_000 }, () => {
     const { epochs } = await train('--trainer', 'nnUNetTrainer_1epoch_NoMirroring', '--trainer-name', 'Plain');
     expect(epochs).toBe(1);
     expect(plansOf('Plain').voxelwise.training.mirrorAxes).toEqual([]);
+    await train('--trainer', 'nnUNetTrainerDA5', '--epochs', '1');
+    expect(plansOf('nnUNetTrainerDA5').voxelwise.training.augmentation).toBe('nnunet-da5');
     expect(
       await train('--trainer', 'nnUNetTrainerXL').catch((error: Error) => [exitCodeOf(error), error.message]),
     ).toEqual([2, expect.stringContaining('nnUNetTrainerNoDA')]);
@@ -80,7 +82,7 @@ describe('train', { timeout: 60_000 }, () => {
     );
     const upstream = (trainer: string): Promise<Document> =>
       runLine(['nnUNetv2_train', data, '3d_fullres', '0', '-tr', trainer], environment);
-    expect(await upstream('nnUNetTrainerDA5').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
+    expect(await upstream('nnUNetTrainerPrimus').catch((error: Error) => [exitCodeOf(error), error.message])).toEqual([
       2,
       expect.stringContaining('nnUNetTrainer_<n>epochs'),
     ]);

@@ -74,6 +74,10 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainer_DASegOrd0: { settings: { nearest: 'labels' } },
   nnUNetTrainer_DASegOrd0_NoMirroring: { mirror: none, settings: { nearest: 'labels' } },
   nnUNetTrainer_onlyMirror01_DASegOrd0: { mirror: firstAxes, settings: { nearest: 'labels' } },
+  nnUNetTrainerDA5: { settings: { augmentation: 'nnunet-da5' } },
+  nnUNetTrainerDA5_10epochs: { settings: { augmentation: 'nnunet-da5' }, epochs: 10 },
+  nnUNetTrainerDA5ord0: { settings: { augmentation: 'nnunet-da5', nearest: 'images and labels' } },
+  nnUNetTrainerDA5Segord0: { settings: { augmentation: 'nnunet-da5', nearest: 'labels' } },
   nnUNetTrainerNoDA: { mirror: none, settings: { augmentation: 'none' } },
   nnUNetTrainer_onlyMirror01_DiceLoss: { mirror: firstAxes, settings: { loss: 'dice' } },
   nnUNetTrainerDiceLoss: { settings: { loss: 'dice' } },
@@ -87,7 +91,6 @@ const variants: Readonly<Record<string, TrainerChange>> = {
   nnUNetTrainerCosAnneal: { settings: { schedule: { name: 'cosine', warmupSteps: 0, per: 'epoch' } } },
   nnUNetTrainerBN: { normalization: 'batch' },
   nnUNetTrainerNoDeepSupervision: { settings: { deepSupervision: false } },
-  // Rises with every step; upstream's rises once an epoch, from 0.
   nnUNetTrainer_warmup: {
     settings: ({ stepsPerEpoch }) => ({
       schedule: { name: 'poly', exponent: 0.9, warmupSteps: 50 * stepsPerEpoch, per: 'epoch' },

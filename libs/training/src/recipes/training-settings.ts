@@ -62,8 +62,8 @@ export interface TrainingSettings {
   readonly deepSupervision: boolean;
   /** Name in the catalogue of losses. */
   readonly loss: string;
-  /** All of nnU-Net's chance on patches, mirroring alone, or none. */
-  readonly augmentation: 'nnunet' | 'mirror' | 'none';
+  /** All of nnU-Net's chance on patches, that of its trainer DA5, mirroring alone, or none. */
+  readonly augmentation: 'nnunet' | 'nnunet-da5' | 'mirror' | 'none';
   /** Turn thin patches slice by slice, as nnU-Net's augmentation does. Default true. */
   readonly dummy2d?: boolean;
   /** What takes the nearest voxel when nnU-Net's augmentation turns or scales it, instead of interpolating. Default none. */

@@ -10,11 +10,16 @@ import { wholeAugmentation } from './nnunet-augmentation.ts';
 type Named = Pick<TrainingSettings, 'augmentation' | 'mirrorAxes' | 'maskChannels' | 'dummy2d' | 'nearest'>;
 type Make = (settings: Named, patch: PerAxis, device: Device) => Augmentation;
 
+const whole =
+  (recipe: 'default' | 'da5'): Make =>
+  ({ mirrorAxes, maskChannels = [], dummy2d, nearest }, patch, device) =>
+    wholeAugmentation(device, patch, { mirrorAxes, maskChannels, dummy2d, nearest, recipe });
+
 const catalogue: Readonly<Record<TrainingSettings['augmentation'], Make>> = {
   none: () => noAugmentation,
   mirror: ({ mirrorAxes }) => mirroring(mirrorAxes),
-  nnunet: ({ mirrorAxes, maskChannels = [], dummy2d, nearest }, patch, device) =>
-    wholeAugmentation(device, patch, { mirrorAxes, maskChannels, dummy2d, nearest }),
+  nnunet: whole('default'),
+  'nnunet-da5': whole('da5'),
 };
 
 /** Throws: TrainingError for an unknown name, listing the known ones. */

@@ -2,8 +2,9 @@
 import type { PerAxis } from '@voxelwise/volume';
 
 const ANISOTROPY = 3;
-/** Greatest zoom out of the augmentation, as the reference accounts for it. */
+/** Greatest zoom out of the augmentation, as the reference accounts for it: the default trainer's, and DA5's. */
 const LEAST_SCALE = 0.85;
+export const DA5_LEAST_SCALE = 0.7;
 
 export interface RotationPlan {
   /** Half range of angles per axis [around z, y, x] in radians; a 2D patch turns around z only. */
@@ -32,7 +33,12 @@ export function rotationPlan(patch: PerAxis, thin = true): RotationPlan {
 }
 
 /** The box that holds the patch turned about any one axis, and shrunk. A flat patch keeps its single slice. */
-export function initialPatch(patch: PerAxis, angles: PerAxis, dummy2d = false): PerAxis {
+export function initialPatch(
+  patch: PerAxis,
+  angles: PerAxis,
+  dummy2d = false,
+  leastScale: number = LEAST_SCALE,
+): PerAxis {
   const flat = patch[0] === 1 || dummy2d;
   const [z, y, x] = patch;
   const [a, b, c] = angles.map((angle) => Math.min(Math.PI / 2, Math.abs(angle))) as [number, number, number];
@@ -46,7 +52,7 @@ export function initialPatch(patch: PerAxis, angles: PerAxis, dummy2d = false): 
         [z * Math.cos(c) + y * Math.sin(c), -z * Math.sin(c) + y * Math.cos(c), x],
       ];
   const least = patch.map((n, axis) => Math.max(n, ...turns.map((turn) => Math.abs(turn[axis]!))));
-  const cut = least.map((n) => Math.floor(n / LEAST_SCALE)) as unknown as PerAxis;
+  const cut = least.map((n) => Math.floor(n / leastScale)) as unknown as PerAxis;
   return flat ? [patch[0], cut[1], cut[2]] : cut;
 }
 

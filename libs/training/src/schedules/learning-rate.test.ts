@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { trainerNamed } from '../recipes/trainers.ts';
+import type { TrainingSettings } from '../recipes/training-settings.ts';
 import { learningRate } from './learning-rate.ts';
 
 const sgd = { name: 'sgd', learningRate: 0.01, momentum: 0.99, nesterov: true, weightDecay: 3e-5 } as const;
@@ -23,6 +25,17 @@ describe('learningRate', () => {
         expect(Math.abs(learningRate(settings, epoch * 250) - lr)).toBeLessThan(1e-12);
         expect(learningRate(settings, epoch * 250 + 249)).toBe(learningRate(settings, epoch * 250));
       }
+    }
+  });
+
+  it('warms up as nnUNetTrainer_warmup: (1 + epoch) / 50, then poly over the epochs that are left', () => {
+    const { settings: change } = trainerNamed('nnUNetTrainer_warmup')!;
+    const recipe = { optimizer: sgd, steps: 1000 * 7, stepsPerEpoch: 7 } as TrainingSettings;
+    const settings = { ...recipe, ...(change as (recipe: TrainingSettings) => Partial<TrainingSettings>)(recipe) };
+    for (const epoch of [0, 1, 17, 48, 49, 50, 51, 400, 999]) {
+      const factor = epoch < 50 ? (1 + epoch) / 50 : (1 - (epoch - 50) / 950) ** 0.9;
+      for (const step of [epoch * 7, epoch * 7 + 6])
+        expect(learningRate(settings, step)).toBeCloseTo(0.01 * factor, 14);
     }
   });
 

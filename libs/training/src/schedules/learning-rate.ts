@@ -3,7 +3,7 @@ import type { TrainingSettings } from '../recipes/training-settings.ts';
 
 /**
  * poly: (1 - t)^exponent; cosine: (1 + cos πt) / 2, where t runs from 0 to 1 over the steps (or epochs) after the warm-up,
- * which rises linearly. `step` counts from 0.
+ * which rises linearly: to the full rate at its last epoch, or at the step after it. `step` counts from 0.
  *
  * Source: poly per epoch with exponent 0.9 is nnU-Net's.
  */
@@ -13,8 +13,11 @@ export function learningRate(
 ): number {
   const { optimizer, schedule, steps, stepsPerEpoch } = settings;
   const { warmupSteps } = schedule;
-  if (step < warmupSteps) return (optimizer.learningRate * (step + 1)) / (warmupSteps + 1);
   const unit = schedule.per === 'epoch' ? stepsPerEpoch : 1;
+  if (step < warmupSteps) {
+    const last = schedule.per === 'epoch' ? Math.floor(warmupSteps / unit) : warmupSteps + 1;
+    return (optimizer.learningRate * (Math.floor(step / unit) + 1)) / last;
+  }
   const now = Math.floor(step / unit) - Math.floor(warmupSteps / unit);
   const all = Math.ceil(steps / unit) - Math.floor(warmupSteps / unit);
   const t = Math.min(1, now / all);

@@ -1,4 +1,4 @@
-/** Histograms and order statistics, applied on the host: equalization, shifts, landmarks, matching, medians, thresholds. */
+/** Histograms and order statistics, applied on the host: equalization, shifts, landmarks, matching, thresholds. */
 import type { Rng } from '@voxelwise/compute';
 import { type Application, type Scene, type Transform } from '../contract/transform.ts';
 import { hostIntensity, perChannel, readVoxels, type HostVoxels } from '../contract/host.ts';
@@ -146,32 +146,6 @@ function extremes(data: Float64Array): [number, number] {
   }
   return [low, high];
 }
-
-export interface MedianParameters {
-  /** Voxels on either side along z, y, x. */
-  readonly radius: readonly number[];
-}
-export const medianApplication = hostIntensity<MedianParameters>('median', (voxels, { radius }) => {
-  const [, nz, ny, nx] = voxels.shape;
-  const [rz, ry, rx] = radius as [number, number, number];
-  const window = new Float64Array((2 * rz + 1) * (2 * ry + 1) * (2 * rx + 1));
-  const clampTo = (k: number, n: number): number => Math.min(n - 1, Math.max(0, k));
-  return perChannel(voxels, (channel) =>
-    channel.map((_, v) => {
-      const [z, y, x] = [Math.floor(v / (ny * nx)), Math.floor(v / nx) % ny, v % nx];
-      let count = 0;
-      for (let dz = -rz; dz <= rz; dz++)
-        for (let dy = -ry; dy <= ry; dy++)
-          for (let dx = -rx; dx <= rx; dx++)
-            window[count++] = channel[(clampTo(z + dz, nz) * ny + clampTo(y + dy, ny)) * nx + clampTo(x + dx, nx)]!;
-      window.sort();
-      return window[count >> 1]!;
-    }),
-  );
-});
-/** Median of a box, edges continued. */
-export const median = (radius: number | readonly number[] = 1): Transform<MedianParameters> =>
-  fixed(medianApplication, () => ({ radius: typeof radius === 'number' ? [radius, radius, radius] : radius }));
 
 export interface ThresholdParameters {
   readonly threshold: number;

@@ -7,7 +7,6 @@ import { contrastAboutMean, gammaCurve, noise, sharpen, smooth } from './curves.
 import {
   curveApplication,
   equalize,
-  median,
   savitzkyGolay,
   signedPowerApplication,
   softClipPercentiles,
@@ -15,6 +14,7 @@ import {
   threshold,
   trainLandmarks,
 } from './histogram.ts';
+import { median } from './median-filter.ts';
 import {
   biasFieldApplication,
   ghostingApplication,

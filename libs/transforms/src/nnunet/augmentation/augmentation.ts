@@ -7,6 +7,7 @@ import { alignedGrid, type PerAxis } from '@voxelwise/volume';
 import type { Scene, Transform } from '../../contract/transform.ts';
 import { withProbability, type Maybe } from '../../compose/with-probability.ts';
 import { TransformError } from '../../errors.ts';
+import { da5Spatial, da5Steps } from './da5.ts';
 import {
   nnunetBlur,
   nnunetBrightness,
@@ -28,6 +29,8 @@ import {
 } from './spatial.ts';
 
 export interface NnunetAugmentationSettings extends NnunetSpatialSettings {
+  /** Whose chance: the default trainer's, or that of nnUNetTrainerDA5, which changes patches more. */
+  readonly recipe?: 'default' | 'da5';
   /** Array axes that may be mirrored. */
   readonly mirrorAxes: readonly number[];
   /** Channels set to 0 outside the labeled region (those normalized under a mask). */
@@ -41,7 +44,7 @@ export interface Cut {
   readonly labels: Int16Array;
 }
 
-/** The steps after the spatial one, in order. */
+/** The default trainer's steps after the spatial one, in order. */
 export function nnunetIntensityAugmentation({
   dummy2d = false,
   mirrorAxes,
@@ -84,30 +87,27 @@ export function nnunetAugmentation(settings: NnunetAugmentationSettings, device:
     throw new TransformError(`nnunetAugmentation: patch is three positive whole numbers, came [${patch.join(', ')}].`, {
       patch,
     });
-  const spatial = nnunetSpatial(settings);
-  const rest = nnunetIntensityAugmentation(settings);
+  const more = settings.recipe === 'da5';
+  const spatial = nnunetSpatial(more ? { ...da5Spatial, ...settings } : settings);
+  const rest = more ? da5Steps(settings) : nnunetIntensityAugmentation(settings);
   const sample = async (channels: number, rng: Rng): Promise<AugmentationRecord> => {
-    const scene = { id: '', images: { voxels: { shape: [channels, ...patch] } } } as unknown as Scene;
+    const images = { grid: alignedGrid(patch), voxels: { shape: [channels, ...patch] } };
+    const scene = { id: '', images } as unknown as Scene;
     const drawn: unknown[] = [];
     for (const [k, step] of rest.entries()) drawn.push(await step.sample(scene, rng.split(`${k + 1} ${step.name}`)));
     return { spatial: await spatial.sample(scene, rng.split('0 spatial')), rest: drawn };
   };
   const replay = async (cut: Cut, record: AugmentationRecord): Promise<Cut> => {
-    const made = new Set<{ dispose(): void }>();
     const [images, labels] = place(cut, record.spatial, device);
     let scene: Scene = { id: '', images, labels };
-    const remember = (): void => [scene.images.voxels, scene.labels!.voxels].forEach((voxels) => made.add(voxels));
-    remember();
-    scene = nnunetSpatialApplication.apply(scene, needed(cut.shape, record.spatial).parameters);
-    remember();
-    for (const [k, step] of rest.entries()) {
-      const next = step.apply(scene, record.rest[k]);
-      // None of these steps waits: all of them end up in one program.
-      scene = next instanceof Promise ? await next : next;
-      remember();
-    }
-    // Everything but the end result is a temporary of one program.
-    for (const voxels of made) if (voxels !== scene.images.voxels && voxels !== scene.labels!.voxels) voxels.dispose();
+    // Everything but the end result is a temporary: of one program, unless a step passes through the host.
+    const goOn = (next: Scene): void => {
+      if (scene.images.voxels !== next.images.voxels) scene.images.voxels.dispose();
+      if (scene.labels!.voxels !== next.labels!.voxels) scene.labels!.voxels.dispose();
+      scene = next;
+    };
+    goOn(nnunetSpatialApplication.apply(scene, needed(cut.shape, record.spatial).parameters));
+    for (const [k, step] of rest.entries()) goOn(await step.apply(scene, record.rest[k]));
     const image = (await scene.images.voxels.read()) as Float32Array;
     const labelsRead = await scene.labels!.voxels.read();
     scene.images.voxels.dispose();

@@ -30,7 +30,7 @@ export interface CascadeRecord {
 
 const OPERATORS: readonly BinaryOperator[] = ['dilation', 'erosion', 'closing', 'opening'];
 
-/** With probability 0.4 a binary operator (each channel 0.5, radius 1 … 8), with 0.2 the removal of a component (each channel 0.5). */
+/** With probability 0.4 binary operators (each channel 0.5, one of its own, radius 1 … 8), with 0.2 the removal of a component (each channel 0.5). */
 export function sampleCascade(channels: number, rng: Rng): CascadeRecord {
   const order = Array.from({ length: channels }, (_, c) => c);
   for (let k = channels - 1; k > 0; k--) {
@@ -38,9 +38,9 @@ export function sampleCascade(channels: number, rng: Rng): CascadeRecord {
     [order[k], order[j]] = [order[j]!, order[k]!];
   }
   const operate = rng.uniform() < 0.4;
-  const operator = OPERATORS[rng.integer(0, OPERATORS.length)]!;
   const operations = order.flatMap((channel) => {
     const [chosen, radius] = [rng.uniform() < 0.5, rng.uniform(1, 8)];
+    const operator = OPERATORS[rng.integer(0, OPERATORS.length)]!;
     return operate && chosen ? [{ channel, operator, radius }] : [];
   });
   const remove = rng.uniform() < 0.2;

@@ -73,16 +73,19 @@ export const blurApplication: Application<BlurParameters> = {
       ),
     ),
 };
+/** `sameForAxes`: one sigma along all axes of a channel. */
 export const nnunetBlur = (
   sigma: readonly [number, number] = [0.5, 1],
-  channelProbability = 0.5,
+  { channelProbability = 0.5, sameForAxes = false } = {},
 ): Transform<BlurParameters> => ({
   ...blurApplication,
   measures: false,
   sample: (scene, rng) => ({
-    sigmaVoxels: perChannel(scene, () =>
-      rng.uniform() < channelProbability ? [rng.uniform(...sigma), rng.uniform(...sigma), rng.uniform(...sigma)] : null,
-    ),
+    sigmaVoxels: perChannel(scene, () => {
+      if (rng.uniform() >= channelProbability) return null;
+      const first = rng.uniform(...sigma);
+      return sameForAxes ? [first, first, first] : [first, rng.uniform(...sigma), rng.uniform(...sigma)];
+    }),
   }),
 });
 
@@ -124,14 +127,28 @@ export const nnunetBrightness = (range: readonly [number, number] = [0.75, 1.25]
   sample: (scene, rng) => ({ factors: perChannel(scene, () => factor(rng, range)) }),
 });
 
-export const contrastApplication: Application<FactorsParameters> = {
+export interface NnunetContrastParameters extends FactorsParameters {
+  /** Clip to the channel's old range. Default true. */
+  readonly preserveRange?: boolean;
+}
+export const contrastApplication: Application<NnunetContrastParameters> = {
   name: 'nnunetContrast',
-  apply: (scene, { factors }) => mapIntensities(scene, (x) => contrast({ x }, { factors, preserveRange: true })),
+  apply: (scene, { factors, preserveRange = true }) =>
+    mapIntensities(scene, (x) => contrast({ x }, { factors, preserveRange })),
 };
-export const nnunetContrast = (range: readonly [number, number] = [0.75, 1.25]): Transform<FactorsParameters> => ({
+export const nnunetContrast = (
+  range: readonly [number, number] = [0.75, 1.25],
+  { channelProbability = 1, preserveRange = true } = {},
+): Transform<NnunetContrastParameters> => ({
   ...contrastApplication,
   measures: false,
-  sample: (scene, rng) => ({ factors: perChannel(scene, () => factor(rng, range)) }),
+  sample: (scene, rng) => ({
+    factors: perChannel(scene, () => {
+      const drawn = factor(rng, range);
+      return channelProbability === 1 || rng.uniform() < channelProbability ? drawn : null;
+    }),
+    ...(preserveRange ? {} : { preserveRange }),
+  }),
 });
 
 /** Zoom per channel (null: untouched); axes in `keep` stay at full resolution. */

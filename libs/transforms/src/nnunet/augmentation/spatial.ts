@@ -13,8 +13,12 @@ export interface NnunetSpatialSettings {
   readonly rotation: PerAxis;
   readonly dummy2d?: boolean;
   readonly rotationProbability?: number;
+  /** Of a rotation: whether it turns about an axis, each for itself. Default 1. */
+  readonly axisProbability?: number;
   readonly scalingProbability?: number;
   readonly scale?: readonly [number, number];
+  /** A factor of its own for every axis. Default false. */
+  readonly scaleEachAxis?: boolean;
   /** What takes the nearest voxel instead of interpolating. Default none. */
   readonly nearest?: 'none' | 'labels' | 'images and labels';
 }
@@ -28,9 +32,10 @@ export interface NnunetSpatialParameters {
   readonly part?: { readonly whole: PerAxis; readonly start: PerAxis };
 }
 
-/** Rows of Rz·Ry·Rx·scale. `angles` in radians about the array axes; `flat`: about the first only. */
-export function rotationMatrix(angles: PerAxis, scale: number, flat: boolean): number[] {
+/** Rows of Rz·Ry·Rx·scale. `angles` in radians about the array axes; `flat`: about the first only, which keeps its scale. */
+export function rotationMatrix(angles: PerAxis, scale: number | PerAxis, flat: boolean): number[] {
   const [a, b, c] = angles;
+  const scales = typeof scale === 'number' ? [scale, scale, scale] : scale;
   const about = (k: number, angle: number): number[] => {
     const [p, q] = [0, 1, 2].filter((axis) => axis !== k) as [number, number];
     const m = [1, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -41,8 +46,8 @@ export function rotationMatrix(angles: PerAxis, scale: number, flat: boolean): n
     m[q * 3 + p] = s;
     return m;
   };
-  if (flat) return about(0, a).map((value, k) => (k === 0 ? 1 : value * scale));
-  return multiply(multiply(about(2, c), about(1, b)), about(0, a)).map((value) => value * scale);
+  if (flat) return about(0, a).map((value, k) => (k === 0 ? 1 : value * scales[k % 3]!));
+  return multiply(multiply(about(2, c), about(1, b)), about(0, a)).map((value, k) => value * scales[k % 3]!);
 }
 
 function multiply(a: readonly number[], b: readonly number[]): number[] {
@@ -56,8 +61,10 @@ export function nnunetSpatial({
   rotation,
   dummy2d = false,
   rotationProbability = 0.2,
+  axisProbability = 1,
   scalingProbability = 0.2,
   scale = [0.7, 1.4],
+  scaleEachAxis = false,
   nearest = 'none',
 }: NnunetSpatialSettings): Transform<NnunetSpatialParameters> {
   const flat = dummy2d || patch[0] === 1;
@@ -66,9 +73,11 @@ export function nnunetSpatial({
     measures: false,
     sample: (_scene: Scene, rng: Rng) => {
       const turn = rng.uniform() < rotationProbability;
-      const angles = rotation.map((range) => (turn ? rng.uniform(-range, range) : 0)) as unknown as PerAxis;
+      const about = (): boolean => turn && (axisProbability === 1 || rng.uniform() < axisProbability);
+      const angles = rotation.map((range) => (about() ? rng.uniform(-range, range) : 0)) as unknown as PerAxis;
       const resize = rng.uniform() < scalingProbability;
-      const factor = resize ? rng.uniform(scale[0], scale[1]) : 1;
+      const drawn = (): number => rng.uniform(scale[0], scale[1]);
+      const factor = !resize ? 1 : scaleEachAxis ? ([drawn(), drawn(), drawn()] as const) : drawn();
       return {
         patch,
         rotation: turn || resize ? rotationMatrix(angles, factor, flat) : null,
