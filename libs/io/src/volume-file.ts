@@ -67,9 +67,35 @@ async function straightened(reader: VolumeReader): Promise<VolumeReader> {
 const letters = (text: string): readonly number[] => [...text].map((c) => c.charCodeAt(0));
 
 /** Files that often bear the name of an image: what they are, how their bytes begin, what to do. */
-const FOREIGN: readonly (readonly [string, number, readonly number[], string])[] = [
+const FOREIGN: readonly (readonly [string, number, readonly (number | undefined)[], string])[] = [
   ['a DICOM file', 128, letters('DICM'), 'convert its series (voxelwise convert, or @voxelwise/io/dicom)'],
-  ['an HDF5 file', 0, [0x89, ...letters('HDF\r\n')], 'export the image as NIfTI or NRRD'],
+  [
+    'an HDF5 file (MINC2 is one)',
+    0,
+    [0x89, ...letters('HDF\r\n')],
+    'export the image as NIfTI (MINC: mnc2nii) or NRRD',
+  ],
+  ['a NetCDF file (MINC1 is one)', 0, letters('CDF'), 'export the image as NIfTI (MINC: mnc2nii)'],
+  [
+    'the header of a Philips PAR/REC pair',
+    0,
+    letters('# === DATA DESCRIPTION FILE'),
+    'convert the pair to NIfTI (dcm2niix reads it)',
+  ],
+  ['a VTK file', 0, letters('# vtk DataFile'), 'export the image as NIfTI, NRRD or MetaImage'],
+  ['a MATLAB file', 0, letters('MATLAB 5.0'), 'export the image as NIfTI or NPY'],
+  ['a Zeiss CZI file', 0, letters('ZISRAWFILE'), 'export the image as OME-TIFF'],
+  // reserved words tell a bitmap from voxels that begin with BM
+  [
+    'a BMP picture',
+    0,
+    [...letters('BM'), ...Array<undefined>(4).fill(undefined), 0, 0, 0, 0],
+    'save it as PNG or TIFF',
+  ],
+  ['a GIF picture', 0, letters('GIF8'), 'save it as PNG or TIFF'],
+  ['a WebP picture', 8, letters('WEBP'), 'save it as PNG or TIFF'],
+  ['a JPEG 2000 picture', 4, letters('jP  '), 'save it as PNG or TIFF'],
+  ['a RAR archive', 0, letters('Rar!'), 'unpack it'],
   ['a 7z archive', 0, [...letters('7z'), 0xbc, 0xaf], 'unpack it'],
   ['packed with xz', 0, [0xfd, ...letters('7zXZ')], 'unpack it'],
   ['packed with Zstandard', 0, [0x28, 0xb5, 0x2f, 0xfd], 'unpack it'],
@@ -85,12 +111,17 @@ function formatOf(head: Uint8Array, name: string, file: string | undefined): Vol
       `${file ?? 'bytes'}: is a git-lfs pointer, not the image itself; run "git lfs pull" and try again.`,
       place,
     );
+  if (/^\s*(<\?xml|<VTKFile)/i.test(text) && !/<html/i.test(text))
+    throw new FormatError(
+      `${file ?? 'bytes'}: is an XML file${/<VTKFile/.test(text) ? ' of VTK' : ''}, not an image; export the image as NIfTI, NRRD or MetaImage.`,
+      place,
+    );
   if (/^\s*(<!doctype html|<html|<\?xml)/i.test(text))
     throw new FormatError(
       `${file ?? 'bytes'}: is a web page, not an image; the download has failed. Fetch the file again.`,
       place,
     );
-  const foreign = FOREIGN.find(([, at, mark]) => mark.every((byte, i) => head[at + i] === byte));
+  const foreign = FOREIGN.find(([, at, mark]) => mark.every((byte, i) => byte === undefined || head[at + i] === byte));
   if (foreign) throw new FormatError(`${file ?? 'bytes'}: is ${foreign[0]}, whatever its name; ${foreign[3]}.`, place);
   // the bytes decide; the name is asked when no magic number speaks, so that the error fits the file
   const found =

@@ -2,8 +2,8 @@
 import { ByteStream } from '../bytes/byte-stream.ts';
 import { collect } from '../bytes/collect.ts';
 import { FormatError } from '../errors.ts';
-import { STORED_BYTES, bytesOf, newVoxels } from '../voxels/stored-type.ts';
-import type { VoxelType } from '../voxels/stored-type.ts';
+import { STORED_BYTES, bytesOf, isVoxelType, newVoxels } from '../voxels/stored-type.ts';
+import type { StoredType } from '../voxels/stored-type.ts';
 import { storedBytes } from '../voxels/voxel-block.ts';
 import type { VoxelBlock } from '../voxels/voxel-block.ts';
 import type { BlockPlace } from './packed-block.ts';
@@ -19,18 +19,6 @@ export async function openText(place: BlockPlace, block: VoxelBlock): Promise<By
   const stream = await place.source.streamAt(place.offset, 'voxels');
   const text = new TextDecoder().decode(await collect(stream.rest()));
   const wanted = storedBytes(block) / STORED_BYTES[block.type];
-  const type: VoxelType =
-    block.type === 'int64' ||
-    block.type === 'uint64' ||
-    !(block.type in { int8: 1, uint8: 1, int16: 1, uint16: 1, int32: 1, uint32: 1, float32: 1, float64: 1 })
-      ? 'float64'
-      : (block.type as VoxelType);
-  if (type !== block.type)
-    throw new FormatError(`${file ?? 'bytes'}: ${block.type} in text is not read.`, {
-      ...(file === undefined ? {} : { file }),
-      field: 'type',
-      byteOffset: 0,
-    });
   const words = text.split(/[\s,]+/).filter((w) => w !== '');
   if (words.length < wanted)
     throw new FormatError(`${file ?? 'bytes'}: ${wanted} numbers were expected, ${words.length} are there.`, {
@@ -38,21 +26,35 @@ export async function openText(place: BlockPlace, block: VoxelBlock): Promise<By
       field: 'voxels',
       byteOffset: place.offset,
     });
-  const numbers = newVoxels(type, wanted);
-  for (let i = 0; i < wanted; i++) {
-    const value = Number(words[i]);
-    if (Number.isNaN(value) && !/^nan$/i.test(words[i]!))
-      throw new FormatError(`${file ?? 'bytes'}: "${words[i]!.slice(0, 20)}" is no number.`, {
+  const bytes = bytesOf(
+    numbersOf(words.slice(0, wanted), block.type, (word) => {
+      throw new FormatError(`${file ?? 'bytes'}: "${word.slice(0, 20)}" is no ${block.type}.`, {
         ...(file === undefined ? {} : { file }),
         field: 'voxels',
         byteOffset: place.offset,
       });
-    numbers[i] = value;
-  }
+    }),
+  );
   return new ByteStream(
     (async function* () {
-      yield bytesOf(numbers);
+      yield bytes;
     })(),
     file,
   );
+}
+
+/** Words as numbers of a type. `fail` throws. */
+function numbersOf(words: readonly string[], type: StoredType, fail: (word: string) => never): ArrayBufferView {
+  if (type === 'int64' || type === 'uint64') {
+    const whole = (word: string): bigint => (/^[+-]?\d+$/.test(word) ? BigInt(word.replace('+', '')) : fail(word));
+    return type === 'int64' ? BigInt64Array.from(words, whole) : BigUint64Array.from(words, whole);
+  }
+  if (!isVoxelType(type)) return fail(type);
+  const numbers = newVoxels(type, words.length);
+  words.forEach((word, i) => {
+    const value = Number(word);
+    if (Number.isNaN(value) && !/^nan$/i.test(word)) fail(word);
+    numbers[i] = value;
+  });
+  return numbers;
 }

@@ -15,6 +15,7 @@ export type StoredType =
   | 'float16'
   | 'float32'
   | 'float64'
+  | 'float128'
   | 'complex64'
   | 'complex128';
 
@@ -35,6 +36,7 @@ export const STORED_BYTES: Readonly<Record<StoredType, number>> = {
   float16: 2,
   float32: 4,
   float64: 8,
+  float128: 16,
   complex64: 8,
   complex128: 16,
 };
@@ -123,4 +125,20 @@ export function halfToNumber(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction ? NaN : sign * Infinity;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/**
+ * A long double, given as its low and high 64 bits, as the nearest number. It is IEEE quadruple precision, or the 80 bits of Intel's
+ * processors padded with zeros; the latter would be quadruples below 1e-4932, so every value tells by itself which it is.
+ */
+export function longDoubleToNumber(low: bigint, high: bigint): number {
+  const intel = high < 0x10000n;
+  const top = intel ? high : high >> 48n;
+  const sign = top & 0x8000n ? -1 : 1;
+  const exponent = Number(top & 0x7fffn) - 16383;
+  // only Intel's stores the one before the point; Number() rounds to the nearest, half to even, as a narrowing conversion does
+  const significand = intel ? low << 49n : (1n << 112n) | ((high & 0xffffffffffffn) << 64n) | low;
+  if (exponent === 16384) return significand === 1n << 112n ? sign * Infinity : NaN;
+  if (exponent === -16383) return sign * 0;
+  return ((sign * Number(significand)) / 2 ** 112) * 2 ** exponent;
 }

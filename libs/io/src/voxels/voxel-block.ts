@@ -11,6 +11,7 @@ import {
   STORED_BYTES,
   halfToNumber,
   isVoxelType,
+  longDoubleToNumber,
   newVoxels,
   swapBytes,
   swapUnit,
@@ -49,7 +50,7 @@ export function valueType(block: VoxelBlock): VoxelType {
   const { type } = block;
   if (type === 'bool') return 'uint8';
   if (type === 'int64' || type === 'uint64') return isScaled(block) ? 'float64' : 'int32';
-  if (type === 'complex128') return 'float64';
+  if (type === 'complex128' || type === 'float128') return 'float64';
   if (type === 'complex64' || type === 'float16') return 'float32';
   if (!isScaled(block)) return type;
   return type === 'int32' || type === 'uint32' || type === 'float64' ? 'float64' : 'float32';
@@ -183,13 +184,24 @@ class Target {
           new BigUint64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>,
           Number,
         );
+      case 'float128': {
+        const halves = new BigUint64Array(bytes.buffer, bytes.byteOffset, 2 * n);
+        const [low, high] = HOST_IS_LITTLE_ENDIAN ? [0, 1] : [1, 0];
+        return Float64Array.from({ length: n }, (_, i) =>
+          longDoubleToNumber(halves[2 * i + low]!, halves[2 * i + high]!),
+        );
+      }
       case 'complex64':
       case 'complex128': {
+        // scaled before the magnitude is taken: the line is the number's, not the magnitude's
+        const { slope, inter } = this.#block;
         const parts =
           type === 'complex64'
             ? new Float32Array(bytes.buffer, bytes.byteOffset, 2 * n)
             : new Float64Array(bytes.buffer, bytes.byteOffset, 2 * n);
-        return Float64Array.from({ length: n }, (_, i) => Math.hypot(parts[2 * i]!, parts[2 * i + 1]!));
+        return Float64Array.from({ length: n }, (_, i) =>
+          Math.hypot(parts[2 * i]! * slope + inter, parts[2 * i + 1]! * slope),
+        );
       }
       default:
         throw new TypeError(`readBlock: no way to read ${type as string}`);
@@ -200,7 +212,7 @@ class Target {
   #place(numbers: ArrayLike<number>, volume: number, start: number): void {
     const { components, slope, inter, type } = this.#block;
     if (type === 'int64' || type === 'uint64') this.#widenFor(numbers);
-    const scaled = isScaled(this.#block);
+    const scaled = isScaled(this.#block) && type !== 'complex64' && type !== 'complex128';
     const { voxels } = this;
     const base = volume * components * this.#count;
     for (let i = 0, at = start; i < numbers.length; i++, at++) {

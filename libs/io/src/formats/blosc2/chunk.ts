@@ -2,6 +2,7 @@
 import { unzlibSync } from 'fflate/browser';
 import { FormatError } from '../../errors.ts';
 import { undelta, unshuffle, unshuffleBits } from './filters.ts';
+import { loadZstd } from '../zstandard.ts';
 import { unpackBlosclz, unpackLz4, type Unpack } from './lz.ts';
 
 const HEADER = 16;
@@ -19,18 +20,6 @@ const unpackZlib: Unpack = (from, to) => {
     return undefined;
   }
 };
-
-/** The decoder is WebAssembly and loaded when the first such chunk is met. */
-async function loadZstd(): Promise<Unpack> {
-  const { ZSTDDecoder } = await import('zstddec');
-  const decoder = new ZSTDDecoder();
-  await decoder.init();
-  return (from, to) => {
-    const bytes = decoder.decode(from, to.length);
-    to.set(bytes.subarray(0, to.length));
-    return bytes.length;
-  };
-}
 
 const CODECS: Readonly<Record<number, { readonly name: string; readonly load?: () => Promise<Unpack> }>> = {
   0: { name: 'BloscLZ', load: () => Promise.resolve(unpackBlosclz) },

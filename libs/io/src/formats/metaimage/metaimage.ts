@@ -12,7 +12,7 @@ import { checkBlock, storedBytes } from '../../voxels/voxel-block.ts';
 import type { VoxelBlock } from '../../voxels/voxel-block.ts';
 import { dataFileNames, dataFiles } from '../data-files.ts';
 import type { DataFileNames } from '../data-files.ts';
-import type { EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
+import type { EncodeOptions, EncodedFile, FormatWarning, VolumeFormat } from '../format.ts';
 import { blockCapacity, finishBlock, openBlock, readPlaces } from '../packed-block.ts';
 import type { BlockPlace } from '../packed-block.ts';
 import { lpsAxes, placeGrid } from '../place-grid.ts';
@@ -85,8 +85,11 @@ export const metaimage: VolumeFormat = {
     const sizes = numbers(['DimSize'], dims) ?? fail('DimSize', 'has no DimSize.');
     if (!sizes.every((n) => Number.isSafeInteger(n) && n >= 1))
       fail('DimSize', `DimSize is "${fields.get('DimSize')}"; positive whole numbers were expected.`);
+    const object = fields.get('ObjectType') ?? 'Image';
+    if (object !== 'Image')
+      fail('ObjectType', `ObjectType is "${object}", a shape and no voxels; convert it to an image first.`);
     const type =
-      TYPES[fields.get('ElementType') ?? ''] ??
+      TYPES[(fields.get('ElementType') ?? '').replace(/_ARRAY$/, '')] ??
       fail(
         'ElementType',
         `ElementType is "${fields.get('ElementType') ?? 'missing'}"; known are ${Object.keys(TYPES).join(', ')}.`,
@@ -152,7 +155,7 @@ export const metaimage: VolumeFormat = {
           dimensions: dims,
           slope: 1,
           inter: 0,
-          warnings,
+          warnings: [...warnings, ...scalingWarning(fields, file)],
         },
         open: () => (isText ? openText(places[0]!, stored) : openBlock(places, length)),
         bytes: async (bytes) => (isText ? undefined : readPlaces(places, bytes)),
@@ -180,6 +183,20 @@ export const metaimage: VolumeFormat = {
 
   encode: encodeMetaimage,
 };
+
+/** ITK and MetaIO leave the stored values as they are, and so do we; but it is said. */
+function scalingWarning(fields: Header['fields'], file: string | undefined): readonly FormatWarning[] {
+  const slope = Number(fields.get('ElementToIntensityFunctionSlope') ?? 1);
+  const inter = Number(fields.get('ElementToIntensityFunctionOffset') ?? 0);
+  if (slope === 1 && inter === 0) return [];
+  return [
+    {
+      code: 'scaling',
+      field: 'ElementToIntensityFunctionSlope',
+      message: `${file ?? 'metaimage'}: the header scales values by ${slope} and adds ${inter}; the stored values are read, as ITK does.`,
+    },
+  ];
+}
 
 /** Lines up to and with ElementDataFile, which is the last. Throws: FormatError. */
 function parse(head: Uint8Array, file: string | undefined): Header {

@@ -1,4 +1,5 @@
 /** MRC 2014, the format of electron microscopy: reading. Source: Cheng et al. 2015, MRC2014 extensions. */
+import { ByteStream } from '../../bytes/byte-stream.ts';
 import { UnpackedSource } from '../../bytes/unpacked-source.ts';
 import { FormatError } from '../../errors.ts';
 import type { StoredType } from '../../voxels/stored-type.ts';
@@ -15,7 +16,10 @@ const MODES: Readonly<Record<number, StoredType>> = {
   4: 'complex64',
   6: 'uint16',
   12: 'float16',
+  101: 'uint8',
 };
+/** Four bits to a voxel, the first in the lower half of a byte, rows beginning at whole bytes. Source: IMOD. */
+const HALF_BYTES = 101;
 const HEADER_BYTES = 1024;
 const IMOD_STAMP = 1146047817;
 /** Space group numbers from here on say that the file holds several volumes. */
@@ -48,9 +52,14 @@ export const mrc: VolumeFormat = {
         `the header takes ${HEADER_BYTES} bytes, the file ends at byte ${head.length}.`,
       );
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-    // the machine stamp is often wrong; the first axis, read the wrong way round, is absurdly long
+    // the machine stamp is often wrong; a mode or an axis, read the wrong way round, is absurdly large. Mode 0 is 0 both ways
+    const telling = view.getUint32(12, true) === 0 ? 0 : 12;
     const littleEndian =
-      view.getUint32(12, true) <= 0xffff ? true : view.getUint32(12, false) <= 0xffff ? false : head[212] === 0x44;
+      view.getUint32(telling, true) <= 0xffff
+        ? true
+        : view.getUint32(telling, false) <= 0xffff
+          ? false
+          : head[212] === 0x44;
     const int = (offset: number): number => view.getInt32(offset, littleEndian);
     const real = (offset: number): number => view.getFloat32(offset, littleEndian);
     const sizes = [int(0), int(4), int(8)];
@@ -75,7 +84,9 @@ export const mrc: VolumeFormat = {
       inter: 0,
     };
     const offset = HEADER_BYTES + extended;
-    checkBlock(block, Math.max(0, unpacked.available - offset), { file, maxBytes: options.maxBytes, byteOffset: 0 });
+    const available = Math.max(0, unpacked.available - offset);
+    const halves = int(12) === HALF_BYTES;
+    checkBlock(block, halves ? 2 * available : available, { file, maxBytes: options.maxBytes, byteOffset: 0 });
     const warnings: FormatWarning[] = [];
     const warn = (code: string, field: string, byteOffset: number, message: string): void =>
       void warnings.push({ code, field, byteOffset, message: `${file ?? 'mrc'}: ${message}` });
@@ -110,10 +121,24 @@ export const mrc: VolumeFormat = {
         block,
         kind: 'intensity',
         source: { format: 'mrc', variant: 'mrc2014', storedType: type, dimensions: 3, slope: 1, inter: 0, warnings },
-        open: () => unpacked.streamAt(offset, 'nsymbt'),
-        finish: (stream) => unpacked.finish(stream),
+        open: async () => {
+          const stream = await unpacked.streamAt(offset, 'nsymbt');
+          return halves ? new ByteStream(splitHalves(stream, sizes[0]!), file) : stream;
+        },
+        finish: (stream) => (halves ? stream.close() : unpacked.finish(stream)),
       },
       { ...options, ...(file === undefined ? {} : { fileName: file }) },
     );
   },
 };
+
+/** Rows of half bytes as rows of bytes, until the stream ends. */
+async function* splitHalves(packed: ByteStream, width: number): AsyncGenerator<Uint8Array> {
+  const row = new Uint8Array(Math.ceil(width / 2));
+  try {
+    while ((await packed.fill(row)) === row.length)
+      yield Uint8Array.from({ length: width }, (_, x) => (row[x >> 1]! >> (4 * (x & 1))) & 15);
+  } finally {
+    await packed.close();
+  }
+}

@@ -46,6 +46,7 @@ const TYPES: Readonly<Record<number, readonly [StoredType, number]>> = {
   768: ['uint32', 1],
   1024: ['int64', 1],
   1280: ['uint64', 1],
+  1536: ['float128', 1],
   1792: ['complex128', 1],
   2304: ['uint8', 4],
 };
@@ -61,13 +62,13 @@ const BITS: Readonly<Record<string, number>> = {
   int64: 64,
   uint64: 64,
   float64: 64,
+  float128: 128,
   complex64: 64,
   complex128: 128,
 };
 const REFUSED_TYPES: Readonly<Record<number, string>> = {
   0: 'unknown',
   1: '1-bit',
-  1536: '128-bit float',
   2048: '256-bit complex',
 };
 
@@ -214,7 +215,7 @@ export function parseNiftiHeader(
     return fail(
       'datatype',
       at.type,
-      `datatype ${datatype}${REFUSED_TYPES[datatype] ? ` (${REFUSED_TYPES[datatype]})` : ''} is not supported; convert the image to a whole-number, 32- or 64-bit float, RGB or complex type.`,
+      `datatype ${datatype}${REFUSED_TYPES[datatype] ? ` (${REFUSED_TYPES[datatype]})` : ''} is not supported; convert the image to a whole-number, float, RGB or 64- or 128-bit complex type.`,
       { datatype },
     );
   const [type, components] = known;

@@ -197,4 +197,42 @@ describe('options', () => {
     ]);
     expect((await decodeVolume(packed)).voxels).toEqual(volume.voxels);
   });
+  it('reads 128-bit floats, quadruples and Intel’s, and says what is lost', async () => {
+    const bytes = new Uint8Array(352 + 8 * 16);
+    bytes.set((await encodeVolume(volume, '.nii')).subarray(0, 352));
+    const view = new DataView(bytes.buffer);
+    view.setInt16(70, 1536, true);
+    view.setInt16(72, 128, true);
+    // numpy.longdouble on x86 and the quadruples of IEEE 754-2008, low and high half
+    const values: readonly (readonly [bigint, bigint])[] = [
+      [0xc90fdaa22168c235n, 0x4000n], // Intel's pi
+      [0x8469898cc51701b8n, 0x4000921fb54442d1n], // pi
+      [0n, 0xbffe555555555555n], // -0.666…, cut
+      [0n, 0x7fff000000000000n],
+      [1n, 0x7fff000000000000n],
+      [0x8000000000000000n, 0xbfffn], // Intel's -1
+      [0n, 0x43fe000000000000n], // 2^1023
+      [0n, 0n],
+    ];
+    values.forEach(([low, high], i) => {
+      view.setBigUint64(352 + 16 * i, low, true);
+      view.setBigUint64(360 + 16 * i, high, true);
+    });
+    const { voxels, source } = await decodeVolume(bytes);
+    expect([...voxels]).toEqual([Math.PI, Math.PI, -(1 + 0x555555555555 / 2 ** 48) / 2, Infinity, NaN, -1, 2 ** 1023, 0]);
+    expect(source.warnings.map((w) => w.code)).toEqual(['precision']);
+  });
+  it('scales complex numbers before it takes their magnitude', async () => {
+    const bytes = new Uint8Array(352 + 8 * 8);
+    bytes.set((await encodeVolume(volume, '.nii')).subarray(0, 352));
+    const view = new DataView(bytes.buffer);
+    view.setInt16(70, 32, true);
+    view.setInt16(72, 64, true);
+    view.setFloat32(112, 2, true);
+    view.setFloat32(116, -3, true);
+    view.setFloat32(352, 3, true);
+    view.setFloat32(356, 2, true);
+    // 2 * (3 + 2i) - 3 = 3 + 4i
+    expect((await decodeVolume(bytes)).voxels[0]).toBe(5);
+  });
 });

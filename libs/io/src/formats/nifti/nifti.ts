@@ -139,6 +139,12 @@ function read(
       message: `${file ?? 'bytes'}: complex numbers are read as their magnitude.`,
     });
   }
+  if (header.type === 'float128')
+    warnings.push({
+      code: 'precision',
+      field: 'datatype',
+      message: `${file ?? 'bytes'}: 128-bit floats are read as 64-bit ones: 16 significant digits are kept.`,
+    });
   if (header.intent >= 3000 && header.intent < 3100)
     warnings.push({
       code: 'cifti',

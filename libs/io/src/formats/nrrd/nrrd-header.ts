@@ -1,13 +1,14 @@
 /** The text header of NRRD: fields, their meaning, where the data lie. Source: Teem's definition of the NRRD file format. */
 import { FormatError } from '../../errors.ts';
 import type { StoredType } from '../../voxels/stored-type.ts';
+import { nrrdAxes } from './nrrd-axes.ts';
 
 export interface NrrdHeader {
   readonly type: StoredType;
   readonly sizes: readonly number[];
   readonly encoding: 'raw' | 'gzip' | 'bzip2' | 'hex' | 'ascii';
   readonly littleEndian: boolean;
-  /** Per axis, fastest first: its step in space, or undefined for axes that are not in space. */
+  /** Per axis, fastest first: its step in space in millimetres, or undefined for axes that are not in space. */
   readonly directions: readonly (readonly number[] | undefined)[];
   readonly origin: readonly number[];
   /** Signs that turn the header's space into left-posterior-superior. */
@@ -111,6 +112,8 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
   let dataOffset = head.length;
   for (let at = 0; at < head.length;) {
     let end = head.indexOf(10, at);
+    if (end < 0 && head.length === MOST_NRRD_HEADER_BYTES)
+      fail('header', `goes on for ${head.length} bytes and more; an empty line was expected behind it.`, head.length);
     if (end < 0) end = head.length;
     const line = new TextDecoder().decode(head.subarray(at, end)).replace(/\r$/, '');
     const isFirst = at === 0;
@@ -167,10 +170,7 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
   const withTime = /-time$|^(lps|ras|las)t$/.test(named ?? '');
   const space = (named ?? 'lps').replace(/-time$/, '').replace(/^(lps|ras|las)t$/, '$1');
   const inPatient = named !== undefined && space in SPACES;
-  const kinds = fields
-    .get('kinds')
-    ?.split(/\s+/)
-    .map((k) => k.toLowerCase());
+  const { directions, origin } = nrrdAxes(fields, { sizes, withTime, fail });
   return {
     type,
     sizes,
@@ -182,8 +182,8 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
     inPatient: inPatient || named === undefined,
     dataOffset,
     littleEndian: endian !== 'big',
-    directions: axes(kinds),
-    origin: origin(),
+    directions,
+    origin,
     toLps:
       SPACES[space] ??
       (OTHER_SPACES.includes(space) ? SPACES['lps'] : undefined) ??
@@ -193,43 +193,4 @@ export function parseNrrdHeader(head: Uint8Array, file: string | undefined): Nrr
       ),
     dataFile: fields.get('data file') ?? fields.get('datafile'),
   };
-
-  function vectors(text: string): (readonly number[] | undefined)[] {
-    return [...text.matchAll(/none|\(([^)]*)\)/gi)].map((m) =>
-      m[1] === undefined ? undefined : m[1].split(',').map(Number),
-    );
-  }
-
-  function axes(axisKinds: readonly string[] | undefined): (readonly number[] | undefined)[] {
-    const given = fields.get('space directions');
-    if (given !== undefined) {
-      const found = vectors(given);
-      if (found.length !== dimension)
-        fail('space directions', `space directions has ${found.length} entries, dimension is ${dimension}.`);
-      return found.map((v) => {
-        if (v === undefined || !v.every(Number.isFinite)) return undefined;
-        if (withTime && v.length === 4) return v.slice(0, 3).some((n) => n !== 0) ? v.slice(0, 3) : undefined;
-        return v.length === 2 ? [...v, 0] : v;
-      });
-    }
-    const spacings = fields.get('spacings')?.split(/\s+/).map(Number);
-    const isSpace = (axis: number): boolean => {
-      const kind = axisKinds?.[axis];
-      if (kind !== undefined && kind !== '???' && kind !== 'none') return kind === 'domain' || kind === 'space';
-      return dimension <= 3 || (spacings ? Number.isFinite(spacings[axis]) : axis < 3);
-    };
-    let spatial = -1;
-    return sizes.map((_, axis) => {
-      if (!isSpace(axis) || ++spatial > 2) return undefined;
-      const mm = spacings && Number.isFinite(spacings[axis]) ? Math.abs(spacings[axis]!) : 1;
-      return [0, 1, 2].map((row) => (row === spatial ? mm : 0));
-    });
-  }
-
-  function origin(): readonly number[] {
-    const found = vectors(fields.get('space origin') ?? '(0,0,0)')[0]?.slice(0, withTime ? 3 : undefined);
-    if (!found || (found.length !== 3 && found.length !== 2) || !found.every(Number.isFinite))
-      return fail('space origin', `space origin is "${fields.get('space origin')}"; three numbers were expected.`);
-    return found.length === 2 ? [...found, 0] : found;
-  }
 }

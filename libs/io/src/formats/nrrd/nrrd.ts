@@ -155,13 +155,15 @@ function completeAxes(steps: readonly (readonly number[])[]): readonly (readonly
 
 function segmentsOf(pairs: ReadonlyMap<string, string>): readonly Segment[] {
   const found: Segment[] = [];
-  for (const [key, value] of pairs) {
-    const index = /^Segment(\d+)_LabelValue$/.exec(key)?.[1];
+  for (const key of pairs.keys()) {
+    const index = /^Segment(\d+)_ID$/.exec(key)?.[1];
     if (index === undefined) continue;
+    const label = pairs.get(`Segment${index}_LabelValue`);
     found.push({
       name: pairs.get(`Segment${index}_Name`) ?? `Segment_${index}`,
-      value: Number(value),
-      channel: Number(pairs.get(`Segment${index}_Layer`) ?? 0),
+      // Slicer before 4.11 gave each segment a layer of ones, and said nothing of either
+      value: Number(label ?? 1),
+      channel: Number(pairs.get(`Segment${index}_Layer`) ?? (label === undefined ? index : 0)),
     });
   }
   return found;
@@ -206,6 +208,11 @@ function encodeNrrd(
     ...(ending === '.seg.nrrd' ? segmentLines() : []),
   ];
   const head = new TextEncoder().encode(`${lines.join('\n')}\n\n`);
+  if (head.length > MOST_NRRD_HEADER_BYTES)
+    throw new FormatError(
+      `encodeVolume: a header of ${head.length} bytes, ${MOST_NRRD_HEADER_BYTES} are read: this looks like an image, not like labels; write .nrrd.`,
+      { field: 'segments' },
+    );
   const bytes = littleEndianBytes(voxels);
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield head;
@@ -214,6 +221,12 @@ function encodeNrrd(
   return [{ ending, chunks: chunks() }];
 
   function segmentLines(): readonly string[] {
+    const odd = voxels.find((v) => !(Number.isInteger(v) && v >= 0));
+    if (odd !== undefined)
+      throw new FormatError(
+        `encodeVolume: a segmentation holds labels, whole numbers from 0 on; this volume has ${odd}. Write .nrrd.`,
+        { field: 'segments', details: { value: odd } },
+      );
     const named =
       segments.length > 0
         ? segments

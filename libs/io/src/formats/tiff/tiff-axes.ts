@@ -1,5 +1,6 @@
 /** What the pages of a TIFF are: ImageJ and OME say in the first page's description how channels, slices and times follow. */
 import type { PerAxis } from '@voxelwise/volume';
+import { millimetres } from '../length-units.ts';
 
 export interface PageAxes {
   /** For each channel, the page of each slice. Channels are those of all times, one time after another. */
@@ -25,26 +26,6 @@ interface Described {
 }
 
 type Fail = (message: string) => never;
-
-/** Units as ImageJ and OME spell them, in millimetres. */
-const MILLIMETRES: Readonly<Record<string, number>> = {
-  m: 1000,
-  cm: 10,
-  mm: 1,
-  um: 1e-3,
-  µm: 1e-3,
-  μm: 1e-3,
-  micron: 1e-3,
-  microns: 1e-3,
-  '\\u00b5m': 1e-3,
-  nm: 1e-6,
-  pm: 1e-9,
-  å: 1e-7,
-  angstrom: 1e-7,
-  inch: 25.4,
-  in: 25.4,
-};
-const millimetres = (unit: string | undefined): number | undefined => MILLIMETRES[(unit ?? '').trim().toLowerCase()];
 
 /** Pages as slices of one channel, unless the description says otherwise. `fail` throws. */
 export function pageAxes(image: Described, fail: Fail): PageAxes {

@@ -19,6 +19,7 @@ export const TAG = {
   planar: 284,
   faxOptions: 292,
   predictor: 317,
+  colorMap: 320,
   tileWidth: 322,
   tileHeight: 323,
   tileOffsets: 324,

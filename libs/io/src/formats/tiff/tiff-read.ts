@@ -5,13 +5,15 @@ import type { StoredType } from '../../voxels/stored-type.ts';
 import { TAG, readDirectories } from './tiff-directory.ts';
 import type { Directory, TiffFile } from './tiff-directory.ts';
 import { rgbOfYbr, unpackJpeg } from './tiff-jpeg.ts';
-import { TIFF_RATIO, bitsReversed, undoPredictor, unpackStrip } from './tiff-strips.ts';
+import { bitsReversed, isFax, mostUnpacked, notRead, undoPredictor, unpackStrip } from './tiff-strips.ts';
 
 export interface TiffPage {
   readonly width: number;
   readonly height: number;
   readonly samples: number;
   readonly type: StoredType;
+  /** What the samples mean: 0 gray with white as 0, 3 indices into `colorMap`. */
+  readonly photometric: number;
   /** [y, x, samples], host byte order. */
   readonly bytes: Uint8Array;
 }
@@ -22,6 +24,8 @@ export interface TiffImage {
   readonly description: string;
   /** Pixels per unit along x and y, of the first page. */
   readonly resolution: readonly [number | undefined, number | undefined];
+  /** All reds, all greens, all blues, in 16 bits, of the first page. */
+  readonly colorMap: readonly number[];
 }
 
 interface ReadOptions {
@@ -44,6 +48,7 @@ export async function decodeTiff(bytes: Uint8Array, options: ReadOptions = {}): 
   return {
     pages,
     description: first.description,
+    colorMap: first.numbers.get(TAG.colorMap) ?? [],
     resolution: [first.numbers.get(TAG.xResolution)?.[0], first.numbers.get(TAG.yResolution)?.[0]],
   };
 }
@@ -97,14 +102,16 @@ class PageReader {
     const bits = numbers.get(TAG.bits) ?? [1];
     const type = this.#storedType(bits, one(TAG.sampleFormat, 1), at);
     const compression = one(TAG.compression, 1);
-    const ratio = TIFF_RATIO[compression];
-    if (ratio === undefined)
+    const unread = notRead(compression);
+    if (unread !== undefined) return fail('compression', at, unread);
+    if (isFax(compression) && (bits[0] !== 1 || samples !== 1))
       return fail(
         'compression',
         at,
-        `compression ${compression} is not read; save the image uncompressed, with LZW, deflate or JPEG.`,
+        `compression ${compression} packs single bits, not ${samples} samples of ${bits[0]}.`,
       );
-    const ybr = one(TAG.photometric, 1) === YBR && samples === 3;
+    const photometric = one(TAG.photometric, 1);
+    const ybr = photometric === YBR && samples === 3;
     if (
       ybr &&
       compression !== JPEG &&
@@ -140,7 +147,7 @@ class PageReader {
         at,
         `the strips take ${this.#packedTotal} bytes together, the file has ${this.#bytes.length}.`,
       );
-    if (storedBytes(pieces, width, height) * planes > packed * ratio + 1024)
+    if (storedBytes(pieces, width, height) * planes > mostUnpacked(compression, packed))
       return fail('size', at, `${width} x ${height} pixels of ${samples} x ${type} do not fit into ${packed} bytes.`);
     if (this.#total > this.#maxBytes) return fail('size', at, `takes more than the limit of ${this.#maxBytes} bytes.`);
     const out = new Uint8Array(needed);
@@ -166,7 +173,14 @@ class PageReader {
             for (let b = 0; b < size; b++) out[to + x * samples + b] = raw[from + x + b]!;
       }
     }
-    return { width, height, samples, type, bytes: ybr && compression !== JPEG ? await rgbOfYbr(out) : out };
+    return {
+      width,
+      height,
+      samples,
+      type,
+      photometric,
+      bytes: ybr && compression !== JPEG ? await rgbOfYbr(out) : out,
+    };
   }
 
   #places({ numbers, at }: Directory, tiled: boolean): { offsets: readonly number[]; lengths: readonly number[] } {
@@ -190,7 +204,7 @@ class PageReader {
     const { width, rows, mostRows, perPixel, small, size, compression, ybr } = pieces;
     const { fail, within, littleEndian } = this.#tiff;
     const expected = storedBytes(pieces, width, rows);
-    if (expected > length * TIFF_RATIO[compression]! + 1024)
+    if (expected > mostUnpacked(compression, length))
       return fail('strips', offset, `a piece of ${width} x ${rows} pixels does not fit into ${length} bytes.`);
     const start = within(offset, length, 'strip');
     const packed = this.#bytes.subarray(start, start + length);
@@ -211,12 +225,20 @@ class PageReader {
       });
     }
     const ordered = numbers.get(TAG.fillOrder)?.[0] === 2 ? bitsReversed(packed) : packed;
-    const found = await unpackStrip(ordered, compression, expected, this.#file);
+    const found = await unpackStrip(ordered, {
+      compression,
+      expected,
+      width,
+      rows,
+      faxOptions: numbers.get(TAG.faxOptions)?.[0] ?? 0,
+      file: this.#file,
+    });
     if (found.length < expected)
       return fail('strip', start, `a strip unpacks to ${found.length} bytes, ${expected} were expected.`);
     if (small !== undefined) return smallSamples(found, { bits: small, perRow: width * perPixel, rows });
     const raw = new Uint8Array(found.subarray(0, expected));
     undoPredictor(raw, {
+      compression,
       predictor: numbers.get(TAG.predictor)?.[0] ?? 1,
       width,
       samples: perPixel,

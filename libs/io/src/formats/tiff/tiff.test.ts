@@ -12,6 +12,16 @@ const expected = JSON.parse(new TextDecoder().decode(fixture('expected.json'))) 
   { readonly shape: readonly number[]; readonly values: readonly number[]; readonly spacing?: readonly number[] | null }
 >;
 
+/** Gives a tag of the first page another value, in place. */
+function setTag(bytes: Uint8Array, tag: number, value: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const directory = view.getUint32(4, true);
+  for (let i = 0; i < view.getUint16(directory, true); i++) {
+    const at = directory + 2 + 12 * i;
+    if (view.getUint16(at, true) === tag) view.setUint16(at + 8, value, true);
+  }
+}
+
 describe('TIFF', () => {
   it.each(Object.entries(expected))('%s', async (name, { shape, values, spacing: mm }) => {
     const volume = await decodeVolume(fixture(`${name}.tif`), { fileName: `${name}.tif` });
@@ -107,5 +117,40 @@ describe('TIFF', () => {
         return [0, 1, 2, 3].reduce((sum, b) => sum * 2 + (x * 4 + b < 13 ? bits[y * 13 + x * 4 + b]! : 0), 0);
       }),
     );
+  });
+
+  it('unpacks faxes', async () => {
+    const { width, bits, files } = JSON.parse(new TextDecoder().decode(fixture('faxes.json'))) as {
+      readonly width: number;
+      readonly bits: readonly string[];
+      readonly files: readonly string[];
+    };
+    const page = bits.flatMap((row) =>
+      [...Buffer.from(row, 'hex')]
+        .flatMap((byte) => [7, 6, 5, 4, 3, 2, 1, 0].map((b) => (byte >> b) & 1))
+        .slice(0, width),
+    );
+    for (const name of files) {
+      const { grid, voxels } = await decodeVolume(fixture(`${name}.tif`));
+      expect([name, grid.shape]).toEqual([name, [1, bits.length, width]]);
+      expect(voxels).toEqual(Uint8Array.from(page));
+      await expect(decodeVolume(fixture(`${name}.tif`).fill(0, 600, 700))).rejects.toMatchObject({ field: 'strip' });
+    }
+  });
+
+  it('gives the indices of a palette for labels, and tells what is odd about the samples', async () => {
+    const bytes = fixture('palette.tif');
+    const labels = await decodeVolume(bytes, { kind: 'labels' });
+    expect([labels.channels.length, labels.source.warnings[0]?.code]).toEqual([1, 'palette']);
+    setTag(bytes, 262, 0);
+    const white = await decodeVolume(bytes);
+    expect(white.voxels).toEqual(labels.voxels);
+    expect(white.source.warnings.map((w) => w.code)).toEqual(['white-is-zero']);
+  });
+
+  it('names packings that are not read', async () => {
+    const bytes = fixture('jpeg_gray.tif');
+    setTag(bytes, 259, 6);
+    await expect(decodeVolume(bytes)).rejects.toThrow('compression 6 (old-style JPEG) is not read');
   });
 });

@@ -8,12 +8,15 @@ import { STORED_BYTES, voxelTypeOf } from '../../voxels/stored-type.ts';
 import { readBlock } from '../../voxels/voxel-block.ts';
 import { ByteStream } from '../../bytes/byte-stream.ts';
 import { HOST_IS_LITTLE_ENDIAN } from '../../voxels/stored-type.ts';
-import type { DecodeOptions, EncodeOptions, EncodedFile, VolumeFormat } from '../format.ts';
+import type { DecodeOptions, EncodeOptions, EncodedFile, FormatWarning, VolumeFormat } from '../format.ts';
 import { imageGrid } from '../place-grid.ts';
 import { wholeReader } from '../raw-reader.ts';
 import { pageAxes } from './tiff-axes.ts';
 import { isTiff } from './tiff-directory.ts';
+import { hasPalette, inColors } from './tiff-palette.ts';
 import { decodeTiff } from './tiff-read.ts';
+
+const WHITE_IS_ZERO = 0;
 
 export const tiff: VolumeFormat = {
   name: 'tiff',
@@ -30,7 +33,19 @@ export const tiff: VolumeFormat = {
       });
     };
     const image = await decodeTiff(await source.read(0, source.size), { file, maxBytes: options.maxBytes });
-    const { pages } = image;
+    const warnings: FormatWarning[] = [];
+    const warn = (code: string, message: string): void =>
+      void warnings.push({ code, field: 'photometric', message: `${file ?? 'tiff'}: ${message}` });
+    let { pages } = image;
+    if (hasPalette(image)) {
+      // ImageJ keeps intensities as indices when it displays them in colors
+      const indices = options.kind === 'labels' || image.description.startsWith('ImageJ=');
+      if ((options.palette ?? (indices ? 'indices' : 'colors')) === 'colors')
+        pages = pages.map((page) => inColors(page, image.colorMap, fail));
+      else warn('palette', 'the pixels are read as indices into the palette, not as its colors.');
+    }
+    if (pages.some(({ photometric }) => photometric === WHITE_IS_ZERO))
+      warn('white-is-zero', 'white is stored as 0; the stored values are read, as ITK and tifffile do.');
     const first = pages[0]!;
     pages.forEach((p, i) => {
       if (p.width !== first.width || p.height !== first.height || p.samples !== first.samples || p.type !== first.type)
@@ -79,7 +94,7 @@ export const tiff: VolumeFormat = {
         dimensions: shape[0] > 1 ? 3 : 2,
         slope: 1,
         inter: 0,
-        warnings: [],
+        warnings,
       },
     });
   },
