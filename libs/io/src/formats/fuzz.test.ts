@@ -193,9 +193,8 @@ describe('mutants', { timeout: 240_000 }, () => {
     const stack = await collect(encodeFiles(volume(1), '.tif')[0]!.chunks);
     const fixture = (name: string): Uint8Array =>
       new Uint8Array(readFileSync(new URL(`../../fixtures/tiff/${name}.tif`, import.meta.url)));
-    const seeds = ['one_bit', 'one_bit_packbits', 'lzw', 'tiled', 'color_planes', 'jpeg_color', 'ome', 'imagej'].map(
-      fixture,
-    );
+    const names = ['one_bit', 'one_bit_packbits', 'lzw', 'tiled', 'color_planes', 'jpeg_color', 'ome', 'imagej'];
+    const seeds = [...names, 'fax_rle', 'fax_g3_2d', 'fax_g4', 'zstandard', 'palette'].map(fixture);
     await survives(
       [stack, await collect(encodeFiles(volume(3), '.tif')[0]!.chunks), ...seeds],
       (b) => size(b, 'x.tif'),
