@@ -57,6 +57,10 @@ export const compareCommand: CommandDefinition = {
             context.output.print(
               `A ${text(found.meanA)}, B ${text(found.meanB)}, difference ${text(found.difference)} (95 %: ${found.interval.map(text).join(' … ')}) over ${found.cases} cases`,
             );
+            if (found.bounded > 0)
+              context.output.warn(
+                `${found.bounded} infinite score(s), of structures missing on one side, count as the largest finite one`,
+              );
             context.output.print(
               found.verdict === 'noise' ? 'the difference may be noise: the interval holds 0' : found.verdict,
             );
@@ -102,6 +106,8 @@ async function stabilityOf({ output }: Context, flags: StabilityFlags): Promise<
   const largestRange = Number(flags.largestRange);
   if (!(largestRange >= 0))
     throw new CommandUsageError(`--largest-range is a Dice difference from 0 up, came '${flags.largestRange}'`);
+  if (flags.annotations.length < 2)
+    throw new CommandUsageError(`--annotations takes two or more files, came ${flags.annotations.length}`);
   const prediction = (await readLabels(flags.prediction)).map;
   const annotations = await Promise.all(flags.annotations.map(async (path) => (await readLabels(path)).map));
   annotations.forEach(({ shape }, i) => {

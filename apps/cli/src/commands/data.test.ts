@@ -181,6 +181,7 @@ describe('data commands', () => {
           '--prediction',
           work.at('masks', `${ids[0]!}.nii.gz`),
           '--annotations',
+          work.at('masks', `${ids[0]!}.nii.gz`),
           work.at('none.nii.gz'),
           '--labels',
           '1',

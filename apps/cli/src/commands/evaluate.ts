@@ -1,12 +1,11 @@
 /** `evaluate`: segmentations against references; nnU-Net's summary.json, and distances in millimetres beyond it. */
-import { checkDatasetJson, labelScheme, type LabelOrRegion } from '@voxelwise/planner';
-import { parsePythonJson } from '@voxelwise/volume';
-import { readFile } from 'node:fs/promises';
+import { labelScheme, type LabelOrRegion } from '@voxelwise/planner';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
 import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../command-definition.ts';
+import { readDatasetJson } from '../stages/known-dataset.ts';
 import { classNames, endingIn, finite, pairFolders, perClass, saveSummary, scorePairs } from '../stages/scoring.ts';
 import { formatTable } from '../terminal/output.ts';
 import { parseLabels, parseWhole } from '../values.ts';
@@ -52,14 +51,17 @@ async function evaluate(context: Context, flags: EvaluateFlags): Promise<void> {
   const metrics = flags.metrics.split(',');
   const unknown = metrics.find((name) => !METRICS.includes(name));
   if (unknown !== undefined) throw new CommandUsageError(`--metrics takes ${METRICS.join(', ')}; came '${unknown}'`);
-  const { labels, ignoreLabel, names } = await whatToScore(flags);
-  const ending = await endingIn(flags.prediction);
+  const toleranceMm = Number(flags.toleranceMm);
+  if (flags.toleranceMm.trim() === '' || !(toleranceMm >= 0))
+    throw new CommandUsageError(`--tolerance-mm takes millimetres from 0 up, came '${flags.toleranceMm}'`);
+  const { labels, ignoreLabel, names, fileEnding } = await whatToScore(flags);
+  const ending = fileEnding ?? (await endingIn(flags.prediction));
   const pairs = await pairFolders(flags.prediction, flags.reference, ending, flags.chill);
   const surfaces = metrics.some((name) => !['dice', 'iou'].includes(name));
   const summary = await scorePairs(context, pairs, {
     labels,
     ignoreLabel,
-    toleranceMm: Number(flags.toleranceMm),
+    toleranceMm,
     surfaces,
   });
   const path = flags.out ?? join(flags.prediction, 'summary.json');
@@ -88,15 +90,28 @@ async function evaluate(context: Context, flags: EvaluateFlags): Promise<void> {
   });
 }
 
-async function whatToScore(
-  flags: EvaluateFlags,
-): Promise<{ labels: readonly LabelOrRegion[]; ignoreLabel: number | undefined; names: Map<string, string> }> {
-  const ignore = flags.ignoreLabel === undefined ? undefined : parseWhole(flags.ignoreLabel, '--ignore-label');
-  if (flags.labels !== undefined) return { labels: parseLabels(flags.labels), ignoreLabel: ignore, names: new Map() };
-  if (flags.datasetJson === undefined)
+interface WhatToScore {
+  readonly labels: readonly LabelOrRegion[];
+  readonly ignoreLabel: number | undefined;
+  /** Summary key → declared name. */
+  readonly names: Map<string, string>;
+  /** As dataset.json declares it. */
+  readonly fileEnding?: string;
+}
+
+async function whatToScore({ labels, ignoreLabel, datasetJson }: EvaluateFlags): Promise<WhatToScore> {
+  const ignore = ignoreLabel === undefined ? undefined : parseWhole(ignoreLabel, '--ignore-label');
+  if (labels !== undefined && datasetJson !== undefined)
+    throw new CommandUsageError('evaluate takes --dataset-json or --labels, not both: each says what to score');
+  if (labels !== undefined) return { labels: parseLabels(labels), ignoreLabel: ignore, names: new Map() };
+  if (datasetJson === undefined)
     throw new CommandUsageError('evaluate needs --dataset-json or --labels to know what to score');
-  const dataset = parsePythonJson(await readFile(flags.datasetJson, 'utf8'), flags.datasetJson);
-  checkDatasetJson(dataset);
+  const dataset = await readDatasetJson(datasetJson);
   const scheme = labelScheme(dataset.labels, dataset.regions_class_order);
-  return { labels: scheme.foreground, ignoreLabel: ignore ?? scheme.ignoreLabel, names: classNames(dataset.labels) };
+  return {
+    labels: scheme.foreground,
+    ignoreLabel: ignore ?? scheme.ignoreLabel,
+    names: classNames(dataset.labels),
+    fileEnding: dataset.file_ending,
+  };
 }

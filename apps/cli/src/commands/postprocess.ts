@@ -6,7 +6,7 @@ import {
   writePostprocessing,
   type KeepLargest,
 } from '@voxelwise/ensemble';
-import { unpickle, Tuple } from '@voxelwise/io';
+import { decodePickle, Tuple } from '@voxelwise/io';
 import { labelScheme, type LabelOrRegion } from '@voxelwise/planner';
 import { writeSummary } from '@voxelwise/metrics';
 import { readFile } from 'node:fs/promises';
@@ -19,6 +19,9 @@ import { readDatasetJson } from '../stages/known-dataset.ts';
 import { caseNames, readLabels, writeLabels } from '../stages/label-files.ts';
 import { endingIn, finite } from '../stages/scoring.ts';
 import { describePostprocessing } from '../stages/selection.ts';
+
+/** A step names fewer labels and regions than this. */
+const MOST_LABELS = 4096;
 
 interface PostprocessFlags {
   readonly input: string;
@@ -138,7 +141,7 @@ async function apply(context: Context, flags: PostprocessFlags): Promise<void> {
 async function readSteps(path: string): Promise<KeepLargest[]> {
   if (!exists(path)) throw new InputError('missing-file', `${path}: there is no such file.`, path);
   if (!path.endsWith('.pkl')) return readPostprocessing(await readFile(path, 'utf8'), path);
-  const { value } = unpickle(await readFile(path), 0, { file: path });
+  const value = decodePickle(await readFile(path), { file: path });
   const [functions, settings] = value instanceof Tuple ? value.items : [];
   if (!Array.isArray(functions) || !Array.isArray(settings))
     throw new InputError(
@@ -155,7 +158,9 @@ async function readSteps(path: string): Promise<KeepLargest[]> {
   return readPostprocessing(JSON.stringify(plain), path);
 }
 
-function plainLabels(value: unknown): LabelOrRegion | unknown {
-  if (value instanceof Tuple) return value.items.map(plainLabels);
-  return Array.isArray(value) ? value.map(plainLabels) : value;
+/** A label, a list of them, or of regions: two lists deep, where hostile files share lists over hundreds of levels. */
+function plainLabels(value: unknown, levels = 2): LabelOrRegion | unknown {
+  const items = value instanceof Tuple ? value.items : value;
+  if (!Array.isArray(items)) return typeof value === 'number' ? value : null;
+  return levels > 0 && items.length <= MOST_LABELS ? items.map((item) => plainLabels(item, levels - 1)) : null;
 }

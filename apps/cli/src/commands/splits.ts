@@ -1,5 +1,5 @@
 /** `splits make`: folds that keep groups together and put difficult cases into training. */
-import { casesWhere, readSummary } from '@voxelwise/metrics';
+import { casesWhere, readSummary, ScoreError, type Summary } from '@voxelwise/metrics';
 import { makeGroupedSplits } from '@voxelwise/planner';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -46,6 +46,8 @@ export const splitsCommand: CommandDefinition = {
 
 async function makeFolds(context: Context, verb: string, spec: string, flags: SplitsFlags): Promise<void> {
   if (verb !== 'make') throw new CommandUsageError(`splits takes the word make, came '${verb}'`);
+  const folds = parseWhole(flags.folds, '--folds');
+  if (folds < 2) throw new CommandUsageError(`--folds is at least 2, came ${folds}`);
   if (flags.forceTrainWhere !== undefined && flags.summary === undefined)
     throw new CommandUsageError('--force-train-where needs --summary: the scores it looks at');
   const dataset = await openDataset(context, spec);
@@ -53,14 +55,14 @@ async function makeFolds(context: Context, verb: string, spec: string, flags: Sp
   const alwaysTrain =
     flags.forceTrainWhere === undefined
       ? []
-      : casesWhere(
+      : difficultCases(
           readSummary(await readFile(flags.summary!, 'utf8'), flags.summary),
           flags.forceTrainWhere,
           dataset.source.fileEnding,
         );
-  const groups = flags.group === undefined ? undefined : await groupsOf(flags.group, ids);
+  const groups = flags.group === undefined ? undefined : await groupsOf(context, flags.group, ids);
   const splits = makeGroupedSplits(ids, {
-    folds: parseWhole(flags.folds, '--folds'),
+    folds,
     alwaysTrain,
     ...(groups === undefined ? {} : { groups }),
   });
@@ -82,8 +84,30 @@ async function makeFolds(context: Context, verb: string, spec: string, flags: Sp
   });
 }
 
-async function groupsOf(given: string, ids: readonly string[]): Promise<Record<string, string>> {
-  if (exists(given) || given.endsWith('.json')) return readJson(given);
+/** Throws: CommandUsageError for a condition that cannot be read, or that the summary has no score for. */
+function difficultCases(summary: Summary, condition: string, ending: string): string[] {
+  try {
+    return casesWhere(summary, condition, ending);
+  } catch (error) {
+    if (!(error instanceof ScoreError)) throw error;
+    throw new CommandUsageError(`--force-train-where: ${error.message}`, error.details);
+  }
+}
+
+async function groupsOf(
+  { output }: Context,
+  given: string,
+  ids: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const groups = exists(given) || given.endsWith('.json') ? await readGroups(given, ids) : matchGroups(given, ids);
+  const alone = ids.filter((id) => !Object.hasOwn(groups, id));
+  if (alone.length > 0)
+    output.warn(`${alone.length} case(s) belong to no group and stand alone, such as ${alone.slice(0, 3).join(', ')}`);
+  return groups;
+}
+
+/** Throws: CommandUsageError if it is no pattern; InputError if it fits no case. */
+function matchGroups(given: string, ids: readonly string[]): Record<string, string> {
   let pattern: RegExp;
   try {
     pattern = new RegExp(given);
@@ -99,4 +123,25 @@ async function groupsOf(given: string, ids: readonly string[]): Promise<Record<s
   if (found.length === 0)
     throw new InputError('no-groups', `--group ${given}: fits none of the cases, such as ${ids[0] ?? 'none'}.`);
   return Object.fromEntries(found);
+}
+
+/** Throws: InputError if the file is no object of case names, or names a case that the data set does not have. */
+async function readGroups(file: string, ids: readonly string[]): Promise<Record<string, string>> {
+  const groups = await readJson<unknown>(file);
+  const entries = typeof groups === 'object' && groups !== null && !Array.isArray(groups) ? Object.entries(groups) : [];
+  if (entries.length === 0 || entries.some(([, group]) => !['string', 'number'].includes(typeof group)))
+    throw new InputError(
+      'bad-groups',
+      `${file}: expected an object {case: group}, such as {"${ids[0] ?? 'case_0'}": "patient 1"}, its groups text or numbers.`,
+      file,
+    );
+  const unknown = entries.map(([id]) => id).filter((id) => !ids.includes(id));
+  if (unknown.length > 0)
+    throw new InputError(
+      'unknown-cases',
+      `${file}: names ${unknown.length} case(s) that the data set does not have, such as ${unknown.slice(0, 3).join(', ')}; its cases are named like ${ids[0] ?? '–'}.`,
+      file,
+      { unknown },
+    );
+  return Object.fromEntries(entries.map(([id, group]) => [id, String(group)]));
 }

@@ -1,5 +1,5 @@
 /** Trains the folds of one configuration inside its share of the budget, and validates them. */
-import { summarize, type Summary } from '@voxelwise/metrics';
+import { summarize, type LabelOrRegion, type Summary } from '@voxelwise/metrics';
 import type { ConfigurationPlan, Fold } from '@voxelwise/planner';
 import { nnunetSettings, type BudgetPlan, type CaseSource, type TrainingSettings } from '@voxelwise/training';
 import { rename } from 'node:fs/promises';
@@ -118,7 +118,7 @@ export async function trainConfiguration(
       );
     }
   }
-  return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries) };
+  return { configuration, plan, recipe, folds: trained, curves, summary: joined(summaries, plan.labels.foreground) };
 }
 
 /** When a fold's training is to end, in seconds of the run; decided when it begins, and kept by a run that goes on. */
@@ -143,10 +143,10 @@ async function setAside({ output }: Context, folder: string): Promise<void> {
   output.note(`kept what an earlier run trained as ${basename(folder)}.before-${k}`);
 }
 
-function joined(summaries: readonly Summary[]): Summary | undefined {
+function joined(summaries: readonly Summary[], labels: readonly LabelOrRegion[]): Summary | undefined {
   if (summaries.length < 2) return summaries[0];
   const cases = summaries.flatMap((summary) => summary.metric_per_case);
-  return summarize(cases);
+  return summarize(cases, labels);
 }
 
 /** nnU-Net's own recipe as a decision, with what the plans say otherwise. */

@@ -54,5 +54,14 @@ export async function loadProbabilities(path: string): Promise<SavedProbabilitie
       path,
     );
   const [channels, ...shape] = array.shape as [number, number, number, number];
-  return { values: asFloat32(array), channels, shape };
+  const values = asFloat32(array);
+  const wrong = values.findIndex(Number.isNaN);
+  if (wrong >= 0)
+    throw new InputError(
+      'bad-probabilities',
+      `${path}: probabilities must be numbers, element ${wrong} of [${array.shape.join(', ')}] is NaN; predict the case anew.`,
+      path,
+      { element: wrong },
+    );
+  return { values, channels, shape };
 }

@@ -34,6 +34,9 @@ export interface ScoredPair {
   readonly reference: string;
 }
 
+/** From so far apart on, in voxels, prediction and reference are said to lie in different places. */
+const MOVED_VOXELS = 0.1;
+
 /** Names of the scores in JSON output, by their names in summary.json. */
 const SHORT: Readonly<Record<string, string>> = {
   Dice: 'dice',
@@ -54,7 +57,7 @@ export async function pairFolders(
   allowMissing = false,
 ): Promise<ScoredPair[]> {
   const list = async (folder: string): Promise<string[]> =>
-    (await readdir(folder)).filter((name) => name.endsWith(ending) && !name.startsWith('.')).sort();
+    (await filesIn(folder)).filter((name) => name.endsWith(ending)).sort();
   const [predicted, known] = await Promise.all([list(predictions), list(references)]);
   if (predicted.length === 0)
     throw new InputError('no-predictions', `${predictions}: holds no ${ending} files to score.`, predictions);
@@ -91,19 +94,19 @@ export async function scorePairs(
   for (const { id, prediction, reference } of pairs) {
     stopIfInterrupted(context);
     cases.push({
-      metrics: await scorePair(prediction, reference, options),
+      metrics: await scorePair(context, { id, prediction, reference }, options),
       prediction_file: prediction,
       reference_file: reference,
     });
     progress.update(cases.length, id);
   }
   progress.end();
-  return summarize(cases);
+  return summarize(cases, options.labels);
 }
 
 async function scorePair(
-  prediction: string,
-  reference: string,
+  { output }: Context,
+  { id, prediction, reference }: ScoredPair,
   { labels, ignoreLabel, toleranceMm = 1, surfaces = false }: ScoringOptions,
 ): Promise<Record<string, ReferenceScores>> {
   const [predicted, truth] = await Promise.all([
@@ -117,6 +120,12 @@ async function scorePair(
       `${prediction}: is [${predicted.grid.shape.join(', ')}] voxels, its reference ${reference} [${truth.grid.shape.join(', ')}]; both must have one shape.`,
       prediction,
     );
+  if (difference.cornerVoxels > MOVED_VOXELS)
+    output.warn(
+      `${id}: prediction and reference lie up to ${difference.cornerMm.toFixed(2)} mm apart, spacings [${difference.spacingMm.map((mm) => mm.map((n) => +n.toFixed(4)).join(', ')).join('] and [')}] mm; they are scored voxel by voxel, in the reference's spacing`,
+    );
+  checkLabels(predicted.voxels, prediction);
+  checkLabels(truth.voxels, reference);
   const ignore = ignoreLabel === undefined ? {} : { ignoreLabel };
   if (!surfaces) return scoreLabels(predicted.voxels, truth.voxels, labels, ignoreLabel);
   return scoreCase(predicted.voxels, truth.voxels, {
@@ -126,6 +135,19 @@ async function scorePair(
     spacingMm: spacing(truth.grid),
     toleranceMm,
   });
+}
+
+/** Throws: InputError naming the file and the voxel whose value is no label. */
+function checkLabels(voxels: ArrayLike<number>, file: string): void {
+  if (!(voxels instanceof Float32Array || voxels instanceof Float64Array)) return;
+  const voxel = voxels.findIndex((value) => !Number.isInteger(value));
+  if (voxel < 0) return;
+  throw new InputError(
+    'no-labels',
+    `${file}: labels must be whole numbers, voxel ${voxel} holds ${voxels[voxel]}. Was an image or a map of probabilities meant as a segmentation?`,
+    file,
+    { voxel },
+  );
 }
 
 export async function saveSummary(path: string, summary: Summary): Promise<void> {
@@ -167,11 +189,22 @@ export function meanDiceOf(metrics: Readonly<Record<string, ReferenceScores>>): 
   return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-/** The ending that the segmentations in a folder share. Throws: InputError. */
+/** The ending that the segmentations in a folder share: an image format's, other files and folders are passed over. Throws: InputError. */
 export async function endingIn(folder: string): Promise<string> {
   if (!exists(folder)) throw new InputError('missing-folder', `${folder}: there is no such folder.`, folder);
-  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && !/\.(json|pkl|npz|txt)$/.test(name));
-  const ending = /(\.nii\.gz|\.seg\.nrrd|\.[A-Za-z0-9]+)$/.exec(names[0] ?? '')?.[1];
+  const { FORMATS } = await import('@voxelwise/io');
+  // Probabilities may lie beside the segmentations. Longer endings first: .nii.gz before .gz, .seg.nrrd before .nrrd.
+  const known = FORMATS.flatMap(({ endings }) => endings)
+    .filter((one) => one !== '.npz' && one !== '.npy')
+    .sort((a, b) => b.length - a.length);
+  const ending = (await filesIn(folder))
+    .map((name) => known.find((one) => name.toLowerCase().endsWith(one)))
+    .find((one) => one !== undefined);
   if (ending === undefined) throw new InputError('no-images', `${folder}: holds no images.`, folder);
   return ending;
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
 }

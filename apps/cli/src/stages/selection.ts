@@ -16,7 +16,7 @@ import {
 import { writeSummary, type Summary } from '@voxelwise/metrics';
 import { labelScheme, readPlans } from '@voxelwise/planner';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
@@ -95,13 +95,15 @@ export async function selectModel(
   const found = inferenceInformation(best, {
     datasetNameOrId: dataset.name,
     folds,
-    ensemblingAllowed: pairs,
+    // Of one model there are no pairs to allow or not.
+    ensemblingAllowed: models.length > 1 ? pairs : ensembling,
     folderOfBest: folder,
   });
   const instructions = join(dataset.results, 'inference_instructions.txt');
   const information = join(dataset.results, 'inference_information.json');
+  const flags = context.workspaceFlag === undefined ? [] : ['--workspace', resolve(context.workspaceFlag)];
   const previousStages = await previousStagesOf(join(folder, 'plans.json'));
-  await writeWhole(instructions, inferenceInstructions(found, { previousStages }));
+  await writeWhole(instructions, inferenceInstructions(found, { previousStages, flags }));
   await writeWhole(information, writeInferenceInformation(found));
   return { best, cases, folder, information, instructions };
 }

@@ -135,6 +135,8 @@ describe('inferenceInstructions', () => {
       `${from} OUTPUT_FOLDER_MODEL_2 -f 0 1 2 3 4 -tr T -c 3d_cascade_fullres -p P -prev_stage_predictions OUTPUT_FOLDER_MODEL_2_PREV_STAGE --save_probabilities`,
       'voxelwise nnUNetv2_ensemble -i OUTPUT_FOLDER_MODEL_1 OUTPUT_FOLDER_MODEL_2 -o OUTPUT_FOLDER',
     ]);
+    const flags = ['--workspace', "/a b/it's"];
+    expect(inferenceInstructions(information, { flags })).toContain(" --workspace '/a b/it'\\''s'\n");
     expect(commands[4]).toContain('nnUNetv2_apply_postprocessing -i OUTPUT_FOLDER -o OUTPUT_FOLDER_PP');
   });
 });

@@ -103,7 +103,7 @@ async function score(validation: CrossValidation, name: string, members: readonl
     const metrics = scoreLabels(map.voxels, reference.voxels, scheme.foreground, scheme.ignoreLabel);
     cases.push({ metrics, prediction_file: fileOf(id), reference_file: fileOf(id) });
   }
-  return summarize(cases);
+  return summarize(cases, scheme.foreground);
 }
 
 /** What a model, or several together, predicted for a case. */

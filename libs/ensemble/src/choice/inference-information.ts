@@ -81,6 +81,8 @@ export interface InstructionsOptions {
   readonly previousStages?: Readonly<Record<string, string>>;
   /** What stands before each command. Default `voxelwise `. */
   readonly prefix?: string;
+  /** Flags after each prediction, such as the workspace that holds the models. */
+  readonly flags?: readonly string[];
 }
 
 /** The commands that predict new cases with the winner, for `inference_instructions.txt`. */
@@ -96,7 +98,7 @@ export function inferenceInstructions(information: InferenceInformation, options
     ),
   );
   const merge = `${prefix}nnUNetv2_ensemble -i ${outputs.join(' ')} -o OUTPUT_FOLDER`;
-  const finish = `${prefix}nnUNetv2_apply_postprocessing -i OUTPUT_FOLDER -o OUTPUT_FOLDER_PP -pp_pkl_file ${best.postprocessing_file} -plans_json ${best.some_plans_file}`;
+  const finish = `${prefix}nnUNetv2_apply_postprocessing -i OUTPUT_FOLDER -o OUTPUT_FOLDER_PP -pp_pkl_file ${quoted(best.postprocessing_file)} -plans_json ${quoted(best.some_plans_file)}`;
   return [
     `Best on the validation cases of dataset ${dataset}: mean Dice ${best.result_on_crossval_pre_pp.toFixed(4)}, ${best.result_on_crossval_post_pp.toFixed(4)} after post-processing.`,
     'Replace the words in capitals by your folders.',
@@ -111,6 +113,11 @@ export function inferenceInstructions(information: InferenceInformation, options
     finish,
     '',
   ].join('\n');
+}
+
+/** As a shell reads it as one word. */
+function quoted(word: string): string {
+  return /^[\w./:@%+=,\\-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 interface Prediction {
@@ -132,6 +139,7 @@ function predictCommands(
     `-tr ${model.trainer} -c ${model.configuration} -p ${model.plans_identifier}`,
     ...(before === undefined ? [] : [`-prev_stage_predictions ${before}`]),
     ...(probabilities ? ['--save_probabilities'] : []),
+    ...(options.flags ?? []).map(quoted),
   ].join(' ');
   if (previous === undefined) return [command];
   const stage: Prediction = { model: { ...model, configuration: previous }, output: before!, probabilities: false };

@@ -65,7 +65,7 @@ async function judge(
       scores[trial]!.push({ metrics, prediction_file: predictionFile, reference_file: referenceFile });
     });
   }
-  return scores.map(summarize);
+  return scores.map((each) => summarize(each, scheme.foreground));
 }
 
 function helpsTogether(before: Summary, after: Summary): boolean {

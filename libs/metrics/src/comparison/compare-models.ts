@@ -24,6 +24,8 @@ export interface CompareOptions {
 export interface Comparison {
   /** Cases with a score on both sides. */
   readonly cases: number;
+  /** Infinite scores that were compared as the largest finite one. */
+  readonly bounded: number;
   readonly meanA: number;
   readonly meanB: number;
   /** Mean of A - B over cases. */
@@ -71,6 +73,7 @@ export function comparePaired(a: readonly number[], b: readonly number[], option
   const [low, high] = sign === 1 ? interval : [-interval[1], -interval[0]];
   return {
     cases: pairs.length,
+    bounded: [...a, ...b].filter((x) => Math.abs(x) === Infinity).length,
     meanA: mean(pairs.map(([x]) => x)),
     meanB: mean(pairs.map(([, y]) => y)),
     difference: mean(differences),
@@ -82,7 +85,8 @@ export function comparePaired(a: readonly number[], b: readonly number[], option
 
 /**
  * Compares two summaries of the same cases by one score of one class, or its mean over all classes of a case.
- * Cases are matched by the reference file's name. Throws: ScoreError if they score different cases or lack the score.
+ * Cases are matched by the reference file's name. Throws: ScoreError if they score different cases, two of one name,
+ * or lack the score.
  */
 export function compareSummaries(
   a: Summary,
@@ -108,7 +112,7 @@ export function compareSummaries(
 }
 
 function byCase(summary: Summary, score: string, key: string | undefined): Map<string, number> {
-  return new Map(
+  const found = new Map(
     summary.metric_per_case.map(({ metrics, reference_file }) => {
       const rows = key === undefined ? Object.values(metrics) : [metrics[key]];
       const scores = rows.map((row) => row?.[score]);
@@ -121,6 +125,12 @@ function byCase(summary: Summary, score: string, key: string | undefined): Map<s
       return [reference_file.split(/[\\/]/).at(-1)!, numbers.length === 0 ? Number.NaN : mean(numbers)];
     }),
   );
+  if (found.size < summary.metric_per_case.length)
+    throw new ScoreError(
+      `compare: a summary scores ${summary.metric_per_case.length} cases under ${found.size} names of reference files; cases are matched by name, so each needs its own.`,
+      { cases: summary.metric_per_case.length, names: found.size },
+    );
+  return found;
 }
 
 function quantile(sorted: Float64Array, q: number): number {

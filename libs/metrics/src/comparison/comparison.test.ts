@@ -100,6 +100,14 @@ describe('compareSummaries', () => {
       /2 case\(s\) are scored on one side only/,
     );
   });
+
+  it('refuses cases that names do not tell apart', () => {
+    const twice = {
+      ...summary,
+      metric_per_case: summary.metric_per_case.map((one) => ({ ...one, reference_file: 'a/x.nii.gz' })),
+    };
+    expect(() => compareSummaries(twice, twice, { random: rng })).toThrow(/3 cases under 1 names/);
+  });
 });
 
 describe('casesWhere', () => {
@@ -133,5 +141,7 @@ describe('stability', () => {
     expect(stability([1, 1, 1, 1, 0, 0], raters, { labels: [1], largestRange: 0.3 })['1']!.verdict).toBe('stable');
     expect(stability([0, 0, 0, 1, 1, 1], raters, { labels: [1] })['1']!.verdict).toBe('unstable');
   });
+  it('says so when nobody has the class', () =>
+    expect(stability([0], [[0], [0]], { labels: [1] })['1']!.verdict).toBe('absent'));
   it('needs two annotations', () => expect(() => stability([1], [[1]], { labels: [1] })).toThrow(ScoreError));
 });

@@ -27,9 +27,9 @@ export interface Stability {
   readonly betweenRaters: Spread;
   /**
    * `stable`: the range over annotations is within the limit. `as raters differ`: wider, but the prediction agrees with
-   * the annotations no worse than the annotator who agrees least with the others. `unstable`: neither.
+   * the annotations no worse than the annotator who agrees least with the others. `unstable`: neither. `absent`: nobody has the class.
    */
-  readonly verdict: 'stable' | 'as raters differ' | 'unstable';
+  readonly verdict: 'stable' | 'as raters differ' | 'unstable' | 'absent';
 }
 
 /** By class or region. Throws: ScoreError if there are fewer than two annotations, or they are not on the prediction's grid. */
@@ -56,11 +56,16 @@ export function stability(
     const worstRater = Math.min(
       ...raters.map((_, i) => spreadOf(raters.flatMap((row, j) => row.filter((__, k) => j === i || k === i))).mean),
     );
-    const verdict =
-      spread.max - spread.min <= largestRange ? 'stable' : spread.mean >= worstRater ? 'as raters differ' : 'unstable';
+    const verdict = verdictOf(spread, worstRater, largestRange);
     return [scoreKey(label), { dice: own, spread, betweenRaters: spreadOf(raters.flat()), verdict }];
   });
   return Object.fromEntries(scored);
+}
+
+function verdictOf({ mean, min, max }: Spread, worstRater: number, largestRange: number): Stability['verdict'] {
+  if (Number.isNaN(mean)) return 'absent';
+  if (max - min <= largestRange) return 'stable';
+  return mean >= worstRater ? 'as raters differ' : 'unstable';
 }
 
 function spreadOf(values: readonly number[]): Spread {

@@ -60,6 +60,17 @@ describe('summarize', () => {
     expect(() => summarize([scored(1, 'a'), scored(2, 'b')])).toThrow(/b was not scored for the same classes/);
   });
 
+  it('adds the means of classes and regions in their order, to the last bit', () => {
+    // Whole-number keys of JavaScript's objects come first; NumPy adds in the order declared.
+    const [a, b, c] = [0.7, 0.1, 0.3] as const;
+    expect(a + b + c).not.toBe(c + a + b);
+    const row = (Dice: number): never => ({ Dice }) as never;
+    const metrics = { '(1, 2, 3)': row(a), '(2, 3)': row(b), '3': row(c) };
+    const cases = [{ metrics, prediction_file: 'p', reference_file: 'r' }];
+    expect(summarize(cases, [[1, 2, 3], [2, 3], 3]).foreground_mean.Dice).toBe((a + b + c) / 3);
+    expect(summarize(cases, [3, [1, 2, 3], [2, 3], 3]).foreground_mean.Dice).toBe((c + a + b) / 3);
+  });
+
   it('refuses maps that cannot be compared', () => {
     expect(() => scoreLabels([1, 0], [1], [1])).toThrow(ScoreError);
     expect(() => scoreLabels([0.5], [1], [1])).toThrow(/voxel 0 holds 0\.5/);

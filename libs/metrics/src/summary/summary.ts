@@ -64,10 +64,14 @@ function referenceScores(pairs: LabelPairs, label: LabelOrRegion): ReferenceScor
   return { Dice: dice(counts), IoU: intersectionOverUnion(counts), TP, FP, FN, TN, n_pred: TP + FP, n_ref: TP + FN };
 }
 
-/** Means over cases and classes. Throws: SummaryError if there are no cases, or they were scored for different classes. */
-export function summarize(cases: readonly CaseScores[]): Summary {
-  const keys = Object.keys(cases[0]?.metrics ?? {});
-  if (keys.length === 0)
+/**
+ * Means over cases and classes. `labels`: the classes and regions in the order in which the mean over them adds, which
+ * decides its last bit; by default that of the first case's object, whose whole numbers JavaScript puts first.
+ * Throws: SummaryError if there are no cases, or they were scored for different classes.
+ */
+export function summarize(cases: readonly CaseScores[], labels?: readonly LabelOrRegion[]): Summary {
+  const keys = [...new Set(labels?.map(scoreKey) ?? Object.keys(cases[0]?.metrics ?? {}))];
+  if (keys.length === 0 || cases.length === 0)
     throw new SummaryError('summary: there is no case with a scored class to summarize.', { cases: cases.length });
   const odd = cases.find(({ metrics }) => keys.some((key) => metrics[key] === undefined));
   if (odd !== undefined)
