@@ -37,14 +37,16 @@ export function parseSpacing(text: string): [number, number, number] {
   return parts as [number, number, number];
 }
 
-export function parseWhole(text: string, flag: string): number {
-  if (!/^-?\d+$/.test(text.trim())) throw new CommandUsageError(`${flag} takes a whole number, came '${text}'`);
+export function parseWhole(text: string, flag: string, least = -Infinity): number {
+  const from = Number.isFinite(least) ? ` from ${least} up` : '';
+  if (!/^-?\d+$/.test(text.trim()) || Number(text) < least)
+    throw new CommandUsageError(`${flag} takes a whole number${from}, came '${text}'`);
   return Number(text);
 }
 
 /** `0,1` or `all` -> folds. */
 export function parseFolds(text: string): (number | 'all')[] {
-  return text.split(/[, ]+/).map((part) => (part === 'all' ? 'all' : parseWhole(part, '--folds')));
+  return text.split(/[, ]+/).map((part) => (part === 'all' ? 'all' : parseWhole(part, '--folds', 0)));
 }
 
 export function formatBytes(bytes: number): string {

@@ -61,6 +61,7 @@ export function networkConfig(
     throw new NetworkError('networkConfig: dropout_op must be null; networks with dropout are not built here.', {
       field: 'dropout_op',
     });
+  refuseOthers(kwargs, network);
   const norm = (kwargs['norm_op_kwargs'] ?? {}) as { eps?: number; affine?: boolean };
   if (norm.affine === false)
     throw new NetworkError('networkConfig: norm_op_kwargs.affine must be true, as nnU-Net plans it.', {
@@ -75,11 +76,43 @@ export function networkConfig(
     strides: extents(kwargs, 'strides', stages, dimensions),
     encoderDepths: numbers(kwargs, depths, stages),
     decoderDepths: numbers(kwargs, 'n_conv_per_stage_decoder', stages - 1),
-    convolutionBias: kwargs['conv_bias'] !== false,
+    convolutionBias: kwargs['conv_bias'] === true,
     normEpsilon: norm.eps ?? 1e-5,
     ...(/BatchNorm[23]d$/.test(String(kwargs['norm_op'])) ? { normalization: 'batch' as const } : {}),
     slope: ((kwargs['nonlin_kwargs'] ?? {}) as { negative_slope?: number }).negative_slope ?? 0.01,
   };
+}
+
+/** Read above; `deep_supervision` is the trainer's to choose, and `dropout_op_kwargs` belong to no dropout. */
+const ARGUMENTS: readonly string[] = [
+  'n_stages',
+  'features_per_stage',
+  'conv_op',
+  'kernel_sizes',
+  'strides',
+  'n_conv_per_stage_decoder',
+  'conv_bias',
+  'norm_op',
+  'norm_op_kwargs',
+  'dropout_op',
+  'dropout_op_kwargs',
+  'nonlin',
+  'nonlin_kwargs',
+  'deep_supervision',
+];
+
+/** An argument that is passed over would build another network than the plans mean; null and false ask for nothing. */
+function refuseOthers(kwargs: Readonly<Record<string, unknown>>, network: NetworkConfig['network']): void {
+  const depths = network === 'PlainConvUNet' ? 'n_conv_per_stage' : 'n_blocks_per_stage';
+  const known = [...ARGUMENTS, depths];
+  const other = Object.keys(kwargs).find(
+    (name) => !known.includes(name) && kwargs[name] !== null && kwargs[name] !== false,
+  );
+  if (other !== undefined)
+    throw new NetworkError(
+      `networkConfig: a ${network} with ${other} ${JSON.stringify(kwargs[other])} is not built here; it takes ${known.join(', ')}.`,
+      { field: other, known },
+    );
 }
 
 function count(kwargs: Readonly<Record<string, unknown>>, field: string): number {

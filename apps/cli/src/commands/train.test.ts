@@ -65,6 +65,33 @@ describe('train', { timeout: 60_000 }, () => {
     expect(existsSync(work.at('preprocessed/Dataset000_Hippocampus/Wide_3d_fullres'))).toBe(false);
   });
 
+  it('says wrong words before it reads a case', async () => {
+    const plan = async (...words: string[]): Promise<Document> =>
+      runLine(['plan', data, '--workspace', work.path, '--out', work.at('x.json'), ...words]);
+    const said = (line: Promise<Document>): Promise<unknown> =>
+      line.catch((error: Error) => [exitCodeOf(error), error.message]);
+    const line = (...words: string[]): Promise<Document> =>
+      runLine(['train', data, ...words, '--workspace', work.path]);
+    for (const [words, message] of [
+      [() => line('3d_foo', '0'), /hold no configuration '3d_foo', but 2d, 3d_fullres/],
+      [() => line('3d_fullres', '-1'), /the fold takes a whole number from 0 up/],
+      [() => train('--loss', 'hinge'), /--loss: 'hinge' is neither a file nor a loss for labels; those are dice\+ce/],
+      [() => train('--epochs', '0'), /--epochs takes a whole number from 1 up/],
+      [() => train('--plans', 'nnUnetPlans'), /there are no plans .*nnUnetPlans\.json/],
+      [() => train('--plans', 'gone.json'), /there are no plans gone\.json/],
+      [() => plan('--set', 'configurations.2d.batch_sise=3'), /^--set: .*has no "batch_sise"/],
+      [() => plan('--set', 'configurations.2d.batch_size=three'), /^--set: .*must be a whole number/],
+    ] as const)
+      expect(await said(words())).toEqual([2, expect.stringMatching(message)]);
+    expect(existsSync(work.at('preprocessed/Dataset000_Hippocampus/nnUnetPlans.json'))).toBe(false);
+  });
+
+  it("makes a planner's plans by their name", async () => {
+    await runLine(['preprocess', data, '--workspace', work.path, '-c', '2d', '--plans', 'nnUNetResEncUNetMPlans']);
+    const path = work.at('preprocessed/Dataset000_Hippocampus/nnUNetResEncUNetMPlans.json');
+    expect(JSON.parse(readFileSync(path, 'utf8')).experiment_planner_used).toBe('nnUNetPlannerResEncM');
+  });
+
   it('trains as a stock trainer says, and predicts without the mirroring that it forbids', async () => {
     const { epochs } = await train('--trainer', 'nnUNetTrainer_1epoch_NoMirroring', '--trainer-name', 'Plain');
     expect(epochs).toBe(1);

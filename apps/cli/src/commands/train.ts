@@ -95,7 +95,7 @@ async function trainOne(
 ): Promise<void> {
   const { output } = context;
   // Wrong words are said before anything is read.
-  const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'the fold');
+  const fold = foldText === 'all' ? 'all' : parseWhole(foldText, 'the fold', 0);
   if (flags.trainer !== undefined) stockTrainer(flags.trainer);
   const { validateCheckpoint, validateOnly = false, checkpoints } = flags;
   if (validateCheckpoint !== 'final' && validateCheckpoint !== 'best')

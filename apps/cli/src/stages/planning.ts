@@ -3,6 +3,7 @@ import {
   configurationNames,
   configurationPlan,
   explainPlans,
+  PlanError,
   planExperiment,
   planners,
   resolveConfiguration,
@@ -12,6 +13,7 @@ import {
   type Fingerprint,
   type PlansFile,
 } from '@voxelwise/planner';
+import { NetworkError } from '@voxelwise/nets';
 import { CommandUsageError } from '../exit.ts';
 import { parseBytes, parseSpacing } from '../values.ts';
 
@@ -74,9 +76,20 @@ export function makePlans(
   });
   const edits = flags.set ?? [];
   if (edits.length === 0) return planned;
-  const plans = edits.reduce((edited, assignment) => setPlanValue(edited, assignment), planned.plans);
-  checkEdited(plans, source.datasetJson);
+  const plans = editPlans(planned.plans, edits, source.datasetJson);
   return { plans, explanations: explainPlans(plans, source.fingerprint, source.datasetJson, rest) };
+}
+
+/** Throws: CommandUsageError for a path or value that plans cannot have. */
+function editPlans(plans: PlansFile, edits: readonly string[], dataset: DatasetJson): PlansFile {
+  try {
+    const edited = edits.reduce((before, assignment) => setPlanValue(before, assignment), plans);
+    checkEdited(edited, dataset);
+    return edited;
+  } catch (error) {
+    if (!(error instanceof PlanError || error instanceof NetworkError)) throw error;
+    throw new CommandUsageError(`--set: ${error.message}`, error.details);
+  }
 }
 
 /** A value that no training could use is said now, not when it is used. Throws: PlanError, NetworkError. */

@@ -2,6 +2,7 @@
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import {
   lossNamed,
+  lossNames,
   nnunetSettings,
   trainerNamed,
   trainerNames,
@@ -45,7 +46,7 @@ export function stockTrainer(name: string): TrainerChange {
   return change;
 }
 
-/** Throws: CommandUsageError for an unknown trainer; InputError for a faulty file; TrainingError for an unknown loss. */
+/** Throws: CommandUsageError for an unknown trainer or loss; InputError for a faulty file; TrainingError for a loss a trainer does not have. */
 export async function chooseTrainer(flags: TrainerFlags, plan: ConfigurationPlan): Promise<TrainerChoice> {
   const { trainer = 'nnUNetTrainer' } = flags;
   const file = isModulePath(trainer) ? await loadTrainer(trainer, plan) : undefined;
@@ -55,14 +56,19 @@ export async function chooseTrainer(flags: TrainerFlags, plan: ConfigurationPlan
     ...(change.epochs === undefined ? {} : { epochs: change.epochs }),
     ...(epochs === undefined
       ? {}
-      : { epochs: parseWhole(epochs, flags.extendTo === undefined ? '--epochs' : '--extend-to') }),
+      : { epochs: parseWhole(epochs, flags.extendTo === undefined ? '--epochs' : '--extend-to', 1) }),
     ...(flags.stepsPerEpoch === undefined
       ? {}
-      : { stepsPerEpoch: parseWhole(flags.stepsPerEpoch, '--steps-per-epoch') }),
+      : { stepsPerEpoch: parseWhole(flags.stepsPerEpoch, '--steps-per-epoch', 1) }),
   });
   const mirrored = change.mirror?.(recipe.mirrorAxes, plan.dimensions);
   const lossFile = flags.loss !== undefined && isModulePath(flags.loss) ? await loadLoss(flags.loss, plan) : undefined;
   const loss = lossFile?.loss ?? file?.loss;
+  const losses = lossNames(plan.labels);
+  if (flags.loss !== undefined && !lossFile && !losses.includes(flags.loss))
+    throw new CommandUsageError(
+      `--loss: '${flags.loss}' is neither a file nor a loss for ${plan.labels.hasRegions ? 'regions' : 'labels'}; those are ${losses.join(', ')}`,
+    );
   const stored: Partial<TrainingSettings> = {
     ...(typeof change.settings === 'function' ? change.settings(recipe) : change.settings),
     ...(mirrored === undefined ? {} : { mirrorAxes: mirrored }),

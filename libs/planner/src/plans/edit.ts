@@ -7,9 +7,10 @@ import type { PlansFile } from './plans-file.ts';
 /**
  * Plans with one value replaced, from text as a user types it: `configurations.3d_fullres.batch_size=4`.
  *
- * The value is JSON, or else taken as text. A path may stand for the whole of a new key in an existing object; list
- * items go by number (`configurations.2d.patch_size.0`), and a key with dots is quoted.
- * Throws: PlanError if the path leads through something that does not exist, or the plans are no longer valid.
+ * The value is JSON, or else taken as text. List items go by number (`configurations.2d.patch_size.0`), and a key with
+ * dots is quoted. What is new: configurations, given whole or begun with `configurations.mine.inherits_from=2d`; fields
+ * of a configuration that plans may hold; anything below those that are open, such as the network's arguments.
+ * Throws: PlanError if the path leads to or through something that plans do not have, or they are no longer valid.
  */
 export function setPlanValue(plans: PlansFile, assignment: string): PlansFile {
   const equals = assignment.indexOf('=');
@@ -19,10 +20,52 @@ export function setPlanValue(plans: PlansFile, assignment: string): PlansFile {
       `plans: expected PATH=VALUE, such as configurations.3d_fullres.batch_size=4, came "${assignment}".`,
       { assignment },
     );
+  const begun = beginsConfiguration(plans, path)
+    ? { ...plans, configurations: { ...plans.configurations, [path[1]!]: {} } }
+    : plans;
   return plansFrom(
-    replaceAt(plans as unknown as Json, path, parseValue(assignment.slice(equals + 1)), []),
+    replaceAt(begun as unknown as Json, path, parseValue(assignment.slice(equals + 1)), []),
     'edited plans',
   );
+}
+
+function beginsConfiguration(plans: PlansFile, [place, name, field, ...rest]: readonly string[]): boolean {
+  return (
+    place === 'configurations' &&
+    field === 'inherits_from' &&
+    rest.length === 0 &&
+    !Object.hasOwn(plans.configurations, name!)
+  );
+}
+
+/** Every field that a configuration may hold. */
+const CONFIGURATION_FIELDS: readonly string[] = [
+  'data_identifier',
+  'preprocessor_name',
+  'batch_size',
+  'patch_size',
+  'median_image_size_in_voxels',
+  'spacing',
+  'normalization_schemes',
+  'use_mask_for_norm',
+  'resampling_fn_data',
+  'resampling_fn_data_kwargs',
+  'resampling_fn_seg',
+  'resampling_fn_seg_kwargs',
+  'resampling_fn_probabilities',
+  'resampling_fn_probabilities_kwargs',
+  'architecture',
+  'batch_dice',
+  'inherits_from',
+  'previous_stage',
+  'next_stage',
+  'voxelwise',
+];
+
+/** Whether a field that is not there may be added to an object of the plans. */
+function mayAdd(field: string, walked: readonly string[]): boolean {
+  if (walked.length === 0) return false;
+  return walked.length !== 2 || walked[0] !== 'configurations' || CONFIGURATION_FIELDS.includes(field);
 }
 
 function parsePath(text: string): string[] {
@@ -55,7 +98,7 @@ function replaceAt(node: Json | undefined, path: readonly string[], value: Json,
       key,
     });
   const members = node as Readonly<Record<string, Json>>;
-  if (rest.length > 0 && !Object.hasOwn(members, key))
+  if (!Object.hasOwn(members, key) && (rest.length > 0 || !mayAdd(key, walked)))
     throw new PlanError(`plans: ${place} has no "${key}". It has: ${Object.keys(members).join(', ')}.`, {
       path: walked,
       key,

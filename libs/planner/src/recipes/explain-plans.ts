@@ -37,7 +37,7 @@ export function explainPlans(
     if (path === undefined) return explanation;
     const before = edits.get(path)!.before;
     const rule = before === undefined ? 'added to the file, not by the planner' : 'changed in the file';
-    return { ...explanation, rule, from: before === undefined ? {} : { planner_says: before } };
+    return { ...explanation, rule, from: { planner_says: before ?? null } };
   });
 }
 

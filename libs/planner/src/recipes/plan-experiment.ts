@@ -75,7 +75,9 @@ export function planExperiment(
   };
   const kept = (path: string): boolean => Object.keys(added).some((name) => path.startsWith(`configurations.${name}.`));
   const explanations = explainValues(plans, rules).map((explanation) =>
-    kept(explanation.path) ? { ...explanation, rule: 'kept from the plans written before', from: {} } : explanation,
+    kept(explanation.path)
+      ? { ...explanation, rule: 'kept from the plans written before', from: { existing: explanation.path } }
+      : explanation,
   );
   return { plans, explanations };
 }
@@ -133,7 +135,7 @@ function planConfigurations(grid: TargetGrid, planning: Planning): Record<string
     datasetVoxels,
   };
   const flat = { ...planConfiguration(slices, around, within('2d')), batch_dice: true };
-  within('2d')('batch_dice', 'always for 2D');
+  within('2d')('batch_dice', 'always for 2D', { dimensions: 2 });
   if (medianShape[0] === 1) return { '2d': flat };
 
   const whole = { spacing, medianShape, dataIdentifier: `${sharedName}_3d_fullres`, datasetVoxels };
@@ -143,7 +145,7 @@ function planConfigurations(grid: TargetGrid, planning: Planning): Record<string
     around,
     within('3d_lowres'),
   );
-  within('3d_lowres')('batch_dice', 'never for the low resolution');
+  within('3d_lowres')('batch_dice', 'never for the low resolution', { configuration: '3d_lowres' });
   within('3d_fullres')(
     'batch_dice',
     'only with a cascade, when the patch sees a small part of the image: a low resolution is planned if the patch covers less than a quarter of the median image and it has at least two times fewer voxels',

@@ -46,8 +46,12 @@ export function targetGrid(fingerprint: Fingerprint, options: TargetGridOptions,
     : 'the axis of the coarsest target spacing comes first';
   explain('transpose_forward', order, { target_spacing: target.spacing });
   explain('transpose_backward', 'undoes transpose_forward', { transpose_forward: forward });
-  explain('original_median_spacing_after_transp', 'median over cases, transposed (mm)', { transpose_forward: forward });
+  explain('original_median_spacing_after_transp', 'median over cases, transposed (mm)', {
+    cases: spacings.length,
+    transpose_forward: forward,
+  });
   explain('original_median_shape_after_transp', 'median over cases after cropping, rounded, transposed', {
+    cases: shapes.length,
     transpose_forward: forward,
   });
   explain('configurations.3d_fullres.spacing', `${target.rule}, transposed (mm)`, {
@@ -55,6 +59,7 @@ export function targetGrid(fingerprint: Fingerprint, options: TargetGridOptions,
     transpose_forward: forward,
   });
   explain('configurations.2d.spacing', 'the full resolution without its first axis (mm)', {
+    target_spacing: target.spacing,
     transpose_forward: forward,
   });
   return {
