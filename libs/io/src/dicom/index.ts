@@ -33,6 +33,7 @@ export type { StructureOptions } from './structures/read-structures.ts';
 export { readStructureSet } from './structures/structure-set.ts';
 export type { Contour, Region, StructureSet } from './structures/structure-set.ts';
 export { writeSegmentation } from './segmentation/write-segmentation.ts';
+export type { SegmentationWriteOptions } from './segmentation/write-segmentation.ts';
 export { writeStructures } from './structures/write-structures.ts';
 export type { StructureWriteOptions } from './structures/write-structures.ts';
 export type { DerivedOptions, SegmentDescription } from './write/derived-object.ts';

@@ -1,7 +1,8 @@
 /** A DICOM data set: elements by tag over the bytes they came from, read by kind of value. */
 import { FormatError } from '../../errors.ts';
 import { TAG, representationOf, tagName } from './tags.ts';
-import { decodeText, encodingOf } from './text.ts';
+import { LATIN, decodeText, encodingOf } from './text.ts';
+import type { TextEncoding } from './text.ts';
 
 /** One element: where its value lies in the file. `length` is -1 for an encapsulated value of undefined length. */
 export interface Element {
@@ -102,25 +103,29 @@ export class DataSet {
   }
 
   /** The encoding of text, from this data set or the one it is nested in. */
-  get encoding(): string {
+  get encoding(): TextEncoding {
     return (this.ownEncoding ??= this.findEncoding());
   }
-  private ownEncoding: string | undefined;
+  private ownEncoding: TextEncoding | undefined;
 
-  private findEncoding(): string {
+  private findEncoding(): TextEncoding {
     const own = this.elements.get(TAG.SpecificCharacterSet);
     if (own !== undefined && own.length > 0)
       return encodingOf(
-        decodeText(this.context.bytes.subarray(own.offset, own.offset + own.length), 'iso-8859-1').split('\\'),
+        decodeText(this.context.bytes.subarray(own.offset, own.offset + own.length), LATIN).split('\\'),
       );
-    return this.parent === undefined ? 'iso-8859-1' : this.parent.encoding;
+    return this.parent === undefined ? LATIN : this.parent.encoding;
+  }
+
+  private decode(tag: number, raw: Uint8Array): string {
+    return decodeText(raw, this.encoding, this.elements.get(tag)?.vr === 'PN');
   }
 
   /** All text values of an element, trimmed. */
   strings(tag: number): readonly string[] {
     const raw = this.bytes(tag);
     if (raw === undefined) return [];
-    return decodeText(raw, this.encoding)
+    return this.decode(tag, raw)
       .split('\\')
       .map((s) => s.trim());
   }
@@ -135,7 +140,7 @@ export class DataSet {
   text(tag: number): string | undefined {
     const raw = this.bytes(tag);
     if (raw === undefined) return undefined;
-    const value = decodeText(raw, this.encoding).trim();
+    const value = this.decode(tag, raw).trim();
     return value === '' ? undefined : value;
   }
 
@@ -151,7 +156,7 @@ export class DataSet {
   }
 
   private decimals(tag: number, raw: Uint8Array, offset: number): readonly number[] {
-    const parts = decodeText(raw, 'iso-8859-1').split('\\');
+    const parts = decodeText(raw, LATIN).split('\\');
     if (parts.length === 1 && parts[0]!.trim() === '') return [];
     return parts.map((part) => {
       const plain = Number(part);
@@ -160,14 +165,11 @@ export class DataSet {
       // Some writers leave a comma as decimal mark; 'inf' and 'nan' never are numbers here.
       const value = Number(trimmed.replace(',', '.'));
       if (trimmed !== '' && Number.isFinite(value)) return value;
-      throw new FormatError(
-        `${tagName(tag)} should hold numbers, came "${decodeText(raw, 'iso-8859-1').slice(0, 80)}".`,
-        {
-          ...(this.file === undefined ? {} : { file: this.file }),
-          field: tagName(tag),
-          byteOffset: offset,
-        },
-      );
+      throw new FormatError(`${tagName(tag)} should hold numbers, came "${decodeText(raw, LATIN).slice(0, 80)}".`, {
+        ...(this.file === undefined ? {} : { file: this.file }),
+        field: tagName(tag),
+        byteOffset: offset,
+      });
     });
   }
 

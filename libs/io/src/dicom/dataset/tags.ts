@@ -128,6 +128,8 @@ const table = {
   BluePaletteColorLookupTableData: [0x00281203, 'OW'],
   SegmentedBluePaletteColorLookupTableData: [0x00281223, 'OW'],
   LossyImageCompression: [0x00282110, 'CS'],
+  LossyImageCompressionRatio: [0x00282112, 'DS'],
+  LossyImageCompressionMethod: [0x00282114, 'CS'],
   PixelMeasuresSequence: [0x00289110, 'SQ'],
   PixelValueTransformationSequence: [0x00289145, 'SQ'],
   SegmentedPropertyCategoryCodeSequence: [0x00620003, 'SQ'],

@@ -1,22 +1,20 @@
-/** A prediction on a DICOM series as a DICOM segmentation object (PS3.3 A.51): one bit per voxel, a frame per segment and slice. */
+/** A prediction on a DICOM series as a DICOM segmentation object (PS3.3 A.51, A.117). */
 import type { Volume } from '@voxelwise/volume';
+import { Groups } from '../series/plane.ts';
 import type { DicomStack } from '../series/scan.ts';
-import { length, plus, unit } from '../series/vector.ts';
-import {
-  checkSegments,
-  derivedContext,
-  referencedImage,
-  referencedInstances,
-  segmentSlice,
-} from '../write/derived-object.ts';
-import type { DerivedOptions, SegmentDescription } from '../write/derived-object.ts';
+import { cross, dot, length, plus, unit } from '../series/vector.ts';
+import { checkSegments, derivedContext, referencedImage, referencedInstances } from '../write/derived-object.ts';
+import type { DerivedContext, DerivedOptions, SegmentDescription } from '../write/derived-object.ts';
 import { encodeFile } from '../write/encode.ts';
 import type { Content } from '../write/encode.ts';
 import { derivedUid } from '../write/identity.ts';
 import { TAG } from '../dataset/tags.ts';
 import { cielab } from './cielab.ts';
+import { WHOLE, binaryFrames, fractionalFrames, labelMapFrames } from './stored-frames.ts';
+import type { StoredFrame, StoredFrames } from './stored-frames.ts';
 
 const SEGMENTATION_STORAGE = '1.2.840.10008.5.1.4.1.1.66.4';
+const LABEL_MAP_STORAGE = '1.2.840.10008.5.1.4.1.1.66.7';
 const TISSUE = ['85756007', 'SCT', 'Tissue'] as const;
 
 const code = ([value, scheme, meaning]: readonly [string, string, string]): Content => ({
@@ -41,55 +39,139 @@ function segmentItem(
   };
 }
 
-interface FrameOut {
-  readonly segment: number;
-  readonly slice: number;
-  readonly mask: Uint8Array;
+export interface SegmentationWriteOptions extends DerivedOptions {
+  /**
+   * How voxels are stored: `binary`, a bit for each segment; `labelmap`, one number per voxel (PS3.3 A.117, which younger readers know);
+   * `probability` or `occupancy`, fractions of each segment.
+   */
+  readonly form?: 'binary' | 'labelmap' | 'probability' | 'occupancy';
 }
 
-/** Frames packed bit after bit, first pixel in the lowest bit, across frame borders (PS3.5 8.1.1, annex D). */
-function pack(frames: readonly FrameOut[], pixels: number): Uint8Array {
-  const out = new Uint8Array(Math.ceil((frames.length * pixels) / 8));
-  let bit = 0;
-  for (const { mask } of frames)
-    for (let i = 0; i < pixels; i++, bit++) if (mask[i] !== 0) out[bit >> 3]! |= 1 << (bit & 7);
-  return out;
+/** What a label map calls the voxels of no segment. */
+const background: Content = {
+  SegmentNumber: 0,
+  SegmentLabel: 'Background',
+  SegmentAlgorithmType: 'MANUAL',
+  SegmentedPropertyCategoryCodeSequence: [code(['309825002', 'SCT', 'Spatial and Relational Concept'])],
+  SegmentedPropertyTypeCodeSequence: [code(['125040', 'DCM', 'Background'])],
+};
+
+/** The pixels, and the attributes that differ from one form to another. */
+function stored(
+  labels: Volume,
+  options: SegmentationWriteOptions,
+): StoredFrames & { readonly sopClass: string; readonly own: Content } {
+  const { segments, form = 'binary' } = options;
+  if (form === 'labelmap')
+    return {
+      ...labelMapFrames(labels, segments),
+      sopClass: LABEL_MAP_STORAGE,
+      own: {
+        SegmentationType: 'LABELMAP',
+        SegmentsOverlap: 'NO',
+        PixelPaddingValue: 0,
+        SegmentSequence: [background, ...segments.map((segment) => segmentItem(segment, segment.label, options))],
+      },
+    };
+  const own: Content = { SegmentSequence: segments.map((segment, i) => segmentItem(segment, i + 1, options)) };
+  const sopClass = SEGMENTATION_STORAGE;
+  if (form === 'binary') {
+    const apart: Content = labels.channels.length > 1 ? {} : { SegmentsOverlap: 'NO' };
+    return { ...binaryFrames(labels, segments), sopClass, own: { ...own, ...apart, SegmentationType: 'BINARY' } };
+  }
+  const fractional: Content = {
+    SegmentationType: 'FRACTIONAL',
+    SegmentationFractionalType: form.toUpperCase(),
+    MaximumFractionalValue: WHOLE,
+  };
+  return { ...fractionalFrames(labels, segments), sopClass, own: { ...own, ...fractional } };
+}
+
+/** Frames are indexed by segment, where each is of one, and by slice. */
+function dimensions(organization: string, bySegment: boolean): readonly Content[] {
+  const segment: Content = {
+    DimensionOrganizationUID: organization,
+    DimensionIndexPointer: [TAG.ReferencedSegmentNumber],
+    FunctionalGroupPointer: [TAG.SegmentIdentificationSequence],
+    DimensionDescriptionLabel: 'Segment number',
+  };
+  const slice: Content = {
+    DimensionOrganizationUID: organization,
+    DimensionIndexPointer: [TAG.ImagePositionPatient],
+    FunctionalGroupPointer: [TAG.PlanePositionSequence],
+    DimensionDescriptionLabel: 'Slice position',
+  };
+  return bySegment ? [segment, slice] : [slice];
+}
+
+/** What tells a frame's place and whose it is. `used`: the slices that have frames, by their place in the order of slices. */
+function frameItem(
+  { segment, slice }: StoredFrame,
+  { lattice, slices }: DerivedContext,
+  used: readonly number[],
+): Content {
+  const position = used[slice]!;
+  return {
+    DerivationImageSequence: [
+      {
+        SourceImageSequence: [
+          {
+            ...referencedImage(slices[slice]!),
+            PurposeOfReferenceCodeSequence: [code(['121322', 'DCM', 'Source image for image processing operation'])],
+          },
+        ],
+        DerivationCodeSequence: [code(['113076', 'DCM', 'Segmentation'])],
+      },
+    ],
+    FrameContentSequence: [{ DimensionIndexValues: segment === undefined ? [position] : [segment + 1, position] }],
+    PlanePositionSequence: [{ ImagePositionPatient: plus(lattice.origin, lattice.step, slice) }],
+    ...(segment === undefined ? {} : { SegmentIdentificationSequence: [{ ReferencedSegmentNumber: segment + 1 }] }),
+  };
+}
+
+/** How thick slices are as the images say it, and how far apart they lie along their normal. */
+function pixelMeasures({ lattice, header }: DerivedContext): Content {
+  const { alongRow, alongColumn, step } = lattice;
+  const apart = Math.abs(dot(step, unit(cross(alongRow, alongColumn))));
+  const [thickness = 0] = new Groups(header, 0).numbers(TAG.PixelMeasuresSequence, TAG.SliceThickness);
+  return {
+    SliceThickness: thickness > 0 ? thickness : apart,
+    SpacingBetweenSlices: apart,
+    PixelSpacing: [length(alongColumn), length(alongRow)],
+  };
 }
 
 /**
- * Writes labels as a binary SEG file. Labels keep their numbers when these are 1, 2, 3, … in order; otherwise segments are
- * numbered in the order given. Empty slices are left out; a label with no voxel keeps its description.
+ * Writes labels as a SEG file. Empty slices are left out; a label with no voxel keeps its description. In a label map labels keep their
+ * numbers; otherwise segments are numbered 1, 2, 3, … in the order given, as the standard has it.
  *
- * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid.
+ * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid; for `probability` and
+ * `occupancy` intensities, [segments, z, y, x] from 0 to 1.
  * Throws: FormatError when the grid is not the stack's, or labels and descriptions do not match.
  */
 export async function writeSegmentation(
   labels: Volume,
   stack: DicomStack,
-  options: DerivedOptions,
+  options: SegmentationWriteOptions,
 ): Promise<Uint8Array> {
-  checkSegments(labels, options.segments);
-  const { lattice, slices, shared, when } = await derivedContext(stack, labels, options);
-  const frames: FrameOut[] = [];
-  for (const [index, segment] of options.segments.entries())
-    for (let slice = 0; slice < lattice.slices; slice++) {
-      const mask = segmentSlice(labels, { segment, index, slice });
-      if (mask !== undefined) frames.push({ segment: index + 1, slice, mask });
-    }
-  // The object must have a frame: an empty prediction is one empty slice.
-  if (frames.length === 0) frames.push({ segment: 1, slice: 0, mask: new Uint8Array(lattice.rows * lattice.columns) });
-  const pixels = pack(frames, lattice.rows * lattice.columns);
+  const { form = 'binary' } = options;
+  checkSegments(labels, options, form === 'probability' || form === 'occupancy');
+  const context = await derivedContext(stack, labels, options);
+  const { lattice, slices, shared, when } = context;
+  const { frames, pixels, bits, sopClass, own } = stored(labels, options);
   const seed = [stack.series, JSON.stringify(options), pixels] as const;
-  const [sop, series, dimension] = await Promise.all(
+  const [sop, series, organization] = await Promise.all(
     ['instance', 'series', 'dimension'].map((what) => derivedUid(what, ...seed)),
   );
-  const used = [...new Set(frames.map((f) => f.slice))].sort((a, b) => a - b);
-  const position = (slice: number): readonly number[] => plus(lattice.origin, lattice.step, slice);
+  const used: number[] = [];
+  [...new Set(frames.map((f) => f.slice))].sort((a, b) => a - b).forEach((slice, i) => (used[slice] = i + 1));
   return encodeFile({
     ...shared,
-    SOPClassUID: SEGMENTATION_STORAGE,
+    ...own,
+    SOPClassUID: sopClass,
     SOPInstanceUID: sop!,
     SeriesInstanceUID: series!,
+    FrameOfReferenceUID: stack.instances[0]!.frameOfReference ?? (await derivedUid('frame of reference', stack.series)),
     Modality: 'SEG',
     ImageType: ['DERIVED', 'PRIMARY'],
     SeriesNumber: options.seriesNumber ?? 900,
@@ -102,65 +184,28 @@ export async function writeSegmentation(
     ReferencedSeriesSequence: [
       { SeriesInstanceUID: stack.series, ReferencedInstanceSequence: referencedInstances(slices) },
     ],
-    DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimension! }],
-    DimensionIndexSequence: [
-      {
-        DimensionOrganizationUID: dimension!,
-        DimensionIndexPointer: [TAG.ReferencedSegmentNumber],
-        FunctionalGroupPointer: [TAG.SegmentIdentificationSequence],
-        DimensionDescriptionLabel: 'Segment number',
-      },
-      {
-        DimensionOrganizationUID: dimension!,
-        DimensionIndexPointer: [TAG.ImagePositionPatient],
-        FunctionalGroupPointer: [TAG.PlanePositionSequence],
-        DimensionDescriptionLabel: 'Slice position',
-      },
-    ],
+    DimensionOrganizationSequence: [{ DimensionOrganizationUID: organization! }],
+    DimensionIndexSequence: dimensions(organization!, form !== 'labelmap'),
     SamplesPerPixel: 1,
     PhotometricInterpretation: 'MONOCHROME2',
     NumberOfFrames: frames.length,
     Rows: lattice.rows,
     Columns: lattice.columns,
-    BitsAllocated: 1,
-    BitsStored: 1,
-    HighBit: 0,
+    BitsAllocated: bits,
+    BitsStored: bits,
+    HighBit: bits - 1,
     PixelRepresentation: 0,
-    LossyImageCompression: '00',
+    ...context.lossy,
     BurnedInAnnotation: 'NO',
-    SegmentationType: 'BINARY',
-    ...(labels.channels.length > 1 ? {} : { SegmentsOverlap: 'NO' }),
-    SegmentSequence: options.segments.map((segment, i) => segmentItem(segment, i + 1, options)),
     SharedFunctionalGroupsSequence: [
       {
         PlaneOrientationSequence: [
           { ImageOrientationPatient: [...unit(lattice.alongRow), ...unit(lattice.alongColumn)] },
         ],
-        PixelMeasuresSequence: [
-          {
-            SliceThickness: length(lattice.step),
-            SpacingBetweenSlices: length(lattice.step),
-            PixelSpacing: [length(lattice.alongColumn), length(lattice.alongRow)],
-          },
-        ],
+        PixelMeasuresSequence: [pixelMeasures(context)],
       },
     ],
-    PerFrameFunctionalGroupsSequence: frames.map(({ segment, slice }) => ({
-      DerivationImageSequence: [
-        {
-          SourceImageSequence: [
-            {
-              ...referencedImage(slices[slice]!),
-              PurposeOfReferenceCodeSequence: [code(['121322', 'DCM', 'Source image for image processing operation'])],
-            },
-          ],
-          DerivationCodeSequence: [code(['113076', 'DCM', 'Segmentation'])],
-        },
-      ],
-      FrameContentSequence: [{ DimensionIndexValues: [segment, used.indexOf(slice) + 1] }],
-      PlanePositionSequence: [{ ImagePositionPatient: position(slice) }],
-      SegmentIdentificationSequence: [{ ReferencedSegmentNumber: segment }],
-    })),
+    PerFrameFunctionalGroupsSequence: frames.map((frame) => frameItem(frame, context, used)),
     PixelData: pixels,
   });
 }

@@ -6,7 +6,7 @@
  */
 import type { Polygon } from './rasterize.ts';
 
-interface MaskSlice {
+export interface MaskSlice {
   readonly rows: number;
   readonly columns: number;
   /** 1 inside. */

@@ -8,14 +8,16 @@ import {
   derivedContext,
   referencedImage,
   referencedInstances,
-  segmentSlice,
+  segmentIndex,
 } from '../write/derived-object.ts';
-import type { DerivedOptions, SegmentDescription } from '../write/derived-object.ts';
+import type { DerivedOptions } from '../write/derived-object.ts';
 import { decimalString, encodeFile } from '../write/encode.ts';
 import type { Content } from '../write/encode.ts';
 import { derivedUid } from '../write/identity.ts';
 import { outlines } from './outline.ts';
 import type { Polygon } from './rasterize.ts';
+import { sliceMasks } from './slice-masks.ts';
+import type { SegmentMask } from './slice-masks.ts';
 
 const STRUCTURE_SET_STORAGE = '1.2.840.10008.5.1.4.1.1.481.3';
 const DETACHED_STUDY = '1.2.840.10008.3.1.2.3.1';
@@ -46,7 +48,7 @@ export async function writeStructures(
   stack: DicomStack,
   options: StructureWriteOptions,
 ): Promise<Uint8Array> {
-  checkSegments(labels, options.segments);
+  checkSegments(labels, options);
   const { lattice, slices, shared, when } = await derivedContext(stack, labels, options);
   const frameOfReference = stack.instances[0]!.frameOfReference;
   if (frameOfReference === undefined)
@@ -54,12 +56,14 @@ export async function writeStructures(
       `write: the images of series ${stack.series} have no FrameOfReferenceUID, which a structure set must name. Write a DICOM SEG instead.`,
       { field: '(0020,0052) FrameOfReferenceUID' },
     );
-  const contour = (polygon: Polygon, slice: number): Content => {
+  const contour = (polygon: Polygon, { top, left }: SegmentMask, slice: number): Content => {
     const corner = plus(lattice.origin, lattice.step, slice);
     const coordinates: string[] = [];
-    for (let p = 0; p < polygon.length; p += 2)
-      for (const value of plus(plus(corner, lattice.alongRow, polygon[p]!), lattice.alongColumn, polygon[p + 1]!))
+    for (let p = 0; p < polygon.length; p += 2) {
+      const inRow = plus(corner, lattice.alongRow, left + polygon[p]!);
+      for (const value of plus(inRow, lattice.alongColumn, top + polygon[p + 1]!))
         coordinates.push(decimalString(value));
+    }
     return {
       ContourImageSequence: [referencedImage(slices[slice]!)],
       ContourGeometricType: 'CLOSED_PLANAR',
@@ -67,18 +71,13 @@ export async function writeStructures(
       ContourData: coordinates,
     };
   };
-  const contoursOf = (segment: SegmentDescription, index: number): Content[] => {
-    const found: Content[] = [];
-    for (let slice = 0; slice < lattice.slices; slice++) {
-      const values = segmentSlice(labels, { segment, index, slice });
-      if (values !== undefined)
-        for (const polygon of outlines({ rows: lattice.rows, columns: lattice.columns, values }))
-          found.push(contour(polygon, slice));
-    }
-    return found;
-  };
+  const drawnOf: readonly Content[][] = options.segments.map(() => []);
+  const indexOf = segmentIndex(options.segments);
+  for (let slice = 0; slice < lattice.slices; slice++)
+    for (const mask of sliceMasks(labels, indexOf, slice))
+      for (const polygon of outlines(mask)) drawnOf[mask.segment]!.push(contour(polygon, mask, slice));
   const contours: readonly Content[] = options.segments.map((segment, index): Content => {
-    const drawn = contoursOf(segment, index);
+    const drawn = drawnOf[index]!;
     return {
       ROIDisplayColor: segment.color ?? paletteColor(index),
       ...(drawn.length > 0 ? { ContourSequence: drawn } : {}),
@@ -106,7 +105,7 @@ export async function writeStructures(
           RTReferencedStudySequence: [
             {
               ReferencedSOPClassUID: DETACHED_STUDY,
-              ReferencedSOPInstanceUID: stack.study,
+              ReferencedSOPInstanceUID: shared.StudyInstanceUID!,
               RTReferencedSeriesSequence: [
                 { SeriesInstanceUID: stack.series, ContourImageSequence: referencedInstances(slices) },
               ],

@@ -11,7 +11,7 @@ import type { Lattice } from '../series/arrange.ts';
 import type { FrameInfo } from '../series/instance.ts';
 import { refusal } from '../series/issue.ts';
 import type { DicomStack } from '../series/scan.ts';
-import { dicomTime } from './identity.ts';
+import { derivedUid, dicomTime } from './identity.ts';
 import type { DicomTime } from './identity.ts';
 import type { Content } from './encode.ts';
 
@@ -48,6 +48,8 @@ export interface DerivedContext {
   readonly when: DicomTime;
   /** Patient, study, frame of reference and equipment. */
   readonly shared: Content;
+  /** Whether the images, and so what was made of them, lost anything to compression (PS3.3 C.7.6.1.1.5). */
+  readonly lossy: Content;
 }
 
 const copied: readonly Keyword[] = [
@@ -67,12 +69,33 @@ const copied: readonly Keyword[] = [
   'PositionReferenceIndicator',
 ];
 
+/** Dates and times as today's standard spells them: files of its forerunner have dots and colons. Empty where they are neither. */
+function asWritten(keyword: Keyword, value: string): string {
+  const digits = value.replace(/[.:]/g, '');
+  if (keyword.endsWith('Date')) return /^\d{8}$/.test(digits) ? digits : '';
+  if (!keyword.endsWith('Time')) return value;
+  const [, whole = '', fraction = ''] = /^([\d:]{2,8})(\.\d{1,6})?$/.exec(value) ?? [];
+  const plain = whole.replaceAll(':', '');
+  return /^\d{2}(\d{2}){0,2}$/.test(plain) ? plain + (plain.length === 6 ? fraction : '') : '';
+}
+
 function copyOf(header: DataSet): Content {
   const content: Record<string, string> = {};
-  for (const keyword of copied) content[keyword] = header.text(TAG[keyword]) ?? '';
+  for (const keyword of copied) content[keyword] = asWritten(keyword, header.text(TAG[keyword]) ?? '');
   for (const optional of ['PatientAge', 'StudyDescription'] as const)
     if (content[optional] === '') delete content[optional];
   return content;
+}
+
+function lossOf(header: DataSet): Content {
+  if (header.string(TAG.LossyImageCompression) !== '01') return { LossyImageCompression: '00' };
+  const ratio = header.numbers(TAG.LossyImageCompressionRatio);
+  const method = header.strings(TAG.LossyImageCompressionMethod).filter((name) => name !== '');
+  return {
+    LossyImageCompression: '01',
+    ...(ratio.length > 0 ? { LossyImageCompressionRatio: ratio } : {}),
+    ...(method.length > 0 ? { LossyImageCompressionMethod: method } : {}),
+  };
 }
 
 async function headerOf(stack: DicomStack): Promise<DataSet> {
@@ -101,12 +124,14 @@ export async function derivedContext(
     );
   const header = await headerOf(stack);
   const stated = {
-    date: header.string(TAG.StudyDate) ?? header.string(TAG.SeriesDate) ?? '19700101',
-    time: header.string(TAG.StudyTime) ?? header.string(TAG.SeriesTime) ?? '000000',
+    date: asWritten('StudyDate', header.string(TAG.StudyDate) ?? header.string(TAG.SeriesDate) ?? '') || '19700101',
+    time: asWritten('StudyTime', header.string(TAG.StudyTime) ?? header.string(TAG.SeriesTime) ?? '') || '000000',
   };
   const when = created === undefined ? stated : dicomTime(created);
   const shared: Content = {
     ...copyOf(header),
+    // What belongs to no study would be taken by no archive.
+    StudyInstanceUID: stack.study === '' ? await derivedUid('study', stack.series) : stack.study,
     SeriesDate: when.date,
     SeriesTime: when.time,
     Manufacturer: 'Voxelwise',
@@ -115,7 +140,7 @@ export async function derivedContext(
     SoftwareVersions: '1',
     InstanceNumber: 1,
   };
-  return { header, lattice: stack.lattice, slices: stack.order[0]!, when, shared };
+  return { header, lattice: stack.lattice, slices: stack.order[0]!, when, shared, lossy: lossOf(header) };
 }
 
 /** Each image object once, with its class: items of a referenced instance sequence. */
@@ -136,8 +161,30 @@ export function referencedImage(slice: FrameInfo): Content {
   };
 }
 
-/** Segment names and numbers checked. Throws: FormatError when one is missing or given twice. */
-export function checkSegments(labels: Volume, segments: readonly SegmentDescription[]): void {
+/** Texts of an object and the characters their representation holds (PS3.5 6.2): of LO 64, of SH 16. */
+function texts({
+  segments,
+  algorithm,
+  seriesDescription,
+}: DerivedOptions): readonly (readonly [string, string, number])[] {
+  const codes = segments.flatMap(({ name, type, category }) =>
+    [type, category].flatMap((code) =>
+      code === undefined
+        ? []
+        : ([
+            [`the code value of ${name}`, code[0], 16],
+            [`the coding scheme of ${name}`, code[1], 16],
+            [`the code meaning of ${name}`, code[2], 64],
+          ] as const),
+    ),
+  );
+  const names = segments.map(({ label, name }) => [`the name of label ${label}`, name, 64] as const);
+  return [...names, ...codes, ['algorithm', algorithm ?? '', 64], ['seriesDescription', seriesDescription ?? '', 64]];
+}
+
+/** Segment names and numbers checked. `fractional`: the volume holds fractions. Throws: FormatError when one is missing, given twice, or too long. */
+export function checkSegments(labels: Volume, options: DerivedOptions, fractional = false): void {
+  const { segments } = options;
   const described = new Set(segments.map((s) => s.label));
   if (
     segments.length === 0 ||
@@ -148,9 +195,19 @@ export function checkSegments(labels: Volume, segments: readonly SegmentDescript
       field: 'segments',
       details: { segments },
     });
-  if (labels.kind !== 'labels')
-    throw new FormatError('write: the volume holds intensities, not labels.', { field: 'kind' });
-  if (labels.channels.length > 1) {
+  for (const [what, value, most] of texts(options))
+     
+    if ([...value].length > most || /[\\\u0000-\u001f\u007f]/.test(value))
+      throw new FormatError(
+        `write: ${what} may have ${most} characters, no backslash and no control characters, came ${JSON.stringify(value.slice(0, 80))} of ${[...value].length}.`,
+        { field: 'segments', details: { value } },
+      );
+  if (labels.kind !== (fractional ? 'intensity' : 'labels'))
+    throw new FormatError(
+      `write: ${fractional ? 'fractions are an intensity volume with a channel per segment, came labels' : 'the volume holds intensities, not labels'}.`,
+      { field: 'kind' },
+    );
+  if (labels.channels.length > 1 || fractional) {
     if (labels.channels.length !== segments.length)
       throw new FormatError(
         `write: ${labels.channels.length} channels of labels, ${segments.length} segments described.`,
@@ -169,23 +226,9 @@ export function checkSegments(labels: Volume, segments: readonly SegmentDescript
     );
 }
 
-/** One slice of one segment as 0 and 1; undefined when it is empty. Several channels: channel `index` holds segment `index`. */
-export function segmentSlice(
-  labels: Volume,
-  { segment, index, slice }: { segment: SegmentDescription; index: number; slice: number },
-): Uint8Array | undefined {
-  const [slices, rows, columns] = labels.grid.shape;
-  const plane = rows * columns;
-  const several = labels.channels.length > 1;
-  const from = ((several ? index : 0) * slices + slice) * plane;
-  const mask = new Uint8Array(plane);
-  let any = false;
-  for (let i = 0; i < plane; i++) {
-    const value = labels.voxels[from + i]!;
-    if (several ? value !== 0 : value === segment.label) {
-      mask[i] = 1;
-      any = true;
-    }
-  }
-  return any ? mask : undefined;
+/** Places in the list of segments by label. */
+export function segmentIndex(segments: readonly SegmentDescription[]): Uint16Array {
+  const index = new Uint16Array(Math.max(...segments.map((s) => s.label)) + 1);
+  segments.forEach(({ label }, i) => (index[label] = i));
+  return index;
 }

@@ -31,6 +31,7 @@ export function decimalString(value: number): string {
   throw new FormatError(`encode: ${value} does not fit 16 characters.`, { field: 'DS' });
 }
 
+/** Pieces of bytes, joined once: pixels may be most of the memory there is. */
 class Sink {
   private readonly parts: Uint8Array[] = [];
   size = 0;
@@ -38,13 +39,19 @@ class Sink {
     this.parts.push(bytes);
     this.size += bytes.length;
   }
-  join(): Uint8Array {
-    const out = new Uint8Array(this.size);
-    let at = 0;
+  append({ parts }: Sink): void {
+    for (const part of parts) this.push(part);
+  }
+  writeTo(out: Uint8Array, start: number): void {
+    let at = start;
     for (const part of this.parts) {
       out.set(part, at);
       at += part.length;
     }
+  }
+  join(): Uint8Array {
+    const out = new Uint8Array(this.size);
+    this.writeTo(out, 0);
     return out;
   }
 }
@@ -87,13 +94,13 @@ function numberBytes(vr: string, values: readonly number[]): Uint8Array {
 function itemBytes(items: readonly Content[], implicit: boolean): Uint8Array {
   const sink = new Sink();
   for (const item of items) {
-    const body = encodeDataSet(item, { implicit });
+    const body = elements(item, implicit);
     const head = new DataView(new ArrayBuffer(8));
     head.setUint16(0, 0xfffe, true);
     head.setUint16(2, 0xe000, true);
-    head.setUint32(4, body.length, true);
+    head.setUint32(4, body.size, true);
     sink.push(new Uint8Array(head.buffer));
-    sink.push(body);
+    sink.append(body);
   }
   return sink.join();
 }
@@ -117,6 +124,10 @@ export function encodeDataSet(
   content: Content,
   { implicit = false }: { readonly implicit?: boolean } = {},
 ): Uint8Array {
+  return elements(content, implicit).join();
+}
+
+function elements(content: Content, implicit: boolean): Sink {
   const sink = new Sink();
   const entries = (Object.entries(content) as [Keyword, ContentValue][])
     .map(([keyword, value]) => ({ tag: TAG[keyword], value }))
@@ -128,8 +139,9 @@ export function encodeDataSet(
         : representationOf(tag);
     const body = valueBytes(vr, value, implicit);
     const isLong = !implicit && long.has(vr);
-    if (!implicit && !isLong && body.length > 65534)
-      throw new FormatError(`encode: ${tagName(tag)} needs ${body.length} bytes, ${vr} holds 65534 at most.`, {
+    const most = implicit || isLong ? 0xfffffffe : 65534;
+    if (body.length > most)
+      throw new FormatError(`encode: ${tagName(tag)} needs ${body.length} bytes, ${vr} holds ${most} at most.`, {
         field: tagName(tag),
       });
     const head = new DataView(new ArrayBuffer(isLong ? 12 : 8));
@@ -145,7 +157,7 @@ export function encodeDataSet(
     sink.push(new Uint8Array(head.buffer));
     sink.push(body);
   }
-  return sink.join();
+  return sink;
 }
 
 /** A whole file (PS3.10): preamble, file meta information, data set. `content` must have SOPClassUID and SOPInstanceUID.
@@ -159,8 +171,8 @@ export function encodeFile(content: Content, { implicit = false }: { readonly im
     ImplementationClassUID: IMPLEMENTATION_CLASS,
     ImplementationVersionName: IMPLEMENTATION_VERSION,
   });
-  const body = encodeDataSet({ SpecificCharacterSet: 'ISO_IR 192', ...content }, { implicit });
-  const out = new Uint8Array(132 + 12 + meta.length + body.length);
+  const body = elements({ SpecificCharacterSet: 'ISO_IR 192', ...content }, implicit);
+  const out = new Uint8Array(132 + 12 + meta.length + body.size);
   out.set(text.encode('DICM'), 128);
   const view = new DataView(out.buffer);
   view.setUint16(132, 2, true);
@@ -168,6 +180,6 @@ export function encodeFile(content: Content, { implicit = false }: { readonly im
   view.setUint16(138, 4, true);
   view.setUint32(140, meta.length, true);
   out.set(meta, 144);
-  out.set(body, 144 + meta.length);
+  body.writeTo(out, 144 + meta.length);
   return out;
 }
