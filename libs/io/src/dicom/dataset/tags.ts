@@ -132,6 +132,8 @@ const table = {
   LossyImageCompressionMethod: [0x00282114, 'CS'],
   PixelMeasuresSequence: [0x00289110, 'SQ'],
   PixelValueTransformationSequence: [0x00289145, 'SQ'],
+  TotalPixelMatrixColumns: [0x00480006, 'UL'],
+  ImageOrientationSlide: [0x00480102, 'DS'],
   SegmentedPropertyCategoryCodeSequence: [0x00620003, 'SQ'],
   SegmentationType: [0x00620001, 'CS'],
   SegmentSequence: [0x00620002, 'SQ'],

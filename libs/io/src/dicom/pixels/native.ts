@@ -28,9 +28,16 @@ export async function nativeFrame(
       `${file.name}: ${format.frames} frame(s) of ${format.columns} × ${format.rows} need ${shortage.expected} bytes of pixel data, ${shortage.found} are there; the file is truncated.`,
       { file: file.name, field: tagName(pixels.tag), byteOffset: pixels.offset + shortage.found, details: shortage },
     );
+  const big = bigEndianPixels(file.syntax);
+  // Words of 8-bit samples, or of bits, are swapped as words; a frame of bits may begin within one.
+  const inWords = big && format.bitsAllocated <= 8 && pixels.vr === 'OW';
+  const unit = inWords ? 16 : 8;
   const firstBit = bits * index;
-  const firstByte = Math.floor(firstBit / 8);
-  const place = { offset: pixels.offset + firstByte, length: Math.ceil((firstBit + bits) / 8) - firstByte };
+  const firstByte = (Math.floor(firstBit / unit) * unit) / 8;
+  const place = {
+    offset: pixels.offset + firstByte,
+    length: (Math.ceil((firstBit + bits) / unit) * unit) / 8 - firstByte,
+  };
   const raw = await joinFragments(pixels, [place], scratch);
   if (raw.length * 8 < bits)
     throw new FormatError(`${file.name}: could not read frame ${index + 1}.`, {
@@ -38,12 +45,10 @@ export async function nativeFrame(
       field: tagName(pixels.tag),
       byteOffset: pixels.offset + firstByte,
     });
-  const big = bigEndianPixels(file.syntax);
-  if (halved(format)) return unfold422(raw, format);
-  // Words of two 8-bit samples are swapped as words.
-  const inWords = big && format.bitsAllocated === 8 && pixels.vr === 'OW';
-  const how = { bigEndian: big, skipBits: firstBit % 8, scratch };
-  return samplesFromBytes(inWords ? swapped(raw) : raw, format, how);
+  const skip = firstBit - firstByte * 8;
+  const frame = (inWords ? swapped(raw) : raw).subarray(skip >> 3);
+  if (halved(format)) return unfold422(frame, format);
+  return samplesFromBytes(frame, format, { bigEndian: big, skipBits: skip & 7, scratch });
 }
 
 function swapped(raw: Uint8Array): Uint8Array {
@@ -78,9 +83,7 @@ export function samplesFromBytes(
   const { bitsAllocated, samples, planar, rows, columns } = format;
   const count = rows * columns * samples;
   if (bitsAllocated === 1) {
-    const out = new Uint8Array(count);
-    for (let i = 0; i < count; i++) out[i] = (raw[(i + skipBits) >> 3]! >> ((i + skipBits) & 7)) & 1;
-    return out;
+    return singleBits(raw, count, skipBits);
   }
   const values = frameArray(format, count, planar ? undefined : scratch);
   const width = values.BYTES_PER_ELEMENT;
@@ -92,6 +95,17 @@ export function samplesFromBytes(
   const plane = rows * columns;
   const out = frameArray(format);
   for (let s = 0; s < samples; s++) for (let i = 0; i < plane; i++) out[i * samples + s] = settled[s * plane + i]!;
+  return out;
+}
+
+/** Bits to a byte each, the lowest first. Masks are mostly empty: bytes of zeros are passed over. */
+function singleBits(raw: Uint8Array, count: number, skipBits: number): Uint8Array {
+  const out = new Uint8Array(count);
+  for (let at = 0, first = -skipBits; first < count; at++, first += 8) {
+    const byte = raw[at]!;
+    if (byte === 0) continue;
+    for (let bit = Math.max(0, -first); bit < 8 && first + bit < count; bit++) out[first + bit] = (byte >> bit) & 1;
+  }
   return out;
 }
 

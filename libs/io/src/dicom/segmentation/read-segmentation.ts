@@ -1,17 +1,16 @@
 /** DICOM segmentations onto the grid of the images they belong to. */
+import type { VoxelArray } from '@voxelwise/volume';
 import type { DataSet } from '../dataset/dataset.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
-import type { Lattice } from '../series/arrange.ts';
-import { gridOf } from '../series/arrange.ts';
 import type { Plane } from '../series/plane.ts';
-import { cross, dot, minus, plus, times, unit } from '../series/vector.ts';
+import { dot, minus, plus } from '../series/vector.ts';
 import type { Vector } from '../series/vector.ts';
 import { labelVolume } from './masks.ts';
 import type { LabelVolume, Mask, MaskOptions } from './masks.ts';
+import { ownTarget } from './own-target.ts';
 import { openSegmentation } from './segment-frames.ts';
 import type { SegmentFrame, SegmentationObject } from './segment-frames.ts';
-import { indexer } from './target.ts';
 import type { MaskTarget } from './target.ts';
 
 export interface SegmentationOptions extends MaskOptions {
@@ -111,7 +110,8 @@ async function paintFrame(
   let outside = 0;
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
-      if (!inside(values[y * columns + x]!)) continue;
+      const value = values[y * columns + x]!;
+      if (value === 0 || !inside(value)) continue;
       const i = first[0] + x * right[0] + y * down[0];
       const j = first[1] + x * right[1] + y * down[1];
       const k = first[2] + x * right[2] + y * down[2];
@@ -122,80 +122,67 @@ async function paintFrame(
   return outside;
 }
 
-function masksOf(object: SegmentationObject, target: MaskTarget, threshold: number): Mask[] {
-  // Every segment of a label map looks at every frame: decode each once. They are no larger than the label volume.
-  const decoded = new Map<number, ReturnType<SegmentationObject['read']>>();
-  const read: SegmentationObject['read'] = (index) => {
-    if (object.type !== 'LABELMAP') return object.read(index);
-    const known = decoded.get(index) ?? object.read(index);
+interface LabelFrames {
+  readonly read: SegmentationObject['read'];
+  /** The numbers that occur on a frame. */
+  numbers(index: number): Promise<ReadonlySet<number>>;
+}
+
+/** The frames of a label map, which every segment looks at, decoded once (they are no larger than the label volume), and the numbers on each. */
+function decodedOnce(object: SegmentationObject): LabelFrames {
+  const decoded = new Map<number, Promise<{ values: VoxelArray; numbers: ReadonlySet<number> }>>();
+  const decode = async (index: number): Promise<{ values: VoxelArray; numbers: ReadonlySet<number> }> => {
+    const values = await object.read(index);
+    const numbers = new Set<number>();
+    let last = -1;
+    for (const value of values) if (value !== last) numbers.add((last = value));
+    return { values, numbers };
+  };
+  const frame = (index: number): Promise<{ values: VoxelArray; numbers: ReadonlySet<number> }> => {
+    const known = decoded.get(index) ?? decode(index);
     decoded.set(index, known);
     return known;
   };
+  return { read: async (index) => (await frame(index)).values, numbers: async (index) => (await frame(index)).numbers };
+}
+
+/** Numbers of a label map that belong to no segment and are not its background or padding. */
+async function undescribed(object: SegmentationObject, frames: LabelFrames): Promise<string[]> {
+  const known = new Set([0, ...(object.padding === undefined ? [] : [object.padding])]);
+  for (const segment of object.segments) known.add(segment.number);
+  const strange = new Set<number>();
+  for (const { index } of object.frames)
+    for (const number of await frames.numbers(index)) if (!known.has(number)) strange.add(number);
+  return strange.size === 0
+    ? []
+    : [`label map values ${[...strange].join(', ')} belong to no segment; they are left out`];
+}
+
+function masksOf(
+  object: SegmentationObject,
+  labelMap: LabelFrames | undefined,
+  { target, threshold }: { target: MaskTarget; threshold: number },
+): Mask[] {
+  const { read } = labelMap ?? object;
   return object.segments
-    .filter((segment) => !(object.type === 'LABELMAP' && segment.number === 0))
+    .filter((segment) => labelMap === undefined || segment.number !== 0)
     .map((segment) => ({
       number: segment.number,
       name: segment.label === '' ? `segment ${segment.number}` : segment.label,
       async paint(set) {
         let outside = 0;
-        const labelMap = object.type === 'LABELMAP';
-        const inside = labelMap
-          ? (v: number) => v === segment.number
-          : object.type === 'FRACTIONAL'
-            ? (v: number) => v > 0 && v / object.maximum >= threshold
-            : (v: number) => v !== 0;
+        const inside =
+          labelMap !== undefined
+            ? (v: number) => v === segment.number
+            : object.type === 'FRACTIONAL'
+              ? (v: number) => v > 0 && v / object.maximum >= threshold
+              : (v: number) => v !== 0;
         for (const frame of object.frames)
-          if (labelMap || frame.segment === segment.number)
+          if (frame.segment === segment.number || (await labelMap?.numbers(frame.index))?.has(segment.number) === true)
             outside += await paintFrame(object, frame, { target, inside, read, set });
         return outside > 0 ? [`${outside} voxels lie outside the images`] : [];
       },
     }));
-}
-
-/** The smallest lattice that holds an object's frames: gaps between them are empty slices. */
-function ownTarget(object: SegmentationObject): MaskTarget {
-  const planes = object.frames.flatMap((f) => f.plane ?? []);
-  const first = planes[0];
-  const { dataset } = object.file;
-  if (first === undefined)
-    throw dataset.fault(
-      TAG.PerFrameFunctionalGroupsSequence,
-      'its frames have no place in the patient; give the series it belongs to.',
-    );
-  const normal = unit(cross(first.row, first.column));
-  const heights = [...new Set(planes.map((p) => Number(dot(p.position, normal).toFixed(4))))].sort((a, b) => a - b);
-  const gaps = heights.slice(1).map((h, i) => h - heights[i]!);
-  const step =
-    gaps.length === 0
-      ? (object.sliceSpacing ?? 1)
-      : Math.min(
-          ...gaps,
-          ...(object.sliceSpacing !== undefined && object.sliceSpacing > 0.01 ? [object.sliceSpacing] : []),
-        );
-  const slices = Math.round((heights.at(-1)! - heights[0]!) / step) + 1;
-  const voxels = slices * object.format.rows * object.format.columns;
-  // A lattice much larger than the frames on it comes of a damaged position.
-  if (!(step > 0) || !(voxels <= 2 ** 24 + 512 * object.frames.length * object.format.rows * object.format.columns))
-    throw dataset.fault(TAG.PerFrameFunctionalGroupsSequence, 'its frames make no regular stack.');
-  const lowest = planes.reduce((a, b) => (dot(b.position, normal) < dot(a.position, normal) ? b : a));
-  const exact = gaps.length === 0 ? step : (heights.at(-1)! - heights[0]!) / (slices - 1);
-  const lattice: Lattice = {
-    origin: lowest.position,
-    alongRow: times(first.row, first.spacing[1]),
-    alongColumn: times(first.column, first.spacing[0]),
-    step: times(normal, exact),
-    columns: object.format.columns,
-    rows: object.format.rows,
-    slices,
-  };
-  return {
-    lattice,
-    grid: gridOf(lattice),
-    series: undefined,
-    frameOfReference: object.frameOfReference,
-    sliceOf: new Map(),
-    index: indexer(lattice),
-  };
 }
 
 /**
@@ -224,5 +211,7 @@ export async function readSegmentation(file: DicomFile, options: SegmentationOpt
       `refers to series ${object.referencedSeries.join(', ')}, not to ${target.series}; placed by coordinates`,
     );
   const { threshold = 0.5 } = options;
-  return labelVolume(file.name, masksOf(object, target, threshold), { ...options, target, notes });
+  const frames = object.type === 'LABELMAP' ? decodedOnce(object) : undefined;
+  if (frames !== undefined) notes.push(...(await undescribed(object, frames)));
+  return labelVolume(file.name, masksOf(object, frames, { target, threshold }), { ...options, target, notes });
 }

@@ -36,13 +36,17 @@ export interface SegmentationObject {
   readonly maximum: number;
   /** Label map value that belongs to no segment, where stated. */
   readonly padding: number | undefined;
-  /** Millimeters between slices as stated. */
+  /** Millimeters between slices, and their thickness, as stated. */
   readonly sliceSpacing: number | undefined;
+  readonly sliceThickness: number | undefined;
   readonly frameOfReference: string | undefined;
   readonly referencedSeries: readonly string[];
   /** Pixel values of one frame. */
   read(index: number): Promise<VoxelArray>;
 }
+
+const positive = (value: number | undefined): number | undefined =>
+  value !== undefined && value > 0 ? value : undefined;
 
 function segmentsOf(file: DicomFile): Segment[] {
   return file.dataset.items(TAG.SegmentSequence).map((item) => ({
@@ -62,6 +66,12 @@ export async function openSegmentation(file: DicomFile): Promise<SegmentationObj
       TAG.SegmentationType,
       `expected a segmentation of type BINARY, FRACTIONAL or LABELMAP, came "${type}".`,
       { type },
+    );
+  if (d.has(TAG.TotalPixelMatrixColumns) || d.has(TAG.ImageOrientationSlide))
+    throw d.fault(
+      TAG.TotalPixelMatrixColumns,
+      'a segmentation of a microscope slide lies in the plane of its glass, not in a patient; it is no volume and is not read.',
+      { kind: 'slide' },
     );
   if (d.truncatedAt !== undefined)
     throw d.fault(TAG.PixelData, `the file ends at byte ${d.truncatedAt}, before its pixel data.`);
@@ -119,7 +129,8 @@ export async function openSegmentation(file: DicomFile): Promise<SegmentationObj
     format,
     maximum,
     padding: d.number(TAG.PixelPaddingValue),
-    sliceSpacing: measures?.number(TAG.SpacingBetweenSlices) ?? measures?.number(TAG.SliceThickness),
+    sliceSpacing: positive(measures?.number(TAG.SpacingBetweenSlices)),
+    sliceThickness: positive(measures?.number(TAG.SliceThickness)),
     frameOfReference: d.string(TAG.FrameOfReferenceUID),
     referencedSeries: d.items(TAG.ReferencedSeriesSequence).flatMap((item) => item.string(TAG.SeriesInstanceUID) ?? []),
     read: async (index) => (await reader.read(index)).values,
