@@ -190,6 +190,13 @@ function masksOf(
  * Throws: FormatError when it is damaged, lies on another grid, belongs to another frame of reference, or overlaps unasked.
  */
 export async function readSegmentation(file: DicomFile, options: SegmentationOptions = {}): Promise<LabelVolume> {
+  const { dataset } = file;
+  if (dataset.has(TAG.TotalPixelMatrixColumns) || dataset.has(TAG.ImageOrientationSlide))
+    throw dataset.fault(
+      TAG.TotalPixelMatrixColumns,
+      'a segmentation of a microscope slide lies in the plane of its glass, not in a patient; it is no volume and is not read.',
+      { kind: 'slide' },
+    );
   const object = await openSegmentation(file);
   const target = options.target ?? ownTarget(object);
   const notes: string[] = [];
@@ -198,7 +205,7 @@ export async function readSegmentation(file: DicomFile, options: SegmentationOpt
     object.frameOfReference !== undefined &&
     target.frameOfReference !== object.frameOfReference
   )
-    throw file.dataset.fault(
+    throw dataset.fault(
       TAG.FrameOfReferenceUID,
       `its frame of reference ${object.frameOfReference} is not that of the images, ${target.frameOfReference}: their coordinates do not share an origin.`,
     );

@@ -67,12 +67,6 @@ export async function openSegmentation(file: DicomFile): Promise<SegmentationObj
       `expected a segmentation of type BINARY, FRACTIONAL or LABELMAP, came "${type}".`,
       { type },
     );
-  if (d.has(TAG.TotalPixelMatrixColumns) || d.has(TAG.ImageOrientationSlide))
-    throw d.fault(
-      TAG.TotalPixelMatrixColumns,
-      'a segmentation of a microscope slide lies in the plane of its glass, not in a patient; it is no volume and is not read.',
-      { kind: 'slide' },
-    );
   if (d.truncatedAt !== undefined)
     throw d.fault(TAG.PixelData, `the file ends at byte ${d.truncatedAt}, before its pixel data.`);
   const format = pixelFormat(file);
