@@ -60,7 +60,7 @@ function olderFile(folder: string, id: string): string {
 
 export async function saveNextStage(folder: string, id: string, shape: PerAxis, labels: Int16Array): Promise<void> {
   const data = Uint8Array.from(labels);
-  await writeWhole(nextStageFile(folder, id), encodeB2nd({ dtype: 'uint8', shape, data }));
+  await writeWhole(nextStageFile(folder, id), await encodeB2nd({ dtype: 'uint8', shape, data }));
 }
 
 /** The model folder of the stage before. */

@@ -72,18 +72,36 @@ function binaryValue(view: DataView, vr: string, at: number, littleEndian: boole
 
 /** Elements by tag. Accessors return undefined when an element is absent or empty; they throw FormatError when its value cannot be read. */
 export class DataSet {
-  readonly elements = new Map<number, Element>();
   readonly depth: number;
   /** Set when the file ended inside this data set: the first byte that is missing. */
   truncatedAt: number | undefined;
   /** One past the last element that was read. */
   end = 0;
+  /** Where each element begins, in the order of the file; of data sets that are not nested. */
+  starts: readonly number[] = [];
+  /** While there is one, every tag that is asked for goes into it, whether there or not. */
+  asked: Set<number> | undefined;
   private readonly context: DataSetContext;
   private readonly parent: DataSet | undefined;
-  constructor(context: DataSetContext, depth: number, parent?: DataSet) {
+  private readonly own: ReadonlyMap<number, Element>;
+  constructor(context: DataSetContext, depth: number, elements: ReadonlyMap<number, Element>, parent?: DataSet) {
     this.context = context;
     this.depth = depth;
+    this.own = elements;
     this.parent = parent;
+  }
+
+  get elements(): ReadonlyMap<number, Element> {
+    return this.own;
+  }
+
+  protected find(tag: number): Element | undefined {
+    return this.own.get(tag);
+  }
+
+  private element(tag: number): Element | undefined {
+    this.asked?.add(tag);
+    return this.find(tag);
   }
 
   /** The file these elements came from, where known. */
@@ -91,13 +109,18 @@ export class DataSet {
     return this.context.file;
   }
 
+  /** What the offsets of elements count in: the file, or as much of it as was read. */
+  get fileBytes(): Uint8Array {
+    return this.context.bytes;
+  }
+
   has(tag: number): boolean {
-    return this.elements.has(tag);
+    return this.element(tag) !== undefined;
   }
 
   /** The raw value, a view into the file. Undefined when absent, empty, or encapsulated. */
   bytes(tag: number): Uint8Array | undefined {
-    const e = this.elements.get(tag);
+    const e = this.element(tag);
     if (e === undefined || e.length <= 0) return undefined;
     return this.context.bytes.subarray(e.offset, e.offset + e.length);
   }
@@ -109,7 +132,7 @@ export class DataSet {
   private ownEncoding: TextEncoding | undefined;
 
   private findEncoding(): TextEncoding {
-    const own = this.elements.get(TAG.SpecificCharacterSet);
+    const own = this.element(TAG.SpecificCharacterSet);
     if (own !== undefined && own.length > 0)
       return encodingOf(
         decodeText(this.context.bytes.subarray(own.offset, own.offset + own.length), LATIN).split('\\'),
@@ -118,7 +141,7 @@ export class DataSet {
   }
 
   private decode(tag: number, raw: Uint8Array): string {
-    return decodeText(raw, this.encoding, this.elements.get(tag)?.vr === 'PN');
+    return decodeText(raw, this.encoding, this.element(tag)?.vr === 'PN');
   }
 
   /** All text values of an element, trimmed. */
@@ -146,7 +169,7 @@ export class DataSet {
 
   /** All numbers of an element: decimal or integer strings, or binary values in the file's byte order. */
   numbers(tag: number): readonly number[] {
-    const e = this.elements.get(tag);
+    const e = this.element(tag);
     const raw = this.bytes(tag);
     if (e === undefined || raw === undefined) return [];
     // Unknown representation: what the tag has by the standard (PS3.5 6.2.2 note 2).
@@ -188,7 +211,7 @@ export class DataSet {
 
   /** The data sets of a sequence; empty when absent. */
   items(tag: number): readonly DataSet[] {
-    const e = this.elements.get(tag);
+    const e = this.element(tag);
     if (e === undefined || (e.length === 0 && e.items === undefined)) return [];
     e.items ??= this.context.readItems(e, this);
     return e.items;
@@ -202,7 +225,7 @@ export class DataSet {
 
   /** An error about one element of this data set, with its place filled in. */
   fault(tag: number, message: string, details: Readonly<Record<string, unknown>> = {}): FormatError {
-    const e = this.elements.get(tag);
+    const e = this.element(tag);
     return new FormatError(`${this.file === undefined ? '' : `${this.file}: `}${message}`, {
       ...(this.file === undefined ? {} : { file: this.file }),
       field: tagName(tag),

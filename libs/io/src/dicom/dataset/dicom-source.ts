@@ -1,6 +1,6 @@
 /** Where a file's bytes come from: memory, a disk, an HTTP answer. Read in ranges, so that a series never sits in memory twice. */
-import { Gunzip, Inflate } from 'fflate/browser';
 import type { ByteSource } from '../../bytes/byte-source.ts';
+import { LongerThanAllowed, inflateRawBytes } from '../../bytes/inflate-raw.ts';
 import { release } from '../../bytes/release.ts';
 import { FormatError } from '../../errors.ts';
 
@@ -27,11 +27,6 @@ export function memorySource(name: string, bytes: Uint8Array): DicomSource {
 /** Deflate cannot shrink more than 1032 to 1; a stream that claims more is not one. */
 const MAX_RATIO = 1032;
 
-interface Stream {
-  ondata: (chunk: Uint8Array, final: boolean) => void;
-  push(chunk: Uint8Array, final?: boolean): void;
-}
-
 const DAMAGED = 'the compressed data are damaged or end too early.';
 const longerThan = (cap: number): string =>
   `the compressed data unpack to more than the ${cap} bytes expected; the file is damaged or hostile.`;
@@ -55,34 +50,6 @@ const fault = (what: string, { packed, cap, file, cause }: Unpacking): FormatErr
     { cause },
   );
 
-function run(stream: Stream, packed: Uint8Array, cap: number, file: string | undefined): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  stream.ondata = (chunk) => {
-    total += chunk.length;
-    if (total > cap) throw fault(longerThan(cap), { packed, cap, file });
-    chunks.push(chunk);
-  };
-  try {
-    // Small steps bound what one push can unpack before the cap is looked at.
-    for (let at = 0; at < packed.length || at === 0; at += 16384) {
-      const end = Math.min(packed.length, at + 16384);
-      stream.push(packed.subarray(at, end), end === packed.length);
-      if (end === packed.length) break;
-    }
-  } catch (error) {
-    if (error instanceof FormatError) throw error;
-    throw fault(DAMAGED, { packed, cap, file, cause: error });
-  }
-  const out = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
-}
-
 const nodeZlib = (): typeof import('node:zlib') | undefined => globalThis.process?.getBuiltinModule?.('node:zlib');
 /** Memory for what unpacks to an unknown size. */
 const [LEAST_GUESS, MOST_GUESS] = [1 << 16, 1 << 24];
@@ -93,7 +60,17 @@ export function inflateRaw(packed: Uint8Array, cap?: number, file?: string): Uin
   const justified = packed.length * MAX_RATIO + 64;
   const most = Math.min(cap ?? justified, justified);
   const zlib = nodeZlib();
-  if (zlib === undefined) return run(new Inflate() as unknown as Stream, packed, most, file);
+  if (zlib === undefined)
+    try {
+      return inflateRawBytes(packed, most);
+    } catch (error) {
+      throw fault(error instanceof LongerThanAllowed ? longerThan(most) : DAMAGED, {
+        packed,
+        cap: most,
+        file,
+        cause: error,
+      });
+    }
   // what fits one chunk is unpacked without a copy: the files of a series are of one size
   const guess = cap === undefined ? Math.min(Math.max(lastSize, LEAST_GUESS), most, MOST_GUESS) : most;
   try {
@@ -190,11 +167,14 @@ export function lenient(source: ByteSource | DicomSource): DicomSource {
   };
 }
 
-/** What is inside a gzip-compressed file. */
+/** What is inside a gzip-compressed file. Throws: FormatError when it is damaged. */
 export async function unzippedSource(source: DicomSource): Promise<DicomSource> {
   const packed = await source.read(0, source.size);
-  return memorySource(
-    source.name,
-    run(new Gunzip() as unknown as Stream, packed, packed.length * MAX_RATIO, source.name),
-  );
+  // Loaded here: hardly any file is packed so.
+  const [{ gunzip }, { bytesSource }, { collect }] = await Promise.all([
+    import('../../bytes/deflate.ts'),
+    import('../../bytes/byte-source.ts'),
+    import('../../bytes/collect.ts'),
+  ]);
+  return memorySource(source.name, await collect(gunzip(bytesSource(packed, source.name))));
 }

@@ -36,7 +36,7 @@ export interface DicomFile {
 const MAX_DEPTH = 64;
 const MAX_ELEMENTS = 4_000_000;
 /** Most headers end within this. */
-const FIRST_READ = 16384;
+export const FIRST_READ = 16384;
 const ITEM = 0xfffee000;
 const ITEM_END = 0xfffee00d;
 const SEQUENCE_END = 0xfffee0dd;
@@ -73,7 +73,7 @@ interface Bounds {
   readonly parent?: DataSet;
 }
 
-class Parser {
+export class Parser {
   pixels: { tag: number; vr: string; offset: number; length: number } | undefined;
   count = 0;
   next = 0;
@@ -158,7 +158,10 @@ class Parser {
         start,
         'sequence',
       );
-    const dataset = new DataSet(this.context(), depth, parent);
+    const elements = new Map<number, Element>();
+    const dataset = new DataSet(this.context(), depth, elements, parent);
+    const starts: number[] = [];
+    if (depth === 0) dataset.starts = starts;
     let at = start;
     while (at < end) {
       const header = this.header(at, end);
@@ -176,6 +179,7 @@ class Parser {
         return dataset;
       }
       if (++this.count > MAX_ELEMENTS) throw this.fault(`more than ${MAX_ELEMENTS} elements.`, at, tagName(tag));
+      if (depth === 0) starts.push(at);
       if (depth === 0 && isPixelTag(tag)) {
         this.pixels = { tag, vr, offset, length: length === UNDEFINED ? -1 : length };
         dataset.end = this.next = offset;
@@ -195,7 +199,7 @@ class Parser {
           parent: dataset,
           implicit: vr === 'UN' && this.explicit,
         });
-        dataset.elements.set(tag, element);
+        elements.set(tag, element);
         at = this.next;
         continue;
       }
@@ -212,7 +216,7 @@ class Parser {
         );
       }
       this.need(stop);
-      dataset.elements.set(tag, header);
+      elements.set(tag, header);
       at = stop;
     }
     if (delimited) throw this.fault(`an item of undefined length is not closed before byte ${end}.`, end, 'item');
@@ -225,13 +229,19 @@ class Parser {
       bytes: this.bytes,
       littleEndian: this.littleEndian,
       file: this.file,
-      readItems: (element, parent) => this.readDefined(element, parent),
+      readItems: (element, parent) => this.readSequence(element, parent),
     });
   }
   private shared: DataSetContext | undefined;
 
-  /** Items of a sequence whose length is written, read when first asked for. */
-  private readDefined(element: Element, parent: DataSet): readonly DataSet[] {
+  /** Items of a sequence, read when first asked for. */
+  readSequence(element: Element, parent: DataSet): readonly DataSet[] {
+    if (element.length < 0)
+      return this.readUndefined(element, this.size, {
+        depth: parent.depth + 1,
+        parent,
+        implicit: element.vr === 'UN' && this.explicit,
+      });
     const reader = element.vr === 'UN' && this.explicit && this.littleEndian ? this.sibling() : this;
     return reader.readItems(element.offset, element.offset + element.length, {
       depth: parent.depth + 1,
@@ -458,7 +468,7 @@ export async function readDicomFile(given: ByteSource | DicomSource): Promise<Di
   let source = lenient(given);
   let length = Math.min(source.size, FIRST_READ);
   for (;;) {
-    // A copy: ranges may be views of a reused buffer, and elements keep pointing into these bytes.
+    // Elements keep pointing into these bytes.
     const prefix = await source.read(0, length);
     if (prefix.length < length)
       throw new FormatError(`${source.name}: ends at byte ${prefix.length} of ${source.size}.`, {

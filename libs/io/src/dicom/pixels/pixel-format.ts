@@ -139,8 +139,11 @@ const PIXELS_PER_BYTE = 8300;
 /** A black picture of this size may come from next to nothing. */
 const FREE_PIXELS = 2048 * 2048;
 
-/** Refuses sizes and frame counts that the file's bytes cannot hold, before anything is allocated for them. */
-function checkRoom(file: DicomFile, format: PixelFormat): void {
+/**
+ * Refuses sizes and frame counts that the file's bytes cannot hold, before anything is allocated for them; `pixelFormat` asks it too.
+ * Throws: FormatError.
+ */
+export function checkRoom(file: DicomFile, format: PixelFormat): void {
   const { rows, columns, samples, frames } = format;
   const pixels = file.pixels!;
   const shortage = pixelShortage(file, format);

@@ -2,6 +2,7 @@
  * 16-bit pixels, as most are, at the speed of memory: the loops of words.as.ts over one frame at a time in a memory of their own.
  * What they cannot take, or find damaged, goes the plain way.
  */
+import type { VoxelArray } from '@voxelwise/volume';
 import code from '../../generated/words.ts';
 
 interface Kernels {
@@ -19,17 +20,22 @@ const PAGE = 65536;
 /** Larger frames go the plain way. */
 export const MOST_WORDS = 2 ** 28;
 
+let module: WebAssembly.Module | undefined;
 let started: Kernels | undefined;
 
-function kernels(bytes: number): Kernels {
-  if (started === undefined) {
-    const module = new WebAssembly.Module(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
-    started = new WebAssembly.Instance(module).exports as unknown as Kernels;
-  }
-  const missing = bytes - started.memory.buffer.byteLength;
-  if (missing > 0) started.memory.grow(Math.ceil(missing / PAGE));
-  return started;
+/** Kernels with a memory of their own. */
+function start(): Kernels {
+  module ??= new WebAssembly.Module(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
+  return new WebAssembly.Instance(module).exports as unknown as Kernels;
 }
+
+function withRoom(kernels: Kernels, bytes: number): Kernels {
+  const missing = bytes - kernels.memory.buffer.byteLength;
+  if (missing > 0) kernels.memory.grow(Math.ceil(missing / PAGE));
+  return kernels;
+}
+
+const kernels = (bytes: number): Kernels => withRoom((started ??= start()), bytes);
 
 /** Memory for `words` words, to be filled and then given to `settleInto`. It lasts until the next call of anything here. */
 export function wordsRoom(words: number): Uint8Array {
@@ -50,13 +56,45 @@ export function isWordShift(intercept: number): boolean {
   return Number.isInteger(intercept) && Math.abs(intercept) <= 2 ** 30;
 }
 
+/** Brings the words that lie in the kernels' memory where `words` are into values. False when one does not fit. */
+function settle(run: Kernels, at: number, words: Int16Array | Uint16Array, bits: WordBits): boolean {
+  const { signed, above, unused, intercept } = bits;
+  const kernel = words instanceof Uint16Array ? 'maskUnsigned' : signed ? 'settleSigned' : 'settleUnsigned';
+  return run[kernel](at, words.length, above, unused, intercept) === 0;
+}
+
 /** The values of the words in `wordsRoom`, brought into `target`. False when one does not fit; `target` is untouched then. */
-export function settleInto(target: Int16Array | Uint16Array, { signed, above, unused, intercept }: WordBits): boolean {
-  const { memory, ...run } = kernels(0);
-  const settle = target instanceof Uint16Array ? run.maskUnsigned : signed ? run.settleSigned : run.settleUnsigned;
-  if (settle(0, target.length, above, unused, intercept) !== 0) return false;
-  target.set(new (target.constructor as Int16ArrayConstructor)(memory.buffer, 0, target.length));
+export function settleInto(target: Int16Array | Uint16Array, bits: WordBits): boolean {
+  const run = kernels(0);
+  if (!settle(run, 0, target, bits)) return false;
+  target.set(new (target.constructor as Int16ArrayConstructor)(run.memory.buffer, 0, target.length));
   return true;
+}
+
+/** Words that are brought into values where they lie: for what is read, settled and handed on. */
+export class WordMemory {
+  private readonly kernels: Kernels;
+  private readonly count: number;
+  /** Throws: RangeError for more than `MOST_WORDS`. */
+  constructor(count: number) {
+    if (count > MOST_WORDS) throw new RangeError(`${count} words`);
+    this.kernels = withRoom(start(), count * 2 + SLACK);
+    this.count = count;
+  }
+
+  /** All words. They last as long as this. */
+  words<T extends Int16Array | Uint16Array>(kind: new (buffer: ArrayBuffer, offset: number, length: number) => T): T {
+    return new kind(this.kernels.memory.buffer as ArrayBuffer, 0, this.count);
+  }
+
+  holds(words: VoxelArray): words is Int16Array | Uint16Array {
+    return words.buffer === this.kernels.memory.buffer;
+  }
+
+  /** Brings words of this memory into values. False when one does not fit. */
+  settle(words: Int16Array | Uint16Array, bits: WordBits): boolean {
+    return settle(this.kernels, words.byteOffset, words, bits);
+  }
 }
 
 /** Unpacks two RLE segments, high bytes and low bytes, to `words`. False when they are too short or damaged. */

@@ -62,7 +62,9 @@ function sizeIssues(frames: readonly FrameInfo[]): Issue[] {
   for (const f of frames) {
     const s = f.instance.format;
     const key = `${f.window.columns} × ${f.window.rows}${s.samples > 1 ? ` × ${s.samples}` : ''}`;
-    groups.set(key, [...(groups.get(key) ?? []), f]);
+    const members = groups.get(key);
+    if (members === undefined) groups.set(key, [f]);
+    else members.push(f);
   }
   const [usual, ...odd] = [...groups].sort((a, b) => b[1].length - a[1].length);
   return odd.flatMap(([size, members]) =>

@@ -6,7 +6,7 @@ import { bigEndianPixels } from '../dataset/transfer-syntax.ts';
 import { bytesOfArray, hostIsLittle } from '../pixels/native.ts';
 import { pixelShortage } from '../pixels/pixel-format.ts';
 import { MOST_WORDS, isWordShift, settleInto, wordsRoom } from '../pixels/words.ts';
-import type { WordBits } from '../pixels/words.ts';
+import type { WordBits, WordMemory } from '../pixels/words.ts';
 import type { FrameInfo } from './instance.ts';
 
 /** A value left the 16 bits that were tried first. */
@@ -49,16 +49,19 @@ function directly(frame: FrameInfo, target: VoxelArray): Direct | undefined {
 
 /**
  * Reads a frame into `target`, one slice of 16-bit values. False when the frame needs another way: compressed, byte-swapped,
- * colored, tiled, scaled by a fraction, or from a source that cannot fill memory at once.
+ * colored, tiled, scaled by a fraction, or from a source that cannot fill memory at once. `memory`: where `target` may lie.
  * Throws: Overflow when a value does not fit.
  */
-export function readDirectly(frame: FrameInfo, target: VoxelArray): boolean {
+export function readDirectly(frame: FrameInfo, target: VoxelArray, memory?: WordMemory): boolean {
   const direct = directly(frame, target);
   if (direct?.source.fillSync === undefined) return false;
   const { source, offset, bits } = direct;
-  const room = bits === undefined ? bytesOfArray(target) : wordsRoom(target.length);
+  const inPlace = memory?.holds(target) === true;
+  const room = bits === undefined || inPlace ? bytesOfArray(target) : wordsRoom(target.length);
   if (source.fillSync!(offset, room) !== room.length) return false;
-  if (bits !== undefined && !settleInto(target as Int16Array, bits)) throw new Overflow();
+  if (bits === undefined) return true;
+  const settled = inPlace ? memory.settle(target, bits) : settleInto(target as Int16Array, bits);
+  if (!settled) throw new Overflow();
   return true;
 }
 

@@ -6,7 +6,7 @@ import type { FrameReader } from '../pixels/frames.ts';
 import { bytesOfArray } from '../pixels/native.ts';
 import { lookUp } from '../pixels/lookup-table.ts';
 import type { DecodedFrame } from '../pixels/pixel-format.ts';
-import { MOST_WORDS, isWordShift, settleInto, wordsRoom } from '../pixels/words.ts';
+import { MOST_WORDS, WordMemory, isWordShift, settleInto, wordsRoom } from '../pixels/words.ts';
 import type { Lattice } from './arrange.ts';
 import { Overflow, readAside, readDirectly } from './direct-read.ts';
 import type { DicomInstance, FrameInfo } from './instance.ts';
@@ -168,6 +168,16 @@ export async function fill(
 /** Small slices are handed on several at a time. */
 const PIECE_BYTES = 1 << 20;
 
+/** Two arrays that take turns; 16-bit ones where they can be brought into values without another copy. */
+function turnsOf(kind: ArrayKind, length: number): { memory?: WordMemory; turns: readonly [VoxelArray, VoxelArray] } {
+  const first = arrayOf(kind, 0);
+  const isWords = first instanceof Int16Array || first instanceof Uint16Array;
+  if (!isWords || 2 * length > MOST_WORDS) return { turns: [arrayOf(kind, length), arrayOf(kind, length)] };
+  const memory = new WordMemory(2 * length);
+  const both = memory.words(first.constructor as Int16ArrayConstructor);
+  return { memory, turns: [both.subarray(0, length), both.subarray(length)] };
+}
+
 /**
  * The voxels of a stack of one color in the order of `fill`, some slices at a time. A piece lasts until the next but one is
  * asked for. Throws: what `fill` throws.
@@ -180,7 +190,7 @@ export async function* pieces(
   const frames = order.flat();
   const bytes = plane * arrayOf(kind, 1).BYTES_PER_ELEMENT;
   const together = Math.min(frames.length, Math.max(1, Math.floor(PIECE_BYTES / bytes)));
-  const turns = [arrayOf(kind, together * plane), arrayOf(kind, together * plane)] as const;
+  const { memory, turns } = turnsOf(kind, together * plane);
   const decoder = new FrameDecoder();
   for (let start = 0; start < frames.length; start += together) {
     const piece = turns[(start / together) % 2]!;
@@ -188,7 +198,7 @@ export async function* pieces(
     for (const [i, info] of members.entries()) {
       options.signal?.throwIfAborted();
       const slice = piece.subarray(i * plane, (i + 1) * plane);
-      if (!readDirectly(info, slice))
+      if (!readDirectly(info, slice, memory))
         place(await decoder.decode(info), info, { target: piece, at: i * plane, sample: 0 });
       options.onSlice?.(start + i + 1, frames.length);
     }

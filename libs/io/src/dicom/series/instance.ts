@@ -1,10 +1,11 @@
 /** One image object and its frames, each with its place in the patient: what sorting and stacking need, and no more. */
 import { DataSet } from '../dataset/dataset.ts';
+import type { Element } from '../dataset/dataset.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG, tagName } from '../dataset/tags.ts';
 import { modalityTable, paletteOf } from '../pixels/lookup-table.ts';
 import type { LookupTable, Palette } from '../pixels/lookup-table.ts';
-import { pixelFormat } from '../pixels/pixel-format.ts';
+import { checkRoom, pixelFormat } from '../pixels/pixel-format.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
 import { mosaicOf } from './mosaic.ts';
 import type { Mosaic } from './mosaic.ts';
@@ -121,27 +122,28 @@ function lineOf(groups: Groups, top: DataSet): Pick<FrameInfo, 'slope' | 'interc
 /** Keeps what reading pixels still needs. */
 function slim(file: DicomFile): DicomFile {
   if (file.dataset.has(TAG.ExtendedOffsetTable)) return file;
-  const empty = new DataSet({ bytes: new Uint8Array(0), littleEndian: true, file: file.name, readItems: () => [] }, 0);
-  return { ...file, meta: empty, dataset: empty };
+  const { name, syntax, pixels } = file;
+  const empty = new DataSet({ bytes: NO_BYTES, littleEndian: true, file: name, readItems: () => [] }, 0, NO_ELEMENTS);
+  return { name, syntax, meta: empty, dataset: empty, pixels };
+}
+const NO_BYTES = new Uint8Array(0);
+const NO_ELEMENTS: ReadonlyMap<number, Element> = new Map();
+
+/** What slices of a series share, as a rule: everything but their names, places and times. */
+export interface InstanceFacts extends Pick<
+  DicomInstance,
+  'sopClass' | 'study' | 'series' | 'frameOfReference' | 'modality' | 'description' | 'format' | 'palette' | 'mosaic'
+> {
+  readonly table: LookupTable | undefined;
+  readonly dimensions: readonly number[];
 }
 
-/**
- * Reads one image object. `keepHeader`: keep all its elements in memory.
- * Throws: FormatError when it is no image, or a field that places it cannot be read.
- */
-export function imageInstance(
-  file: DicomFile,
-  { keepHeader = true }: { readonly keepHeader?: boolean } = {},
-): DicomInstance {
+/** Throws: FormatError when the file is no image. */
+export function instanceFacts(file: DicomFile): InstanceFacts {
   const top = file.dataset;
   const format = pixelFormat(file);
-  const mosaic = mosaicOf(top, format);
-  const frames: FrameInfo[] = [];
-  const instance: DicomInstance = {
-    name: file.name,
-    file: keepHeader ? file : slim(file),
+  return {
     sopClass: top.string(TAG.SOPClassUID) ?? '',
-    sopInstance: top.string(TAG.SOPInstanceUID) ?? '',
     study: top.string(TAG.StudyInstanceUID) ?? '',
     series: top.string(TAG.SeriesInstanceUID) ?? '',
     frameOfReference: top.string(TAG.FrameOfReferenceUID),
@@ -149,11 +151,32 @@ export function imageInstance(
     description: top.text(TAG.SeriesDescription) ?? '',
     format,
     palette: format.photometric === 'PALETTE COLOR' ? paletteOf(top, format.signed) : undefined,
-    mosaic,
+    mosaic: mosaicOf(top, format),
+    table: modalityTable(top, format.signed),
+    dimensions: otherDimensions(top),
+  };
+}
+
+/**
+ * Reads one image object. `keepHeader`: keep all its elements in memory. `facts`: of another file, where this one's are the same.
+ * Throws: FormatError when it is no image, or a field that places it cannot be read.
+ */
+export function imageInstance(
+  file: DicomFile,
+  { keepHeader = true, facts }: { readonly keepHeader?: boolean; readonly facts?: InstanceFacts } = {},
+): DicomInstance {
+  const top = file.dataset;
+  const { table, dimensions, ...shared } = facts ?? instanceFacts(file);
+  const { format, mosaic } = shared;
+  if (facts !== undefined) checkRoom(file, format);
+  const frames: FrameInfo[] = [];
+  const instance: DicomInstance = {
+    name: file.name,
+    file: keepHeader ? file : slim(file),
+    sopInstance: top.string(TAG.SOPInstanceUID) ?? '',
+    ...shared,
     frames,
   };
-  const table = modalityTable(top, format.signed);
-  const dimensions = otherDimensions(top);
   const perFrame = top.items(TAG.PerFrameFunctionalGroupsSequence).length;
   if (perFrame > 0 && perFrame !== format.frames)
     throw top.fault(

@@ -1,15 +1,17 @@
 /** A heap of files, sorted out: stacks of slices that belong together, objects without pixels, and files that are neither. */
 import type { ByteSource } from '../../bytes/byte-source.ts';
 import { FormatError } from '../../errors.ts';
+import { lenient } from '../dataset/dicom-source.ts';
 import type { DicomSource } from '../dataset/dicom-source.ts';
-import { readDicomFile } from '../dataset/parse.ts';
+import { HeaderShape } from '../dataset/header-shape.ts';
+import { FIRST_READ, readDicomFile } from '../dataset/parse.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
 import { pixelShortage } from '../pixels/pixel-format.ts';
 import { arrange } from './arrange.ts';
 import type { Arrangement } from './arrange.ts';
-import { imageInstance } from './instance.ts';
-import type { DicomInstance, FrameInfo } from './instance.ts';
+import { imageInstance, instanceFacts } from './instance.ts';
+import type { DicomInstance, FrameInfo, InstanceFacts } from './instance.ts';
 import { issue } from './issue.ts';
 import type { Issue } from './issue.ts';
 
@@ -53,26 +55,77 @@ interface Loaded {
   readonly foreign: string[];
 }
 
-async function load(
-  source: ByteSource | DicomSource,
-  { instances, objects, damaged, foreign }: Loaded,
-  seen: Set<string>,
-): Promise<void> {
-  const name = source.name ?? 'DICOM';
-  try {
-    const file = await readDicomFile(source);
-    const { dataset } = file;
-    if (dataset.string(TAG.DirectoryRecordType) !== undefined || dataset.has(TAG.DirectoryRecordSequence))
-      return void objects.push(file);
-    const imageless = file.pixels === undefined && dataset.truncatedAt === undefined && !dataset.has(TAG.Rows);
-    if (imageless || isSegmentation(file)) return void objects.push(file);
-    const series = dataset.string(TAG.SeriesInstanceUID) ?? '';
-    instances.push(imageInstance(file, { keepHeader: !seen.has(series) || file.pixels?.tag !== TAG.PixelData }));
-    seen.add(series);
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    if (error.field === 'DICM prefix' && error.message.includes('not a DICOM file')) foreign.push(name);
-    else damaged.push({ name, error: error.inFile(name) });
+/** The facts of an image, or undefined for what has no slices to stack. Throws: FormatError. */
+function factsOf(file: DicomFile): InstanceFacts | undefined {
+  const { dataset } = file;
+  if (dataset.string(TAG.DirectoryRecordType) !== undefined || dataset.has(TAG.DirectoryRecordSequence))
+    return undefined;
+  const imageless = file.pixels === undefined && dataset.truncatedAt === undefined && !dataset.has(TAG.Rows);
+  return imageless || isSegmentation(file) ? undefined : instanceFacts(file);
+}
+
+/** The layout of a header, what it said, and which of its elements that was read from. */
+interface Known {
+  readonly shape: HeaderShape;
+  readonly facts: InstanceFacts;
+  readonly asked: Uint32Array;
+}
+
+/** Layouts that files are compared with before they are parsed: series may lie mixed in a folder. */
+const MOST_KNOWN = 4;
+
+/** Reads headers one after the other. */
+class Loader {
+  readonly loaded: Loaded = { instances: [], objects: [], damaged: [], foreign: [] };
+  private readonly series = new Set<string>();
+  private readonly known: Known[] = [];
+  private scratch: Uint8Array | undefined;
+
+  async load(given: ByteSource | DicomSource): Promise<void> {
+    const { instances, objects, damaged, foreign } = this.loaded;
+    const name = given.name ?? 'DICOM';
+    try {
+      const alike = this.readAlike(given);
+      if (alike !== undefined) return void instances.push(alike);
+      const file = await readDicomFile(given);
+      const asked = (file.dataset.asked = new Set<number>());
+      const facts = factsOf(file);
+      file.dataset.asked = undefined;
+      if (facts === undefined) return void objects.push(file);
+      const isFirst = !this.series.has(facts.series);
+      this.series.add(facts.series);
+      instances.push(imageInstance(file, { keepHeader: isFirst || file.pixels?.tag !== TAG.PixelData, facts }));
+      this.remember(file, facts, asked);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      if (error.field === 'DICM prefix' && error.message.includes('not a DICOM file')) foreign.push(name);
+      else damaged.push({ name, error: error.inFile(name) });
+    }
+  }
+
+  /** An image whose header is laid out as a known one, and says the same but for its place; undefined for others. */
+  private readAlike(given: ByteSource | DicomSource): DicomInstance | undefined {
+    if (this.known.length === 0 || !('fillSync' in given) || given.fillSync === undefined) return undefined;
+    const source = lenient(given);
+    this.scratch ??= new Uint8Array(FIRST_READ);
+    const bytes = this.scratch.subarray(0, Math.min(source.size, FIRST_READ));
+    if (given.fillSync(0, bytes) !== bytes.length) return undefined;
+    for (const { shape, facts, asked } of this.known) {
+      const file = shape.fit(bytes, source);
+      if (file !== undefined && shape.unchanged(asked)) return imageInstance(file, { keepHeader: false, facts });
+    }
+    return undefined;
+  }
+
+  /** Plain slices are remembered: of the others there is more to read than one place. */
+  private remember(file: DicomFile, facts: InstanceFacts, asked: ReadonlySet<number>): void {
+    const { format, palette, mosaic, table } = facts;
+    const isPlain = palette === undefined && mosaic === undefined && table === undefined && format.frames === 1;
+    if (!isPlain || file.pixels?.tag !== TAG.PixelData || file.dataset.has(TAG.ExtendedOffsetTable)) return;
+    const shape = HeaderShape.of(file);
+    if (shape === undefined) return;
+    this.known.unshift({ shape, facts, asked: shape.placesOf(asked) });
+    if (this.known.length > MOST_KNOWN) this.known.pop();
   }
 }
 
@@ -173,12 +226,12 @@ export async function scanDicom(
   sources: Iterable<ByteSource | DicomSource> | AsyncIterable<ByteSource | DicomSource>,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<DicomScan> {
-  const loaded: Loaded = { instances: [], objects: [], damaged: [], foreign: [] };
-  const seen = new Set<string>();
+  const loader = new Loader();
   for await (const source of sources) {
     signal?.throwIfAborted();
-    await load(source, loaded, seen);
+    await loader.load(source);
   }
+  const { loaded } = loader;
   const bySeries = new Map<string, DicomInstance[]>();
   for (const instance of loaded.instances) {
     const members = bySeries.get(instance.series);

@@ -2,7 +2,6 @@
  * Writes an array as `.b2nd`: chunks of some rows of the first axis, each one block, packed with zlib where that helps, which
  * every build of Blosc2 unpacks. Source: c-blosc2's format files.
  */
-import { zlibSync } from 'fflate/browser';
 import { ARRAY_BYTES, arrayBytes, type NamedArray } from '../../arrays/named-array.ts';
 import { concatenate } from '../../bytes/collect.ts';
 import { FormatError } from '../../errors.ts';
@@ -20,7 +19,9 @@ const CHUNK_BYTES = 2 ** 22;
 const MOST_BYTES = 2 ** 30;
 
 /** C order, little-endian. Throws: FormatError for scalars, empty arrays, more than eight axes, or rows of the first axis beyond 1 GiB. */
-export function encodeB2nd(array: NamedArray): Uint8Array {
+export async function encodeB2nd(array: NamedArray): Promise<Uint8Array> {
+  // Loaded here: its tables are made at once, and hardly anybody writes this.
+  const { zlibSync } = await import('fflate/browser');
   const { dtype, shape } = array;
   const data = arrayBytes(array);
   const rowBytes = data.length / (shape[0] ?? 1);
@@ -40,7 +41,7 @@ export function encodeB2nd(array: NamedArray): Uint8Array {
     // The last chunk is as large as the others; what passes the array's end is padding.
     const whole = part.length === chunkBytes ? part : concatenate([part, new Uint8Array(chunkBytes - part.length)]);
     offsets.setBigUint64(8 * chunks.length, BigInt(packedBytes), true);
-    chunks.push(packedChunk(whole, width));
+    chunks.push(packedChunk(whole, width, (bytes) => zlibSync(bytes, { level: 3 })));
     packedBytes += chunks.at(-1)!.length;
   }
   const index = plainChunk(new Uint8Array(offsets.buffer), 8);
@@ -109,8 +110,8 @@ function plainChunk(data: Uint8Array, width: number): Uint8Array {
   return chunkOf(FLAGS | COPIED, width, data.length, [data]);
 }
 
-function packedChunk(data: Uint8Array, width: number): Uint8Array {
-  const packed = zlibSync(data, { level: 3 });
+function packedChunk(data: Uint8Array, width: number, pack: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+  const packed = pack(data);
   if (packed.length + 8 >= data.length) return plainChunk(data, width);
   // Where the only block begins, and how long its only stream is.
   const place = new DataView(new ArrayBuffer(8));

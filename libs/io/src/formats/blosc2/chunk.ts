@@ -1,5 +1,4 @@
 /** One chunk of Blosc, versions 1 and 2: blocks, each packed whole or byte by byte. Source: c-blosc2, README_CHUNK_FORMAT. */
-import { unzlibSync } from 'fflate/browser';
 import { FormatError } from '../../errors.ts';
 import { undelta, unshuffle, unshuffleBits } from './filters.ts';
 import { loadZstd } from '../zstandard.ts';
@@ -13,19 +12,23 @@ const FILTERS = 6;
 /** What stands in for a whole chunk; in the header's flags, and in the index of a frame. */
 export const SPECIAL = { zeros: 1, nan: 2, value: 3, uninitialized: 4 } as const;
 
-const unpackZlib: Unpack = (from, to) => {
-  try {
-    return unzlibSync(from, { out: to }).length;
-  } catch {
-    return undefined;
-  }
-};
+/** Loaded when the first such chunk is met, as the next: making its tables takes longer than reading many a file. */
+async function loadZlib(): Promise<Unpack> {
+  const { unzlibSync } = await import('fflate/browser');
+  return (from, to) => {
+    try {
+      return unzlibSync(from, { out: to }).length;
+    } catch {
+      return undefined;
+    }
+  };
+}
 
 const CODECS: Readonly<Record<number, { readonly name: string; readonly load?: () => Promise<Unpack> }>> = {
   0: { name: 'BloscLZ', load: () => Promise.resolve(unpackBlosclz) },
   1: { name: 'LZ4', load: () => Promise.resolve(unpackLz4) },
   2: { name: 'Snappy' },
-  3: { name: 'zlib', load: () => Promise.resolve(unpackZlib) },
+  3: { name: 'zlib', load: loadZlib },
   4: { name: 'Zstandard', load: loadZstd },
   5: { name: 'reserved' },
   6: { name: "a user's own" },
