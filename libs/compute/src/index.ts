@@ -1,6 +1,6 @@
 /** Tensors, operations, their kernels and derivatives; nothing about medicine. */
 export { DeviceError, DTypeError, OutOfMemoryError, ShapeError, UsageError } from './errors.ts';
-export { describe, sizeOf, type DType, type HostArray, type Shape, type TensorSpec } from './tensor/spec.ts';
+export { describe, hostArray, sizeOf, type DType, type HostArray, type Shape, type TensorSpec } from './tensor/spec.ts';
 export { Tensor, tensor, zeros } from './tensor/tensor.ts';
 export { keep, scope } from './tensor/scope.ts';
 export type { Device, DeviceKind, MemoryUse } from './devices/device.ts';

@@ -33,4 +33,4 @@ export {
   type StateDictEntry,
 } from './networks/state-dict.ts';
 export { moveStatistics } from './blocks/batch-normalization.ts';
-export { encodeOnnx } from './exchange/onnx.ts';
+export { encodeNetworkOnnx, encodeOnnx, type OnnxOptions } from './exchange/onnx.ts';

@@ -8,6 +8,7 @@ import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, writeJson, writeWhole } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { packModels, torchCheckpoint } from '../stages/model-archive.ts';
+import { networkOf } from '../stages/custom-trainer.ts';
 import { onnxNetwork, onnxProcedure } from '../stages/onnx-export.ts';
 import { download, isUrl } from '../stages/download.ts';
 import { modelRoots, openModelFolder, openModelZip } from '../stages/model-source.ts';
@@ -23,6 +24,7 @@ interface ExportFlags {
   readonly configuration?: string;
   readonly notStrict?: boolean;
   readonly predictions?: boolean;
+  readonly trainer?: string;
 }
 
 const FORMS = ['zip', 'safetensors', 'pth', 'onnx'];
@@ -40,6 +42,7 @@ export const exportCommand: CommandDefinition = {
       .option('--folds <list>', 'default: every trained fold; .pth, safetensors and onnx hold one')
       .option('--checkpoint <names...>', 'final, best', ['final'])
       .option('-c, --configuration <name>', 'when the folder does not tell')
+      .option('--trainer <file>', 'onnx: the trainer file whose network the model has')
       .option('--not-strict', 'zip: pass over folds and models that are not trained')
       .option('--predictions', 'zip: also the segmentations of the cross-validation')
       .addHelpText(
@@ -82,15 +85,18 @@ function procedureFile(out: string): string {
 }
 
 async function oneFold(
-  { to, out, model, checkpoint, configuration }: ExportFlags,
+  { to, out, model, checkpoint, configuration, trainer }: ExportFlags,
   folds: (number | 'all')[] | undefined,
 ): Promise<Uint8Array> {
   if (model.length !== 1 || checkpoint.length !== 1)
     throw new CommandUsageError(`--to ${to} takes one --model and one --checkpoint`);
+  if (trainer !== undefined && to !== 'onnx')
+    throw new CommandUsageError(`--trainer goes with --to onnx; --to ${to} knows the networks of plans only`);
   const loaded = await loadModel(await openModelFolder(model[0]!, configuration), {
     ...(folds ? { folds } : {}),
     checkpoint: checkpoint[0]!,
     ...(configuration === undefined ? {} : { configuration }),
+    ...(trainer === undefined ? {} : { build: networkOf(trainer) }),
   });
   if (loaded.folds.length !== 1)
     throw new CommandUsageError(

@@ -1,6 +1,5 @@
 /** `predict`: segment images with a trained model: ours, or a folder that nnU-Net v2 trained. */
 import { loadModel } from '@voxelwise/inference';
-import type { ConfigurationPlan } from '@voxelwise/planner';
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +8,7 @@ import { CommandUsageError } from '../exit.ts';
 import { writeJson, writeWhole } from '../files.ts';
 import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../command-definition.ts';
-import { loadTrainer } from '../stages/custom-trainer.ts';
+import { networkOf } from '../stages/custom-trainer.ts';
 import { openModelFolder } from '../stages/model-source.ts';
 import { casesIn, labelsNamed, segmentCases } from '../stages/segmenting.ts';
 import { parseFolds, parseWhole } from '../values.ts';
@@ -69,9 +68,7 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
     checkpoint: flags.checkpoint,
     ...(flags.folds === undefined ? {} : { folds: parseFolds(flags.folds) }),
     ...(flags.configuration === undefined ? {} : { configuration: flags.configuration }),
-    ...(trainer === undefined
-      ? {}
-      : { build: async (plan: ConfigurationPlan) => (await loadTrainer(trainer, plan)).network }),
+    ...(trainer === undefined ? {} : { build: networkOf(trainer) }),
   });
   const { source, cases: all } = await casesIn(
     flags.input,

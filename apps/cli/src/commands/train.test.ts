@@ -200,6 +200,11 @@ describe('train', { timeout: 60_000 }, () => {
     ];
     expect(await runLine(words).catch(exitCodeOf)).toBe(3);
     expect((await runLine([...words, '--trainer', work.at('tiny.mjs')])).cases).toHaveLength(1);
+    const exported = ['export', '--model', join(fold('tiny'), '..'), '--to', 'onnx', '--out', work.at('tiny.onnx')];
+    expect(await runLine(exported).catch(exitCodeOf)).toBe(3);
+    const { procedure } = await runLine([...exported, '--trainer', work.at('tiny.mjs')]);
+    expect(JSON.parse(readFileSync(procedure, 'utf8')).network.input).toMatchObject({ shape: [1, 1, 16, 16, 16] });
+    expect(readFileSync(work.at('tiny.onnx')).includes('only.weight')).toBe(true);
   });
 
   it('stops at a loss that is no number, naming step, case and patch', async () => {

@@ -73,6 +73,12 @@ export async function loadTrainer(
   return { ...(value as CustomTrainer), hash };
 }
 
+/** The network of a trainer module, if it has one, for loading the model that it trained. */
+export const networkOf =
+  (path: string) =>
+  async (plan: ConfigurationPlan): Promise<CustomTrainer['network']> =>
+    (await loadTrainer(path, plan)).network;
+
 /** Reads a loss module: its default export is the loss, or a function that makes it. */
 export async function loadLoss(
   path: string,

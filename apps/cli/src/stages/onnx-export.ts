@@ -1,18 +1,25 @@
 /** A fold as an ONNX file, and beside it in plain JSON what has to be done before and after the network. */
 import { gaussianWeights, patchOf, preprocessSettings, type Model } from '@voxelwise/inference';
-import { encodeOnnx } from '@voxelwise/nets';
+import { encodeNetworkOnnx, encodeOnnx } from '@voxelwise/nets';
 
-/** The ONNX file of the model's first fold. Throws: WeightsError. */
-export function onnxNetwork({ plan, folds }: Model): Uint8Array {
-  return encodeOnnx(plan.network, folds[0]!.weights, {
-    configuration: plan.name,
-    dataset: plan.datasetName,
-    fold: folds[0]!.name,
-  });
+/**
+ * The ONNX file of the model's first fold. A network of somebody's own takes one patch at a time.
+ * Throws: WeightsError; NetworkError where such a network does what ONNX cannot.
+ */
+export function onnxNetwork(model: Model): Uint8Array {
+  const { plan, folds, build } = model;
+  const { weights, name: fold } = folds[0]!;
+  const metadata = { configuration: plan.name, dataset: plan.datasetName, fold };
+  return build
+    ? encodeNetworkOnnx(build(plan.network), weights, { shapes: [onePatch(model)], metadata })
+    : encodeOnnx(plan.network, weights, metadata);
 }
 
+const onePatch = ({ plan }: Model): number[] => [1, plan.network.inputChannels, ...plan.patchSize];
+
 /** Pre- and post-processing as numbers: whoever runs the network elsewhere finds here what nnU-Net does around it. */
-export function onnxProcedure({ plan, folds, mirrorAxes }: Model, file: string): object {
+export function onnxProcedure(model: Model, file: string): object {
+  const { plan, folds, mirrorAxes } = model;
   const { labels, channels, network } = plan;
   const settings = preprocessSettings(plan);
   const patch = patchOf(plan);
@@ -25,6 +32,7 @@ export function onnxProcedure({ plan, folds, mirrorAxes }: Model, file: string):
         name: 'image',
         axes: plan.dimensions === 2 ? ['batch', 'channel', 'y', 'x'] : ['batch', 'channel', 'z', 'y', 'x'],
         channels: network.inputChannels,
+        ...(model.build ? { shape: onePatch(model) } : {}),
       },
       output: { name: 'logits', channels: names.map((name, channel) => ({ channel, name })) },
     },

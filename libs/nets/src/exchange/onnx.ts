@@ -1,135 +1,127 @@
 /**
- * Networks of the catalogue as ONNX files: `image` [batch, C, (z,) y, x] → `logits` [batch, K, (z,) y, x] of the full
- * resolution, any batch and any extent that the strides divide.
+ * Networks as ONNX files: `image` [batch, C, (z,) y, x] → `logits`, written from what a forward pass does. Networks of one's own
+ * need nothing but a `forward` of operations that ONNX knows.
  */
-import { NetworkError, WeightsError } from '../errors.ts';
-import type { NamedArray, Weights } from '../module/weights.ts';
-import type { Extent, NetworkConfig } from '../network-config.ts';
-import { OnnxGraph } from './onnx-graph.ts';
+import { NetworkError } from '../errors.ts';
+import type { Module } from '../module/module.ts';
+import { requireWeights, type Weights } from '../module/weights.ts';
+import { buildNetwork } from '../networks/catalogue.ts';
+import type { NetworkConfig } from '../network-config.ts';
+import { OnnxGraph, type Dimension, type Port } from './onnx-graph.ts';
+import { operators } from './onnx-operators.ts';
+import { isKnown, traceNetwork, type Call, type Trace, type Value } from './trace.ts';
 
-/** The bytes of an ONNX file. Throws: NetworkError for a network that is not of the catalogue, WeightsError for missing weights. */
+export interface OnnxOptions {
+  /**
+   * Shapes of images [N, C, (z,) y, x] that the network takes. Where they differ, the file takes any size: the graph must be
+   * the same for all of them. With one shape it takes that one alone.
+   */
+  readonly shapes: readonly (readonly number[])[];
+  /** Key and value pairs for the file. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Logits of every resolution: `logits`, `logits1`, … Default false. */
+  readonly deepSupervision?: boolean;
+  /** Of the graph. Default `network`. */
+  readonly name?: string;
+}
+
+/**
+ * A network of the catalogue with these weights: any batch, any extent that the strides divide.
+ *
+ * Throws: NetworkError for a network that is not of the catalogue, WeightsError for weights that are missing or of another shape.
+ */
 export function encodeOnnx(
   config: NetworkConfig,
   weights: Weights,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const writer = new NetworkWriter(config, weights);
-  writer.decode(writer.encode('image'));
-  const axes = config.kernelSizes[0]!.length === 2 ? ['y', 'x'] : ['z', 'y', 'x'];
-  const { inputChannels, outputChannels } = config;
-  return writer.graph.encode(
-    config.network,
-    ['batch', inputChannels, ...axes],
-    ['batch', outputChannels, ...axes],
-    metadata,
-  );
+  const whole = config.strides[0]!.map((_, axis) => config.strides.reduce((product, s) => product * s[axis]!, 1));
+  const shapes = [1, 2].map((n) => [n, config.inputChannels, ...whole.map((step) => step * (n + 1))]);
+  return encodeNetworkOnnx(buildNetwork(config), weights, { shapes, metadata, name: config.network });
 }
 
-class NetworkWriter {
-  readonly graph = new OnnxGraph();
-  readonly #config: NetworkConfig;
-  readonly #weights: Weights;
+/**
+ * A network of one's own. `weights`: as `readWeights` gives them, or out of a file; what the network holds stays as it is.
+ *
+ * Throws: NetworkError for an operation that ONNX has not, and where the graph hangs on a size that the shapes leave open;
+ * WeightsError for weights that are missing or of another shape.
+ */
+export function encodeNetworkOnnx(
+  network: Module,
+  weights: Weights,
+  { shapes, metadata = {}, deepSupervision = false, name = 'network' }: OnnxOptions,
+): Uint8Array {
+  requireWeights('encodeNetworkOnnx', network, weights);
+  const [first, ...others] = shapes;
+  if (first === undefined || others.some((shape) => shape.length !== first.length))
+    throw new NetworkError(
+      `encodeNetworkOnnx: shapes are one or more of the same rank, came ${JSON.stringify(shapes)}.`,
+      { shapes },
+    );
+  const traces = shapes.map((shape) => traceNetwork(network, weights, shape, { deepSupervision }));
+  const graphs = traces.map(graphOf);
+  const odd = graphs.findIndex((graph) => !graph.sameAs(graphs[0]!));
+  if (odd > 0)
+    throw new NetworkError(
+      `encodeNetworkOnnx: the graph for images [${shapes[odd]!.join(', ')}] is another than that for [${first.join(', ')}]: a size is built into it (reshape, expand, resize and slice do so). Give shapes that differ less, or one alone.`,
+      { shapes },
+    );
+  const image: Port = { name: 'image', dtype: 'f32', shape: dimensions(shapes, axisNames(first.length)) };
+  const outputs = traces[0]!.outputs.map(({ spec }, k): Port => {
+    const names = spec.shape.map((_, axis) => (axis === 0 ? 'batch' : `${outputName(k)}_${axis}`));
+    const all = traces.map((trace) => trace.outputs[k]!.spec.shape);
+    const likeImage = all.every((shape, t) => shape.slice(2).join() === shapes[t]!.slice(2).join());
+    return {
+      name: outputName(k),
+      dtype: spec.dtype,
+      shape: dimensions(all, likeImage ? axisNames(first.length) : names),
+    };
+  });
+  return graphs[0]!.encode(name, image, outputs, metadata);
+}
 
-  constructor(config: NetworkConfig, weights: Weights) {
-    this.#config = config;
-    this.#weights = weights;
-  }
+const outputName = (k: number): string => (k === 0 ? 'logits' : `logits${k}`);
 
-  /** Outputs of the stages, full resolution first. */
-  encode(image: string): readonly string[] {
-    const { network, strides, encoderDepths } = this.#config;
-    if (network !== 'PlainConvUNet' && network !== 'ResidualEncoderUNet')
-      throw new NetworkError(`encodeOnnx: no network is called ${String(network)}.`, { network });
-    const residual = network === 'ResidualEncoderUNet';
-    let x = residual ? this.#block('encoder.stem', image, ones(strides[0]!)) : image;
-    return strides.map((stride, stage) => {
-      for (let k = 0; k < encoderDepths[stage]!; k++) {
-        const path = `encoder.stages.${stage}.blocks.${k}`;
-        const here = k === 0 ? stride : ones(stride);
-        x = residual ? this.#residualBlock(path, x, here) : this.#block(path, x, here);
-      }
-      return x;
-    });
-  }
+function axisNames(rank: number): string[] {
+  const space = ['z', 'y', 'x'].slice(-(rank - 2));
+  return ['batch', 'channels', ...space].slice(0, rank);
+}
 
-  decode(skips: readonly string[]): void {
-    const { strides, decoderDepths } = this.#config;
-    let x = skips.at(-1)!;
-    for (let stage = 0; stage < skips.length - 1; stage++) {
-      const path = `decoder.stages.${stage}`;
-      const from = skips.length - 1 - stage;
-      const stride = strides[from]!;
-      const up = this.graph.node('ConvTranspose', [x, ...this.#weighted(`${path}.up`)], {
-        kernel_shape: stride,
-        strides: stride,
-      });
-      x = this.graph.node('Concat', [up, skips[from - 1]!], { axis: 1 });
-      for (let k = 0; k < decoderDepths[stage]!; k++) x = this.#block(`${path}.blocks.${k}`, x, ones(stride));
-    }
-    this.#convolution(`decoder.stages.${skips.length - 2}.head`, x, ones(strides[0]!), 'logits');
-  }
+/** A name where the shapes differ. */
+function dimensions(shapes: readonly (readonly number[])[], names: readonly string[]): Dimension[] {
+  return shapes[0]!.map((n, axis) => (shapes.every((shape) => shape[axis] === n) ? n : names[axis]!));
+}
 
-  /** Convolution, normalization, leaky ReLU. */
-  #block(path: string, x: string, stride: Extent): string {
-    return this.#leaky(this.#normalized(path, x, stride));
-  }
-
-  #residualBlock(path: string, x: string, stride: Extent): string {
-    const inner = this.#block(`${path}.conv1`, x, stride);
-    const y = this.#normalized(`${path}.conv2`, inner, ones(stride));
-    let beside = stride.some((s) => s > 1)
-      ? this.graph.node('AveragePool', [x], { kernel_shape: stride, strides: stride })
-      : x;
-    if (this.#weights.has(`${path}.shortcut.conv.weight`))
-      beside = this.#normalized(`${path}.shortcut`, beside, ones(stride));
-    return this.#leaky(this.graph.node('Add', [y, beside]));
-  }
-
-  #normalized(path: string, x: string, stride: Extent): string {
-    const y = this.#convolution(`${path}.conv`, x, stride);
-    const norm = (name: string): string => this.#named(`${path}.norm.${name}`);
-    if (this.#config.normalization === 'batch')
-      return this.graph.node(
-        'BatchNormalization',
-        [y, ...['weight', 'bias', 'runningMean', 'runningVariance'].map(norm)],
-        { epsilon: { float: this.#config.normEpsilon } },
+function graphOf({ outputs, calls }: Trace): OnnxGraph {
+  const graph = new OnnxGraph();
+  const results = new Map<Call, string>();
+  const nameOf = (value: Value, user: string): string => {
+    if (isKnown(value))
+      return value.name === undefined
+        ? graph.constant(value.spec, value.data)
+        : graph.tensor(value.name, value.spec, value.data);
+    if (value.output > 0)
+      throw new NetworkError(
+        `encodeNetworkOnnx: ${user} takes a second result of ${value.call!.op.name}, which ONNX has not.`,
+        {
+          op: value.call!.op.name,
+        },
       );
-    return this.graph.node('InstanceNormalization', [y, norm('weight'), norm('bias')], {
-      epsilon: { float: this.#config.normEpsilon },
-    });
+    return value.call ? results.get(value.call)! : 'image';
+  };
+  for (const call of calls) {
+    const { op, inputs, options } = call;
+    const emit = Object.hasOwn(operators, op.name) ? operators[op.name] : undefined;
+    if (emit === undefined)
+      throw new NetworkError(
+        `encodeNetworkOnnx: the network uses ${op.name}, which has no counterpart in ONNX; known are ${Object.keys(operators).join(', ')}.`,
+        { op: op.name },
+      );
+    const entries = Object.entries(inputs);
+    const names = Object.fromEntries(entries.map(([key, value]) => [key, nameOf(value, op.name)]));
+    const specs = Object.fromEntries(entries.map(([key, value]) => [key, value.spec]));
+    results.set(call, emit({ graph, names, specs, options }));
   }
-
-  #leaky(x: string): string {
-    return this.graph.node('LeakyRelu', [x], { alpha: { float: this.#config.slope } });
-  }
-
-  #convolution(path: string, x: string, stride: Extent, output?: string): string {
-    const kernel = this.#array(`${path}.weight`).shape.slice(2);
-    const padding = kernel.map((k) => (k - 1) >> 1);
-    const attributes = { kernel_shape: kernel, strides: stride, pads: [...padding, ...padding] };
-    return this.graph.node('Conv', [x, ...this.#weighted(path)], attributes, output);
-  }
-
-  /** Weight, and bias where there is one. */
-  #weighted(path: string): string[] {
-    const bias = `${path}.bias`;
-    return [this.#named(`${path}.weight`), ...(this.#weights.has(bias) ? [this.#named(bias)] : [])];
-  }
-
-  #named(name: string): string {
-    return this.graph.tensor(name, this.#array(name));
-  }
-
-  #array(name: string): NamedArray {
-    const array = this.#weights.get(name);
-    if (array === undefined)
-      throw new WeightsError(`encodeOnnx: ${name} is missing; weights and plan belong to different networks.`, {
-        name,
-      });
-    return array;
-  }
-}
-
-function ones(extent: Extent): Extent {
-  return extent.map(() => 1);
+  outputs.forEach((value, k) => graph.node('Identity', [nameOf(value, 'the result')], {}, outputName(k)));
+  return graph;
 }

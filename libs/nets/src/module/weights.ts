@@ -12,12 +12,8 @@ export interface NamedArray {
 /** Weights of a network by our names. */
 export type Weights = ReadonlyMap<string, NamedArray>;
 
-/**
- * Uploads weights into a network. What the network held before is not disposed: it may be shared.
- *
- * Throws: WeightsError naming every missing, surplus and misshapen array (both shapes).
- */
-export function loadWeights(module: object, device: Device, weights: Weights): void {
+/** Throws: WeightsError naming every missing, surplus and misshapen array (both shapes). */
+export function requireWeights(who: string, module: object, weights: Weights): void {
   const parameters = parametersOf(module);
   const faults: string[] = [];
   for (const [name, parameter] of parameters) {
@@ -27,15 +23,23 @@ export function loadWeights(module: object, device: Device, weights: Weights): v
       faults.push(`${name} has shape [${came.shape.join(', ')}], the network expects [${parameter.shape.join(', ')}]`);
   }
   for (const name of weights.keys()) if (!parameters.has(name)) faults.push(`${name} is unknown to the network`);
-  if (faults.length > 0) {
-    const shown = faults.slice(0, 5).join('; ');
-    const more = faults.length > 5 ? `; and ${faults.length - 5} more` : '';
-    throw new WeightsError(
-      `loadWeights: the weights belong to another architecture: ${shown}${more}. Check that plans and checkpoint come from the same training.`,
-      { faults },
-    );
-  }
-  for (const [name, parameter] of parameters) {
+  if (faults.length === 0) return;
+  const shown = faults.slice(0, 5).join('; ');
+  const more = faults.length > 5 ? `; and ${faults.length - 5} more` : '';
+  throw new WeightsError(
+    `${who}: the weights belong to another architecture: ${shown}${more}. Check that plans and checkpoint come from the same training.`,
+    { faults },
+  );
+}
+
+/**
+ * Uploads weights into a network. What the network held before is not disposed: it may be shared.
+ *
+ * Throws: WeightsError as `requireWeights`.
+ */
+export function loadWeights(module: object, device: Device, weights: Weights): void {
+  requireWeights('loadWeights', module, weights);
+  for (const [name, parameter] of parametersOf(module)) {
     const { data, shape } = weights.get(name)!;
     parameter.value = tensor(device, data, shape);
   }
