@@ -149,6 +149,7 @@ async function writeLabelVolume(
   { volume, labels, masks, notes }: LabelVolume,
 ): Promise<Record<string, unknown>> {
   for (const note of notes) output.warn(note);
+  for (const mask of masks) for (const note of mask.notes) output.warn(`${mask.name}: ${note}`);
   await writeVolume(out, volume);
   await writeJson(out.replace(/(\.nii)?(\.seg)?\.[^./]+$/, '.labels.json'), {
     background: 0,
@@ -169,13 +170,7 @@ async function writeLabelVolume(
   return {
     output: out,
     labels,
-    masks: masks.map(({ number, name, label, voxels, status }) => ({
-      number,
-      name,
-      label: label ?? null,
-      voxels,
-      status,
-    })),
+    masks: masks.map((mask) => ({ ...mask, label: mask.label ?? null })),
     shape: volume.grid.shape,
   };
 }

@@ -44,22 +44,51 @@ function placeContour({ type, points, images }: Contour, target: MaskTarget): Pl
   return { slice, polygon };
 }
 
-function maskOf({ number, name, contours }: Region, target: MaskTarget): Mask {
+/** Pixels that a polygon reaches beyond the edges of the slices. */
+function beyond(polygon: Polygon, { columns, rows }: MaskTarget['lattice']): number {
+  let most = 0;
+  for (let p = 0; p < polygon.length; p += 2)
+    most = Math.max(
+      most,
+      -0.5 - polygon[p]!,
+      polygon[p]! - columns + 0.5,
+      -0.5 - polygon[p + 1]!,
+      polygon[p + 1]! - rows + 0.5,
+    );
+  return most;
+}
+
+const equal = (a: Polygon, b: Polygon): boolean => a.length === b.length && a.every((value, i) => value === b[i]);
+
+function maskOf({ number, name, contours, frameOfReference }: Region, target: MaskTarget, shared: boolean): Mask {
   return {
     number,
     name,
     paint(set) {
+      if (!shared)
+        return [`drawn in frame of reference ${frameOfReference}, which is not that of the images; left out`];
       const bySlice = new Map<number, Polygon[]>();
       const refused = new Map<string, number>();
+      const refuse = (why: string): unknown => refused.set(why, (refused.get(why) ?? 0) + 1);
+      let outside = 0;
       for (const contour of contours) {
         const placed = placeContour(contour, target);
-        if (typeof placed === 'string') refused.set(placed, (refused.get(placed) ?? 0) + 1);
-        else bySlice.set(placed.slice, [...(bySlice.get(placed.slice) ?? []), placed.polygon]);
+        if (typeof placed === 'string') {
+          refuse(placed);
+          continue;
+        }
+        const polygons = bySlice.get(placed.slice) ?? [];
+        bySlice.set(placed.slice, polygons);
+        // Exclusive-or would erase both.
+        if (polygons.some((other) => equal(other, placed.polygon))) refuse('there twice');
+        else polygons.push(placed.polygon);
+        if (beyond(placed.polygon, target.lattice) > 0.01) outside++;
       }
       const { rows, columns } = target.lattice;
       for (const [slice, polygons] of bySlice)
         fillPolygons(polygons, target.lattice, (pixel) => set(slice * rows * columns + pixel));
       const notes = [...refused].map(([why, count]) => `${count} contour(s) left out: ${why}`);
+      if (outside > 0) notes.push(`${outside} contour(s) reach beyond the edges of the images and were cut there`);
       const drawn = [...bySlice.keys()].sort((a, b) => a - b);
       const gaps = drawn.slice(1).filter((slice, i) => slice - drawn[i]! > 1).length;
       return gaps > 0 ? [...notes, `${gaps} gap(s) between slices with contours; nothing is interpolated`] : notes;
@@ -88,6 +117,16 @@ export async function readStructures(file: DicomFile, { target, ...options }: St
   }
   if (target.series !== undefined && set.referencedSeries.length > 0 && !set.referencedSeries.includes(target.series))
     notes.push(`refers to series ${set.referencedSeries.join(', ')}, not to ${target.series}; placed by coordinates`);
-  const masks = set.regions.map((region) => maskOf(region, target));
+  if (set.unknownRegions.length > 0)
+    notes.push(
+      `holds contours of regions ${set.unknownRegions.join(', ')}, which it does not describe; they are left out`,
+    );
+  // A set for several scans names the frame of each region.
+  const isHere = ({ frameOfReference }: Region): boolean =>
+    here === undefined ||
+    frameOfReference === undefined ||
+    frameOfReference === here ||
+    !set.framesOfReference.includes(here);
+  const masks = set.regions.map((region) => maskOf(region, target, isHere(region)));
   return labelVolume(file.name, masks, { ...options, target, notes });
 }

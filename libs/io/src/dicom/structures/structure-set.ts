@@ -16,6 +16,7 @@ export interface Region {
   readonly number: number;
   readonly name: string;
   readonly interpretedType: string | undefined;
+  readonly frameOfReference: string | undefined;
   readonly contours: readonly Contour[];
 }
 
@@ -25,6 +26,8 @@ export interface StructureSet {
   readonly regions: readonly Region[];
   readonly framesOfReference: readonly string[];
   readonly referencedSeries: readonly string[];
+  /** Numbers that contours refer to and no region has. */
+  readonly unknownRegions: readonly number[];
 }
 
 function contoursOf(item: DataSet): Contour[] {
@@ -62,9 +65,12 @@ export function readStructureSet(file: DicomFile): StructureSet {
       TAG.ROIContourSequence,
       `the file ends at byte ${d.truncatedAt}, inside the structure set; contours are missing.`,
     );
-  const byNumber = new Map(
-    d.items(TAG.ROIContourSequence).map((item) => [item.required(TAG.ReferencedROINumber), item]),
-  );
+  // A region's contours may be spread over several items.
+  const byNumber = new Map<number, DataSet[]>();
+  for (const item of d.items(TAG.ROIContourSequence)) {
+    const number = item.required(TAG.ReferencedROINumber);
+    byNumber.set(number, [...(byNumber.get(number) ?? []), item]);
+  }
   const types = new Map(
     d
       .items(TAG.RTROIObservationsSequence)
@@ -72,12 +78,12 @@ export function readStructureSet(file: DicomFile): StructureSet {
   );
   const regions = d.items(TAG.StructureSetROISequence).map((item): Region => {
     const number = item.required(TAG.ROINumber);
-    const drawn = byNumber.get(number);
     return {
       number,
       name: item.text(TAG.ROIName) ?? `ROI ${number}`,
       interpretedType: types.get(number),
-      contours: drawn === undefined ? [] : contoursOf(drawn),
+      frameOfReference: item.string(TAG.ReferencedFrameOfReferenceUID),
+      contours: (byNumber.get(number) ?? []).flatMap(contoursOf),
     };
   });
   const references = d.items(TAG.ReferencedFrameOfReferenceSequence);
@@ -85,6 +91,7 @@ export function readStructureSet(file: DicomFile): StructureSet {
     file,
     label: d.text(TAG.StructureSetLabel) ?? '',
     regions,
+    unknownRegions: [...byNumber.keys()].filter((number) => regions.every((region) => region.number !== number)),
     framesOfReference: references.flatMap((item) => item.string(TAG.FrameOfReferenceUID) ?? []),
     referencedSeries: references.flatMap((item) =>
       item
