@@ -12,6 +12,10 @@ const fixes: Readonly<Record<IssueCode, string>> = {
   'guessed-mosaic': 'Compare the number of slices with what the scanner says.',
   'missing-slice':
     "Fetch the missing slices again; else fill the gaps with onUneven: 'resample' (--on-uneven resample), which invents what lies in them.",
+  'mixed-acquisitions':
+    'Look whether these slices belong to one image; else put each echo or image type into a folder of its own.',
+  'mixed-frames-of-reference':
+    'Look whether the patient lay still between them; slices of different frames of reference need not share an origin.',
   'mixed-pixels': 'Put color and gray images into folders of their own.',
   'mixed-size': 'Put images of each size into a folder of their own: localizers and reformats often share a series.',
   'mixed-spacing': 'Put images of each pixel spacing into a folder of their own.',
@@ -27,6 +31,7 @@ const fixes: Readonly<Record<IssueCode, string>> = {
   'two-slices': 'Check that no slice is missing between them.',
   'uneven-spacing':
     "Check whether slices are missing; else resample with onUneven: 'resample' (--on-uneven resample) to even distances.",
+  'untold-mosaic': 'Export the images with their private header, or as single slices.',
   'zero-slope': 'Ask for an export with the right rescale slope if the values matter; the stored ones were kept.',
 };
 

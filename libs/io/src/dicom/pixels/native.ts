@@ -29,8 +29,8 @@ export async function nativeFrame(
       { file: file.name, field: tagName(pixels.tag), byteOffset: pixels.offset + shortage.found, details: shortage },
     );
   const big = bigEndianPixels(file.syntax);
-  // Words of 8-bit samples, or of bits, are swapped as words; a frame of bits may begin within one.
-  const inWords = big && format.bitsAllocated <= 8 && pixels.vr === 'OW';
+  // Words of smaller samples are swapped as words; a frame of bits may begin within one.
+  const inWords = big && format.bitsAllocated < 16 && pixels.vr === 'OW';
   const unit = inWords ? 16 : 8;
   const firstBit = bits * index;
   const firstByte = (Math.floor(firstBit / unit) * unit) / 8;
@@ -86,16 +86,25 @@ export function samplesFromBytes(
     return singleBits(raw, count, skipBits);
   }
   const values = frameArray(format, count, planar ? undefined : scratch);
-  const width = values.BYTES_PER_ELEMENT;
-  const target = bytesOfArray(values);
-  target.set(raw.subarray(0, count * width));
-  if (bigEndian === hostIsLittle) swapBytes(target, width);
+  if (bitsAllocated === 12) unpack12(raw, skipBits, values);
+  else {
+    const width = values.BYTES_PER_ELEMENT;
+    const target = bytesOfArray(values);
+    target.set(raw.subarray(0, count * width));
+    if (bigEndian === hostIsLittle) swapBytes(target, width);
+  }
   const settled = format.float ? values : extractBits(values, format);
   if (!planar) return settled;
   const plane = rows * columns;
   const out = frameArray(format);
   for (let s = 0; s < samples; s++) for (let i = 0; i < plane; i++) out[i * samples + s] = settled[s * plane + i]!;
   return out;
+}
+
+/** Samples of 12 bits, the lowest first, one after the other. */
+function unpack12(raw: Uint8Array, skipBits: number, values: VoxelArray): void {
+  for (let i = 0, bit = skipBits; i < values.length; i++, bit += 12)
+    values[i] = ((raw[bit >> 3]! | (raw[(bit >> 3) + 1]! << 8)) >> (bit & 7)) & 0xfff;
 }
 
 /** Bits to a byte each, the lowest first. Masks are mostly empty: bytes of zeros are passed over. */
@@ -122,8 +131,8 @@ export function settleWords(values: VoxelArray, format: PixelFormat): VoxelArray
 
 /** Moves the stored bits down from `highBit`, clears the rest, extends the sign. Returns `values`, changed in place. */
 function extractBits(values: VoxelArray, format: PixelFormat): VoxelArray {
-  const { bitsStored, highBit, signed, bitsAllocated } = format;
-  if (bitsStored === bitsAllocated) return values;
+  const { bitsStored, highBit, signed } = format;
+  if (bitsStored === values.BYTES_PER_ELEMENT * 8) return values;
   const up = 31 - highBit;
   const down = 32 - bitsStored;
   if (signed) for (let i = 0; i < values.length; i++) values[i] = (values[i]! << up) >> down;
@@ -136,10 +145,10 @@ function extractBits(values: VoxelArray, format: PixelFormat): VoxelArray {
  * was compressed may have other things in its unused bits. Returns `values`, changed in place.
  */
 export function settleBits(values: VoxelArray, format: PixelFormat, precision: number): VoxelArray {
-  const { signed, bitsStored, bitsAllocated } = format;
+  const { signed, bitsStored } = format;
   if (precision > bitsStored) return extractBits(values, format);
   const bits = Math.max(precision, 1);
-  if (!signed || bits >= bitsAllocated) return values;
+  if (!signed || bits >= values.BYTES_PER_ELEMENT * 8) return values;
   const shift = 32 - bits;
   for (let i = 0; i < values.length; i++) values[i] = (values[i]! << shift) >> shift;
   return values;

@@ -44,7 +44,7 @@ export function frameArray(
   scratch: FrameScratch = {},
 ): VoxelArray {
   const held = scratch.values;
-  const bytes = Math.max(1, format.bitsAllocated / 8);
+  const bytes = Math.max(1, Math.ceil(format.bitsAllocated / 8));
   const float = held instanceof Float32Array || held instanceof Float64Array;
   const signed = held instanceof Int8Array || held instanceof Int16Array || held instanceof Int32Array;
   if (
@@ -88,10 +88,12 @@ export function pixelFormat(file: DicomFile): PixelFormat {
       },
     );
   const bitsAllocated = d.required(TAG.BitsAllocated);
-  if (!(float ? [32, 64] : [1, 8, 16, 32]).includes(bitsAllocated))
+  // Packed without gaps: three bytes hold two samples (PS3.5 annex D).
+  const packed = ['rle', 'deflated-frames'].includes(file.syntax.compression) ? [] : [12];
+  if (!(float ? [32, 64] : [1, 8, ...packed, 16, 32]).includes(bitsAllocated))
     throw d.fault(
       TAG.BitsAllocated,
-      `${bitsAllocated} bits per sample are not read; 1, 8, 16 and 32 are, and 32 or 64 for floating point.`,
+      `${bitsAllocated} bits per sample are not read; 1, 8, 12, 16 and 32 are, and 32 or 64 for floating point.`,
       { bitsAllocated },
     );
   const bitsStored = float

@@ -1,5 +1,6 @@
 /** Slices of one orientation, put in order: which lattice they make, and everything that is wrong with it. */
 import type { Grid } from '@voxelwise/volume';
+import { acquisitionIssues, mosaicIssues, referenceIssues } from './acquisition-issues.ts';
 import { findDuplicates } from './repeats.ts';
 import type { FrameInfo } from './instance.ts';
 import { issue } from './issue.ts';
@@ -57,7 +58,8 @@ export function gridOf({ origin, alongRow, alongColumn, step, slices, rows, colu
   return { shape: [slices, rows, columns], affine: affine.map((v) => (v === 0 ? 0 : v)) };
 }
 
-function sizeIssues(frames: readonly FrameInfo[]): Issue[] {
+/** Slices of another size than most, and those of the usual one. */
+function sizeIssues(frames: readonly FrameInfo[]): { issues: Issue[]; usual: readonly FrameInfo[] } {
   const groups = new Map<string, FrameInfo[]>();
   for (const f of frames) {
     const s = f.instance.format;
@@ -67,7 +69,7 @@ function sizeIssues(frames: readonly FrameInfo[]): Issue[] {
     else members.push(f);
   }
   const [usual, ...odd] = [...groups].sort((a, b) => b[1].length - a[1].length);
-  return odd.flatMap(([size, members]) =>
+  const issues = odd.flatMap(([size, members]) =>
     members.map((f) =>
       issue('refuse', 'mixed-size', `${where(f)} is ${size}, the other slices are ${usual![0]}.`, {
         files: [f.instance.name],
@@ -75,6 +77,7 @@ function sizeIssues(frames: readonly FrameInfo[]): Issue[] {
       }),
     ),
   );
+  return { issues, usual: usual![1] };
 }
 
 function spacingIssues(frames: readonly FrameInfo[]): Issue[] {
@@ -159,11 +162,22 @@ function repairedAxes(row: Vector, column: Vector): { row: Vector; column: Vecto
 
 /** Orders frames that share an orientation and finds what speaks against stacking them. */
 export function arrange(frames: readonly FrameInfo[]): Arrangement {
+  const { issues, usual } = sizeIssues(frames);
+  const whole = arranged(frames, issues);
+  if (usual.length === frames.length) return whole;
+  // An image of another size may be a slice in its place, or a stranger whose place says nothing of the others.
+  const others = arranged(usual, issues);
+  const reasons = ({ issues: all }: Arrangement): number => all.filter((i) => i.severity === 'refuse').length;
+  return reasons(others) < reasons(whole) ? others : whole;
+}
+
+/** `sizes`: what is wrong with the sizes, to tell of first. */
+function arranged(frames: readonly FrameInfo[], sizes: readonly Issue[]): Arrangement {
   const nothing = { order: [], channelNames: [], lattice: undefined, tiltDegrees: 0, steps: [] };
-  const issues = sizeIssues(frames);
+  const issues = [...sizes];
   const homeless = frames.filter((f) => f.plane === undefined);
   if (homeless.length > 0) return withoutGeometry(frames, homeless, issues);
-  issues.push(...spacingIssues(frames));
+  issues.push(...referenceIssues(frames), ...spacingIssues(frames));
   const reference = frames[0]!.plane!;
   const { row, column, deviation } = repairedAxes(reference.row, reference.column);
   if (deviation > 0)
@@ -211,6 +225,7 @@ export function arrange(frames: readonly FrameInfo[]): Arrangement {
         files: heads.map((f) => f.instance.name),
       }),
     );
+  issues.push(...repeats.order.flatMap(acquisitionIssues), ...mosaicIssues(heads));
   if (heads[0]!.instance.mosaic?.guessed === true)
     issues.push(
       issue(

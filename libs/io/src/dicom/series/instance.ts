@@ -7,7 +7,7 @@ import { modalityTable, paletteOf } from '../pixels/lookup-table.ts';
 import type { LookupTable, Palette } from '../pixels/lookup-table.ts';
 import { checkRoom, pixelFormat } from '../pixels/pixel-format.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
-import { mosaicOf } from './mosaic.ts';
+import { mosaicOf, saysMosaic } from './mosaic.ts';
 import type { Mosaic } from './mosaic.ts';
 import { Groups, planeOf } from './plane.ts';
 import type { Plane } from './plane.ts';
@@ -27,6 +27,8 @@ export interface FrameInfo {
   readonly window: Window;
   /** Undefined when the file does not place this frame in the patient. */
   readonly plane: Plane | undefined;
+  /** StackID of the frame, where its object sorts frames into stacks. */
+  readonly stack: string | undefined;
   /** Millimeters to the next slice as the header claims; only for a slice that stands alone. */
   readonly thickness: number | undefined;
   readonly slope: number;
@@ -54,6 +56,8 @@ export interface DicomInstance {
   /** Of a PALETTE COLOR image. */
   readonly palette: Palette | undefined;
   readonly mosaic: Mosaic | undefined;
+  /** It says that it is a mosaic, and not of how many slices. */
+  readonly untoldMosaic: boolean;
   readonly frames: readonly FrameInfo[];
 }
 
@@ -79,6 +83,8 @@ const vectors = [
   ['time slot', TAG.TimeSlotVector],
 ] as const;
 
+const frameTypes = [TAG.MRFrameTypeSequence, TAG.CTFrameTypeSequence, TAG.PETFrameTypeSequence] as const;
+
 function keysOf(
   groups: Groups,
   top: DataSet,
@@ -100,7 +106,9 @@ function keysOf(
   add('b value', groups.numbers(TAG.MRDiffusionSequence, TAG.DiffusionBValue)[0]);
   add('trigger time', top.number(TAG.TriggerTime));
   for (const [name, vector] of vectors) add(name, top.numbers(vector)[frame]);
-  add('image type', groups.string(TAG.MRFrameTypeSequence, TAG.ImageType));
+  const isEnhanced = top.has(TAG.PerFrameFunctionalGroupsSequence);
+  const types = isEnhanced ? frameTypes.map((macro) => groups.string(macro, TAG.FrameType)) : [];
+  add('image type', types.find((type) => type !== undefined) ?? (top.strings(TAG.ImageType).join('\\') || undefined));
   add('acquisition time', top.string(TAG.AcquisitionTime));
   add('instance', top.number(TAG.InstanceNumber));
   add('frame', frame);
@@ -132,7 +140,16 @@ const NO_ELEMENTS: ReadonlyMap<number, Element> = new Map();
 /** What slices of a series share, as a rule: everything but their names, places and times. */
 export interface InstanceFacts extends Pick<
   DicomInstance,
-  'sopClass' | 'study' | 'series' | 'frameOfReference' | 'modality' | 'description' | 'format' | 'palette' | 'mosaic'
+  | 'sopClass'
+  | 'study'
+  | 'series'
+  | 'frameOfReference'
+  | 'modality'
+  | 'description'
+  | 'format'
+  | 'palette'
+  | 'mosaic'
+  | 'untoldMosaic'
 > {
   readonly table: LookupTable | undefined;
   readonly dimensions: readonly number[];
@@ -142,6 +159,7 @@ export interface InstanceFacts extends Pick<
 export function instanceFacts(file: DicomFile): InstanceFacts {
   const top = file.dataset;
   const format = pixelFormat(file);
+  const mosaic = mosaicOf(top, format);
   return {
     sopClass: top.string(TAG.SOPClassUID) ?? '',
     study: top.string(TAG.StudyInstanceUID) ?? '',
@@ -151,7 +169,8 @@ export function instanceFacts(file: DicomFile): InstanceFacts {
     description: top.text(TAG.SeriesDescription) ?? '',
     format,
     palette: format.photometric === 'PALETTE COLOR' ? paletteOf(top, format.signed) : undefined,
-    mosaic: mosaicOf(top, format),
+    mosaic,
+    untoldMosaic: mosaic === undefined && saysMosaic(top, format),
     table: modalityTable(top, format.signed),
     dimensions: otherDimensions(top),
   };
@@ -192,6 +211,7 @@ export function imageInstance(
       instance,
       index,
       plane,
+      stack: perFrame > 0 ? groups.string(TAG.FrameContentSequence, TAG.StackID) : undefined,
       thickness:
         groups.numbers(TAG.PixelMeasuresSequence, TAG.SpacingBetweenSlices)[0] ??
         groups.numbers(TAG.PixelMeasuresSequence, TAG.SliceThickness)[0],

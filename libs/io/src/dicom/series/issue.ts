@@ -6,6 +6,8 @@ export type IssueCode =
   | 'duplicate-slice'
   | 'guessed-mosaic'
   | 'missing-slice'
+  | 'mixed-acquisitions'
+  | 'mixed-frames-of-reference'
   | 'mixed-pixels'
   | 'mixed-size'
   | 'mixed-spacing'
@@ -20,6 +22,7 @@ export type IssueCode =
   | 'truncated-file'
   | 'two-slices'
   | 'uneven-spacing'
+  | 'untold-mosaic'
   | 'zero-slope';
 
 export interface Issue {

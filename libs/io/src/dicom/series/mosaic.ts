@@ -28,13 +28,35 @@ function tileSize(top: DataSet): readonly [number, number] | undefined {
   return text === null ? undefined : [Number(text[1]), Number(text[2])];
 }
 
-/** The mosaic a data set describes, or undefined when it is an ordinary image. Throws: FormatError when its tiles do not fit the image. */
+/** The number of tiles beside the CSA header: two bytes, or a text. */
+function statedCount(top: DataSet): number | undefined {
+  const bytes = top.bytes(NUMBER_IN_MOSAIC);
+  if (bytes === undefined) return undefined;
+  // A digit and a space, or two digits, are no binary number of tiles: 8240 and more.
+  const word = bytes.length === 2 ? bytes[0]! + 256 * bytes[1]! : Infinity;
+  return word < 8192 ? word : Number(top.text(NUMBER_IN_MOSAIC));
+}
+
+/** Whether an image says that it is a mosaic. Enhanced images keep that word when the scanner has taken them apart into slices. */
+export function saysMosaic(top: DataSet, format: PixelFormat): boolean {
+  return (
+    top.strings(TAG.ImageType).includes('MOSAIC') &&
+    format.samples === 1 &&
+    format.frames === 1 &&
+    !top.has(TAG.PerFrameFunctionalGroupsSequence)
+  );
+}
+
+/**
+ * The mosaic a data set describes, or undefined when it is an ordinary image, or nothing tells how many slices it holds.
+ * Throws: FormatError when its tiles do not fit the image.
+ */
 export function mosaicOf(top: DataSet, format: PixelFormat): Mosaic | undefined {
-  if (!top.strings(TAG.ImageType).includes('MOSAIC') || format.samples !== 1) return undefined;
+  if (!saysMosaic(top, format)) return undefined;
   const csa = readCsa(top.bytes(CSA_IMAGE_HEADER));
-  const text = top.text(NUMBER_IN_MOSAIC);
-  const stated = csa?.number('NumberOfImagesInMosaic') ?? (text === undefined ? undefined : Number(text));
+  const stated = csa?.number('NumberOfImagesInMosaic') ?? statedCount(top);
   const size = tileSize(top);
+  if (stated === undefined && size === undefined) return undefined;
   const guessed = !(stated !== undefined && Number.isInteger(stated) && stated > 0);
   const across = guessed ? (size === undefined ? NaN : format.columns / size[1]) : Math.ceil(Math.sqrt(stated));
   const down = guessed ? (size === undefined ? NaN : format.rows / size[0]) : across;
@@ -42,7 +64,7 @@ export function mosaicOf(top: DataSet, format: PixelFormat): Mosaic | undefined 
   if (!Number.isInteger(across) || !Number.isInteger(down) || format.rows % down !== 0 || format.columns % across !== 0)
     throw top.fault(
       TAG.ImageType,
-      `is a mosaic, but neither the private Siemens header nor a tile size tells how many slices its ${format.columns} × ${format.rows} pixels hold.`,
+      `is a mosaic, but its ${format.columns} × ${format.rows} pixels do not divide into the ${size === undefined ? `${stated} slices` : `tiles of ${size[1]} × ${size[0]}`} that the private Siemens header names.`,
       { tiles: stated ?? null },
     );
   const rows = format.rows / down;

@@ -48,6 +48,31 @@ function tellingKey(place: readonly FrameInfo[]): string | undefined {
   );
 }
 
+/** Places that have fewer images than most, whose images are told apart: of an echo or a time point, slices are missing. */
+function incomplete(
+  places: readonly (readonly FrameInfo[])[],
+  count: number,
+  where: (f: FrameInfo) => string,
+): Issue[] {
+  const full = places.filter((place) => place.length === count);
+  const key = tellingKey(full[0]!);
+  if (full.length * 2 <= places.length || key === undefined || full.some((place) => tellingKey(place) !== key))
+    return [];
+  const values = new Set(full.flatMap((place) => place.map((f) => f.keys[key])));
+  if (values.size !== count) return [];
+  return places
+    .filter((place) => place.length < count)
+    .map((place) => {
+      const missing = [...values].filter((value) => place.every((f) => f.keys[key] !== value));
+      return issue(
+        'refuse',
+        'missing-slice',
+        `${key} ${missing.join(', ')} has no slice where ${place.map(where).join(' and ')} lies: other places have ${count} images, told apart by ${key}.`,
+        { files: place.map((f) => f.instance.name), details: { key, missing } },
+      );
+    });
+}
+
 /** `places`: frames grouped by position, ascending. */
 export function findDuplicates(places: readonly (readonly FrameInfo[])[], where: (f: FrameInfo) => string): Repeats {
   const counts = new Set(places.map((p) => p.length));
@@ -89,6 +114,8 @@ export function findDuplicates(places: readonly (readonly FrameInfo[])[], where:
       ],
     };
   }
+  const lacking = incomplete(places, count, where);
+  if (lacking.length > 0) return { order: [], channelNames: [], issues: lacking };
   const issues = places.flatMap((place) =>
     place.length === 1
       ? []

@@ -186,6 +186,25 @@ function slopeIssues(frames: readonly FrameInfo[]): Issue[] {
   return [issue('warn', 'zero-slope', message, { files })];
 }
 
+/** Reasons that may come of two stacks in one. */
+const APART: ReadonlySet<string> = new Set([
+  'missing-slice',
+  'uneven-spacing',
+  'duplicate-slice',
+  'off-line-slice',
+  'tilt',
+]);
+
+/** Frames of one orientation, taken apart by the stacks that their object names where together they make no volume. */
+function byStack(frames: readonly FrameInfo[]): FrameInfo[][] {
+  const stacks = new Map<string | undefined, FrameInfo[]>();
+  for (const frame of frames) stacks.set(frame.stack, [...(stacks.get(frame.stack) ?? []), frame]);
+  const together = stacks.size < 2 || stacks.has(undefined) || stacks.size === frames.length;
+  if (together || !arrange(frames).issues.some((i) => i.severity === 'refuse' && APART.has(i.code)))
+    return [[...frames]];
+  return [...stacks.values()];
+}
+
 function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
   const { kept, issues } = withoutCopies(instances);
   const clusters: FrameInfo[][] = [];
@@ -196,7 +215,7 @@ function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
       else cluster.push(frame);
     }
   const { series, study, modality, description } = kept[0]!;
-  return clusters.map((frames, part) => {
+  return clusters.flatMap(byStack).map((frames, part, all) => {
     const members = [...new Set(frames.map((f) => f.instance))];
     const arrangement = arrange(frames);
     const mixed =
@@ -213,7 +232,7 @@ function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
       frames,
       instances: members,
       part,
-      parts: clusters.length,
+      parts: all.length,
     };
   });
 }
