@@ -102,9 +102,11 @@ it('exports what it promises for DICOM', () => {
     readStructureSet
     readStructures
     scanDicom
+    straightLabels
     tagName
     targetOf
     targetOfGrid
+    tiltedLabels
     writeSegmentation
     writeStructures"
   `);

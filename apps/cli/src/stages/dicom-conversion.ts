@@ -1,9 +1,11 @@
 /** DICOM on one side, volumes on the other. */
 import {
   isSegmentation,
+  openStack,
   readSegmentation,
   readStructures,
   scanDicom,
+  straightLabels,
   targetOf,
   targetOfGrid,
   writeSegmentation,
@@ -62,7 +64,7 @@ export async function fromDicom(
   const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
   const object = scan.objects.find((file) => isSegmentation(file) || file.dataset.string(MODALITY) === 'RTSTRUCT');
   if (object !== undefined && scan.stacks.length === 0) {
-    const target = flags.reference === undefined ? undefined : await targetFrom(context, flags.reference, flags);
+    const place = flags.reference === undefined ? undefined : await placeFrom(context, flags.reference, flags);
     const options = {
       onOverlap: flags.onOverlap,
       ...(flags.rois === undefined
@@ -70,9 +72,10 @@ export async function fromDicom(
         : { select: flags.rois.map((pattern, i): MaskSelection => ({ pattern, label: i + 1 })) }),
     };
     const read = isSegmentation(object)
-      ? await readSegmentation(object, { ...options, ...(target === undefined ? {} : { target }) })
-      : await readStructures(object, { ...options, target: target ?? missingReference(source) });
-    return writeLabelVolume(context, out, read);
+      ? await readSegmentation(object, { ...options, ...(place === undefined ? {} : { target: place.target }) })
+      : await readStructures(object, { ...options, target: (place ?? missingReference(source)).target });
+    const volume = place?.straighten === true ? straightLabels(read.volume, place.target.lattice) : read.volume;
+    return writeLabelVolume(context, out, { ...read, volume });
   }
   const stack = chooseStack(scan, source, flags);
   const { grid, issues, kind } = await writeStack(out, stack, { ...flags.stack, signal: context.signal });
@@ -203,12 +206,27 @@ function chooseStack({ stacks, damaged }: DicomScan, source: string, { series, p
   throw new InputError('series', `${source}: ${what}.`, source, { series: stacks.map((stack) => stack.series) });
 }
 
-async function targetFrom(context: Context, reference: string, flags: DicomFlags): Promise<MaskTarget> {
+/** Where masks are laid, and whether they are then moved onto right angles as the images are. */
+interface MaskPlace {
+  readonly target: MaskTarget;
+  readonly straighten: boolean;
+}
+
+/** The grid of the reference as `convert` makes a volume of it; without a word on a tilt, masks stay on the tilted slices. */
+async function placeFrom(context: Context, reference: string, flags: DicomFlags): Promise<MaskPlace> {
   if (!exists(reference))
     throw new InputError('missing-reference', `--reference ${reference}: there is no such file or folder.`, reference);
-  return (await isDicom(reference))
-    ? targetOf(await oneStack(context, reference, flags))
-    : targetOfGrid((await readVolume(reference)).grid);
+  if (!(await isDicom(reference)))
+    return { target: targetOfGrid((await readVolume(reference)).grid), straighten: false };
+  const opened = await openStack(await oneStack(context, reference, flags), { ...flags.stack, onTilt: 'keep' });
+  for (const issue of opened.issues) context.output.warn(issue.message);
+  const { stack, grid } = opened;
+  const has = (code: string): boolean => opened.issues.some((issue) => issue.code === code);
+  const straighten = flags.stack?.onTilt === 'shear' && has('tilt');
+  if (!has('resampled-slices')) return { target: targetOf(stack), straighten };
+  // Only the grid differs from that of the stored slices: masks find their places by coordinates.
+  const { frameOfReference } = stack.instances[0]!;
+  return { target: { ...targetOfGrid(grid), series: stack.series, frameOfReference }, straighten };
 }
 
 /** A label volume to a DICOM SEG or RTSTRUCT of the series it belongs to. `names`: by label. */

@@ -18,6 +18,7 @@ export type { Issue, IssueCode } from './series/issue.ts';
 export { Overflow } from './series/direct-read.ts';
 export { openStack, readDicomVolume, readStack } from './series/read-volume.ts';
 export type { DicomVolume, OpenStack, ReadDicomOptions, ReadStackOptions, VolumeKind } from './series/read-volume.ts';
+export { straightLabels, tiltedLabels } from './series/tilted-labels.ts';
 export { isSegmentation, scanDicom } from './series/scan.ts';
 export type { DicomScan, DicomStack } from './series/scan.ts';
 export { labelVolume } from './segmentation/masks.ts';

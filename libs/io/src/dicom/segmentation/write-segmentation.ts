@@ -145,8 +145,8 @@ function pixelMeasures({ lattice, header }: DerivedContext): Content {
  * Writes labels as a SEG file. Empty slices are left out; a label with no voxel keeps its description. In a label map labels keep their
  * numbers; otherwise segments are numbered 1, 2, 3, … in the order given, as the standard has it.
  *
- * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid; for `probability` and
- * `occupancy` intensities, [segments, z, y, x] from 0 to 1.
+ * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid, or on that which `onTilt: 'shear'`
+ * makes of it; for `probability` and `occupancy` intensities, [segments, z, y, x] from 0 to 1.
  * Throws: FormatError when the grid is not the stack's, or labels and descriptions do not match.
  */
 export async function writeSegmentation(
@@ -158,7 +158,7 @@ export async function writeSegmentation(
   checkSegments(labels, options, form === 'probability' || form === 'occupancy');
   const context = await derivedContext(stack, labels, options);
   const { lattice, slices, shared, when } = context;
-  const { frames, pixels, bits, sopClass, own } = stored(labels, options);
+  const { frames, pixels, bits, sopClass, own } = stored(context.labels, options);
   const seed = [stack.series, JSON.stringify(options), pixels] as const;
   const [sop, series, organization] = await Promise.all(
     ['instance', 'series', 'dimension'].map((what) => derivedUid(what, ...seed)),

@@ -10,6 +10,8 @@ export interface Shearing {
   slice(source: VoxelArray, z: number, target: VoxelArray): void;
   /** Fills what no slice covers with the lowest value seen. */
   finish(voxels: VoxelArray): void;
+  /** Columns and rows of the new grid in front of slice `z`'s first pixel. */
+  shift(z: number): { readonly columns: number; readonly rows: number };
 }
 
 interface Axis {
@@ -87,7 +89,8 @@ export function shearing(lattice: Lattice): Shearing {
       }
     }
   };
-  return { lattice: straight, slice, finish };
+  const shift: Shearing['shift'] = (z) => ({ columns: x.before + x.perSlice * z, rows: y.before + y.perSlice * z });
+  return { lattice: straight, slice, finish, shift };
 }
 
 /** All slices of a tilted stack, [channels, slices, plane], on the grid with right angles. */

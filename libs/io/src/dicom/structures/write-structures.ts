@@ -40,7 +40,8 @@ function paletteColor(i: number): readonly number[] {
 /**
  * Writes labels as an RTSTRUCT file; regions are numbered by their labels. A label with no voxel becomes a region without contours.
  *
- * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid.
+ * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid, or on that which `onTilt: 'shear'`
+ * makes of it.
  * Throws: FormatError when the grid is not the stack's, or labels and descriptions do not match.
  */
 export async function writeStructures(
@@ -49,7 +50,7 @@ export async function writeStructures(
   options: StructureWriteOptions,
 ): Promise<Uint8Array> {
   checkSegments(labels, options);
-  const { lattice, slices, shared, when } = await derivedContext(stack, labels, options);
+  const { lattice, labels: placed, slices, shared, when } = await derivedContext(stack, labels, options);
   const frameOfReference = stack.instances[0]!.frameOfReference;
   if (frameOfReference === undefined)
     throw new FormatError(
@@ -74,7 +75,7 @@ export async function writeStructures(
   const drawnOf: readonly Content[][] = options.segments.map(() => []);
   const indexOf = segmentIndex(options.segments);
   for (let slice = 0; slice < lattice.slices; slice++)
-    for (const mask of sliceMasks(labels, indexOf, slice))
+    for (const mask of sliceMasks(placed, indexOf, slice))
       for (const polygon of outlines(mask)) drawnOf[mask.segment]!.push(contour(polygon, mask, slice));
   const contours: readonly Content[] = options.segments.map((segment, index): Content => {
     const drawn = drawnOf[index]!;

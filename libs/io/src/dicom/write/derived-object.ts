@@ -11,6 +11,8 @@ import type { Lattice } from '../series/arrange.ts';
 import type { FrameInfo } from '../series/instance.ts';
 import { refusal } from '../series/issue.ts';
 import type { DicomStack } from '../series/scan.ts';
+import { shearing } from '../series/tilt.ts';
+import { tiltedLabels } from '../series/tilted-labels.ts';
 import { derivedUid, dicomTime } from './identity.ts';
 import type { DicomTime } from './identity.ts';
 import type { Content } from './encode.ts';
@@ -43,6 +45,8 @@ export interface DerivedOptions {
 export interface DerivedContext {
   readonly header: DataSet;
   readonly lattice: Lattice;
+  /** On the slices of the images. */
+  readonly labels: Volume;
   /** The image on each slice. */
   readonly slices: readonly FrameInfo[];
   readonly when: DicomTime;
@@ -105,6 +109,18 @@ async function headerOf(stack: DicomStack): Promise<DataSet> {
     : kept.file.dataset;
 }
 
+/** Labels on a stack's slices; those on the grid that a tilted gantry's images were resampled to are moved back. Throws: FormatError for other grids. */
+function onSlices(labels: Volume, lattice: Lattice, { series, tiltDegrees }: DicomStack): Volume {
+  const grid = gridOf(lattice);
+  if (sameGrid(labels.grid, grid)) return labels;
+  if (tiltDegrees > 0 && sameGrid(labels.grid, gridOf(shearing(lattice).lattice))) return tiltedLabels(labels, lattice);
+  const sameShape = labels.grid.shape.join() === grid.shape.join();
+  throw new FormatError(
+    `write: the labels lie on a grid of [${labels.grid.shape.join(', ')}], the slices of series ${series} make one of [${grid.shape.join(', ')}]${sameShape ? ' placed elsewhere' : ''}. Resample the labels onto the images first.`,
+    { field: 'grid', details: { difference: { ...compareGrids(labels.grid, grid) } } },
+  );
+}
+
 /**
  * Checks that labels lie on a stack's slices and collects what objects about it share.
  * Throws: FormatError when the stack is no volume or the grids differ.
@@ -116,12 +132,7 @@ export async function derivedContext(
 ): Promise<DerivedContext> {
   const blocking = stack.issues.filter((i) => i.severity === 'refuse' && i.code !== 'tilt');
   if (stack.lattice === undefined || blocking.length > 0) throw refusal(`series ${stack.series}`, blocking);
-  const grid = gridOf(stack.lattice);
-  if (labels.grid.shape.join() !== grid.shape.join() || !sameGrid(labels.grid, grid))
-    throw new FormatError(
-      `write: the labels lie on a grid of [${labels.grid.shape.join(', ')}], the slices of series ${stack.series} make one of [${grid.shape.join(', ')}]${labels.grid.shape.join() === grid.shape.join() ? ' placed elsewhere' : ''}. Resample the labels onto the images first.`,
-      { field: 'grid', details: { difference: { ...compareGrids(labels.grid, grid) } } },
-    );
+  const placed = onSlices(labels, stack.lattice, stack);
   const header = await headerOf(stack);
   const stated = {
     date: asWritten('StudyDate', header.string(TAG.StudyDate) ?? header.string(TAG.SeriesDate) ?? '') || '19700101',
@@ -140,7 +151,15 @@ export async function derivedContext(
     SoftwareVersions: '1',
     InstanceNumber: 1,
   };
-  return { header, lattice: stack.lattice, slices: stack.order[0]!, when, shared, lossy: lossOf(header) };
+  return {
+    header,
+    labels: placed,
+    lattice: stack.lattice,
+    slices: stack.order[0]!,
+    when,
+    shared,
+    lossy: lossOf(header),
+  };
 }
 
 /** Each image object once, with its class: items of a referenced instance sequence. */
@@ -196,7 +215,6 @@ export function checkSegments(labels: Volume, options: DerivedOptions, fractiona
       details: { segments },
     });
   for (const [what, value, most] of texts(options))
-     
     if ([...value].length > most || /[\\\u0000-\u001f\u007f]/.test(value))
       throw new FormatError(
         `write: ${what} may have ${most} characters, no backslash and no control characters, came ${JSON.stringify(value.slice(0, 80))} of ${[...value].length}.`,
