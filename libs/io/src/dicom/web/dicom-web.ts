@@ -2,6 +2,7 @@
 import { FormatError, ServerError } from '../../errors.ts';
 import { memorySource } from '../dataset/dicom-source.ts';
 import type { DicomSource } from '../dataset/dicom-source.ts';
+import { parseDicom } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
 import { jsonDataSets, jsonItems, jsonNumber, jsonText, jsonTexts, requiredText } from './dicom-json.ts';
 import type { JsonDataSet } from './dicom-json.ts';
@@ -73,11 +74,52 @@ function uid(value: string, what: string): string {
   });
 }
 
+function base64(text: string): string {
+  return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''));
+}
+
+/** An answer that broke off. Being told to stop is no fault of the server. */
+function broken(error: unknown, url: string): unknown {
+  if (error instanceof ServerError || error instanceof FormatError) return error;
+  if (error instanceof Error && error.name === 'AbortError') return error;
+  return new ServerError(
+    `DICOMweb: the answer of ${url} broke off: ${error instanceof Error ? error.message : String(error)}. Try again.`,
+    { url },
+    { cause: error },
+  );
+}
+
+async function textOf(response: Response, url: string): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    throw broken(error, url);
+  }
+}
+
+/** The JSON of an answer. Throws: ServerError when it is none. */
+function jsonOf(text: string, { status }: Response, url: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ServerError(
+      `DICOMweb: ${url} answered no JSON: ${text.slice(0, 80)}.`,
+      { url, status },
+      { cause: error },
+    );
+  }
+}
+
 class Connection {
   private readonly root: string;
   private readonly options: DicomWebOptions;
+  /** Of a name and password in the address, which `fetch` does not take there. */
+  private readonly credentials: Readonly<Record<string, string>> = {};
   constructor(options: DicomWebOptions) {
-    this.root = options.url.replace(/\/+$/, '');
+    const parts = /^(https?:\/\/)([^/@]*)@(.*)$/i.exec(options.url);
+    const address = parts === null ? options.url : parts[1]! + parts[3]!;
+    if (parts !== null) this.credentials = { authorization: `Basic ${base64(decodeURIComponent(parts[2]!))}` };
+    this.root = address.replace(/\/+$/, '');
     this.options = options;
   }
 
@@ -91,7 +133,7 @@ class Connection {
     try {
       response = await send(url, {
         method: init.method ?? 'GET',
-        headers: { ...this.options.headers, ...init.headers },
+        headers: { ...this.credentials, ...this.options.headers, ...init.headers },
         ...(init.body === undefined ? {} : { body: init.body as Uint8Array<ArrayBuffer> }),
         ...(signal === undefined ? {} : { signal }),
       });
@@ -121,19 +163,9 @@ class Connection {
     const { response, url } = await this.request(path + suffix, { headers: { accept: 'application/dicom+json' } });
     if (response.status === 204) return { found: [], url };
     if (!response.ok) return this.refuse(response, url);
-    const text = await response.text();
+    const text = await textOf(response, url);
     if (text.trim() === '') return { found: [], url };
-    let answer: unknown;
-    try {
-      answer = JSON.parse(text);
-    } catch (error) {
-      throw new ServerError(
-        `DICOMweb: ${url} answered no JSON: ${text.slice(0, 80)}.`,
-        { url, status: response.status },
-        { cause: error },
-      );
-    }
-    return { found: jsonDataSets(answer, url), url };
+    return { found: jsonDataSets(jsonOf(text, response, url), url), url };
   }
 
   async *retrieve(path: string): AsyncGenerator<DicomSource> {
@@ -141,24 +173,32 @@ class Connection {
       headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' },
     });
     if (!response.ok || response.body === null) return this.refuse(response, url);
-    const boundary = boundaryOf(response.headers.get('content-type') ?? '');
+    const type = response.headers.get('content-type') ?? '';
+    // Asked for one instance, some servers send it as it is.
+    if (/^application\/dicom\s*(;|$)/i.test(type)) {
+      const bytes = await response.arrayBuffer().catch((error: unknown) => Promise.reject(broken(error, url) as Error));
+      return yield memorySource(`${url}#1`, new Uint8Array(bytes));
+    }
+    const boundary = boundaryOf(type);
     if (boundary === undefined)
       throw new ServerError(
-        `DICOMweb: ${url} answered ${response.headers.get('content-type') ?? 'no type'}, expected multipart/related with a boundary.`,
+        `DICOMweb: ${url} answered ${type === '' ? 'no type' : type}, expected multipart/related with a boundary.`,
         { url, status: response.status },
       );
     let count = 0;
-    for await (const part of readParts(chunksOf(response.body), boundary, url))
-      yield memorySource(`${url}#${++count}`, part.body);
+    const parts = readParts(chunksOf(response.body, url), boundary, url);
+    for await (const part of parts) yield memorySource(`${url}#${++count}`, part.body);
   }
 }
 
 /** A stream's chunks; browsers do not all iterate streams themselves. */
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* chunksOf(stream: ReadableStream<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
+  const next = (): ReturnType<typeof reader.read> =>
+    reader.read().catch((error: unknown) => Promise.reject(broken(error, url) as Error));
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await next();
       if (done) return;
       yield value;
     }
@@ -177,6 +217,8 @@ function storeResult(answer: JsonDataSet): StoreResult {
     })),
   };
 }
+
+const instanceOf = (file: Uint8Array): string => parseDicom(file).dataset.string(TAG.SOPInstanceUID) ?? '';
 
 async function store(
   connection: Connection,
@@ -197,10 +239,13 @@ async function store(
   });
   // 202 and 409 carry the list of what was refused; everything else than those and 200 carries none.
   if (!response.ok && response.status !== 409) return connection.refuse(response, url);
-  const text = await response.text();
-  const result = text.trim().startsWith('{')
-    ? storeResult(JSON.parse(text) as JsonDataSet)
-    : { stored: [], failed: [] };
+  const text = await textOf(response, url);
+  const isJson = /^\s*[[{]/.test(text);
+  const answer = isJson ? jsonOf(text, response, url) : {};
+  const listed = storeResult((Array.isArray(answer) ? (answer[0] ?? {}) : answer) as JsonDataSet);
+  // 200 says that all were taken, whether or not the server lists them (PS3.18 10.5.3).
+  const isUnlisted = response.status === 200 && listed.stored.length === 0 && listed.failed.length === 0;
+  const result = isUnlisted ? { stored: files.map(instanceOf), failed: [] } : listed;
   if (result.stored.length === 0)
     throw new ServerError(
       `DICOMweb: ${url} took none of ${files.length} files (${response.status}); reasons: ${result.failed.map((f) => f.reason ?? '?').join(', ') || text.slice(0, 200) || 'none given'}.`,

@@ -10,6 +10,8 @@ export interface Part {
 const latin = new TextDecoder('iso-8859-1');
 const ascii = new TextEncoder();
 const MAX_HEADERS = 16384;
+/** What may follow a delimiter on its line, spaces and line end. */
+const LINE_END = 64;
 
 /** The boundary of a Content-Type, or undefined when the body is not multipart. */
 export function boundaryOf(contentType: string): string | undefined {
@@ -63,9 +65,22 @@ function headersOf(bytes: Uint8Array): Record<string, string> {
   return headers;
 }
 
+/** Where a delimiter stands at or after `from`: one that a line end or two dashes follow. -1 when none does, or more bytes must tell. */
+function findDelimiter(bytes: Uint8Array, delimiter: Uint8Array, from: number): number {
+  for (let at = find(bytes, delimiter, from); at >= 0; at = find(bytes, delimiter, at + 1)) {
+    let next = at + delimiter.length;
+    while (bytes[next] === 0x20 || bytes[next] === 0x09) next++;
+    const [a, b] = [bytes[next], bytes[next + 1]];
+    if (b === undefined) return -1;
+    if ((a === 0x0d && b === 0x0a) || (a === 0x2d && b === 0x2d)) return at;
+  }
+  return -1;
+}
+
 /**
- * Splits a body into its parts while it arrives; only the part at hand is in memory.
- * Throws: FormatError when the body ends before its last boundary.
+ * Splits a body into its parts while it arrives; only the part at hand is in memory. A last boundary may be missing where the length of
+ * the part before is stated and reached.
+ * Throws: FormatError when the body ends before.
  */
 export async function* readParts(
   chunks: AsyncIterable<Uint8Array>,
@@ -101,9 +116,9 @@ export async function* readParts(
         searched = 0;
         continue;
       }
-      const at = find(bytes, delimiter, searched);
+      const at = findDelimiter(bytes, delimiter, searched);
       if (at < 0) {
-        searched = Math.max(0, bytes.length - delimiter.length);
+        searched = Math.max(0, bytes.length - delimiter.length - LINE_END);
         break;
       }
       if (state === 'body') yield { headers, body: bytes.slice(0, at) };
@@ -112,7 +127,16 @@ export async function* readParts(
       searched = 0;
     }
   }
-  if (state === 'headers' && window.bytes[0] === 0x2d) return;
+  const rest = window.bytes;
+  if (state === 'headers' && rest[0] === 0x2d) return;
+  const stated = Number(headers['content-length'] ?? NaN);
+  if (
+    state === 'body' &&
+    stated > 0 &&
+    rest.length >= stated &&
+    rest.subarray(stated).every((b) => b === 13 || b === 10)
+  )
+    return yield { headers, body: rest.slice(0, stated) };
   throw fault(
     `the answer ends after ${received} bytes, before its last part is complete; the connection may have been cut.`,
   );

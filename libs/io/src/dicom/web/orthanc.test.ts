@@ -61,7 +61,8 @@ describe.skipIf(!installed)(
           HttpPort: http,
           DicomPort: dicom,
           RemoteAccessAllowed: false,
-          AuthenticationEnabled: false,
+          AuthenticationEnabled: true,
+          RegisteredUsers: { reader: 'secret' },
           Plugins: [plugin],
         }),
       );
@@ -70,7 +71,7 @@ describe.skipIf(!installed)(
       for (let tries = 0; tries < 150; tries++) {
         if (
           await fetch(`${root}/system`).then(
-            (r) => r.ok,
+            (r) => r.ok || r.status === 401,
             () => false,
           )
         )
@@ -86,7 +87,8 @@ describe.skipIf(!installed)(
     });
 
     it('stores a series, finds it, fetches it, and takes its segmentation and structures', async () => {
-      const web = dicomWeb({ url: `${root}/dicom-web/` });
+      const headers = { authorization: `Basic ${Buffer.from('reader:secret').toString('base64')}` };
+      const web = dicomWeb({ url: `${root}/dicom-web/`, headers });
       expect(await web.searchStudies()).toEqual([]);
       const source = join(fixtures, 'hippo_case/image');
       const files = readdirSync(source).map((name) => new Uint8Array(readFileSync(join(source, name))));
@@ -113,11 +115,12 @@ describe.skipIf(!installed)(
         { label: 2, name: 'brighter' },
       ];
       const seg = await writeSegmentation(labels, stack, { segments });
+      const map = await writeSegmentation(labels, stack, { segments, form: 'labelmap' });
       const rtstruct = await writeStructures(labels, stack, { segments });
-      expect((await web.store([seg, rtstruct], { study })).stored).toHaveLength(2);
+      expect((await web.store([seg, map, rtstruct], { study })).stored).toHaveLength(3);
 
       const found = await web.searchSeries(study);
-      expect(found.map((s) => s.modality).sort()).toEqual(['MR', 'RTSTRUCT', 'SEG']);
+      expect(found.map((s) => s.modality).sort()).toEqual(['MR', 'RTSTRUCT', 'SEG', 'SEG']);
       const target = targetOf(stack);
       for (const { series: uid, modality } of found.filter((s) => s.modality !== 'MR')) {
         const [instance] = await web.searchInstances({ study, series: uid });
@@ -135,10 +138,15 @@ describe.skipIf(!installed)(
     });
 
     it('says what the server refused', async () => {
-      const web = dicomWeb({ url: `${root}/dicom-web` });
+      const known = root.replace('://', '://reader:secret@');
+      const web = dicomWeb({ url: `${known}/dicom-web` });
+      await expect(dicomWeb({ url: `${root}/dicom-web` }).searchStudies()).rejects.toMatchObject({
+        code: 'server',
+        status: 401,
+      });
       await expect(web.store([new Uint8Array(100)])).rejects.toThrow(ServerError);
       await expect(web.searchSeries('../../system')).rejects.toMatchObject({ code: 'format' });
-      await expect(dicomWeb({ url: `${root}/nowhere` }).searchStudies()).rejects.toMatchObject({
+      await expect(dicomWeb({ url: `${known}/nowhere` }).searchStudies()).rejects.toMatchObject({
         code: 'server',
         status: 404,
       });
