@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { encodeSafetensors } from '@voxelwise/io';
+import { decodeTorch, encodeSafetensors, encodeTorch, torchArrays, Tuple, type TorchWritable } from '@voxelwise/io';
 import { plansFrom, type DatasetJson } from '@voxelwise/planner';
 import { parsePythonJson } from '@voxelwise/volume';
 import { ModelError } from '../errors.ts';
@@ -38,6 +38,25 @@ describe('loadModel', () => {
     const model = await loadModel(directoryFolder(`${root}Hippo6_2d`));
     expect(model.plan.name).toBe('2d');
     expect(model.mirrorAxes).toEqual([1, 2]);
+  });
+
+  it.each([
+    ['nothing', undefined, []],
+    ['None', null, []],
+    ['axes', new Tuple([1, 0]), [2, 1]],
+  ])('mirrors as the checkpoint says: %s', async (_, said, axes) => {
+    const given = files('SynthCT_2d');
+    const file = await decodeTorch(given.get('fold_0/checkpoint_final.pth')!);
+    const saved = new Map<string, TorchWritable>([
+      ['network_weights', torchArrays(file)],
+      ['init_args', { configuration: '2d' }],
+      ...(said === undefined ? [] : [['inference_allowed_mirroring_axes', said] as const]),
+    ]);
+    given.set('fold_0/checkpoint_final.pth', await encodeTorch(saved));
+    expect((await loadModel(memoryFolder('m', given))).mirrorAxes).toEqual(axes);
+    saved.set('inference_allowed_mirroring_axes', 'all');
+    given.set('fold_0/checkpoint_final.pth', await encodeTorch(saved));
+    await expect(loadModel(memoryFolder('m', given))).rejects.toThrow(/must be None or axes of the patch/);
   });
 
   it('finds a model inside an unpacked zip', async () => {

@@ -84,8 +84,8 @@ function requireFinite(weights: Weights, file: string): void {
 /** nnU-Net counts mirrored axes over the patch's own axes; we always count [z, y, x]. */
 function mirrorAxes({ dimensions, voxelwise }: ConfigurationPlan, torch: TorchModel | undefined): readonly number[] {
   const ours = (voxelwise['training'] as { mirrorAxes?: readonly number[] } | undefined)?.mirrorAxes;
-  const axes = torch ? torch.mirrorAxes : undefined;
-  if (axes !== undefined) return dimensions === 2 ? axes.map((axis) => axis + 1) : axes;
+  if (torch && dimensions === 2) return torch.mirrorAxes.filter((axis) => axis < 2).map((axis) => axis + 1);
+  if (torch) return torch.mirrorAxes;
   return ours ?? (dimensions === 2 ? [1, 2] : [0, 1, 2]);
 }
 

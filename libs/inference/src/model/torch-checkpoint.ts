@@ -1,12 +1,13 @@
 /** nnU-Net v2's `checkpoint_*.pth`: weights, and what it says about itself. Parsed, never executed. */
 import { asFloat32, decodeTorch, torchArrays, Tuple, type PickleValue } from '@voxelwise/io';
 import { weightsFromStateDict, type NamedArray, type NetworkConfig, type Weights } from '@voxelwise/nets';
+import { ModelError } from '../errors.ts';
 
 export interface TorchModel {
   /** Of `init_args`, where the file has it. */
   readonly configuration: string | undefined;
-  /** As the file counts them: over the patch's own axes. Undefined if the file does not say. */
-  readonly mirrorAxes: readonly number[] | undefined;
+  /** As the file counts them: over the patch's own axes. None if the file does not say, as nnU-Net's predictor has it. */
+  readonly mirrorAxes: readonly number[];
   /** Whether its network counts statistics: a trainer may have changed what the plans say of normalization. */
   readonly batchNorm: boolean;
   weights(config: NetworkConfig): Weights;
@@ -20,7 +21,7 @@ export async function readTorchWeights(bytes: Uint8Array, file: string): Promise
   const configuration = init instanceof Map ? init.get('configuration') : undefined;
   return {
     configuration: typeof configuration === 'string' ? configuration : undefined,
-    mirrorAxes: axesOf(top.get('inference_allowed_mirroring_axes')),
+    mirrorAxes: axesOf(top.get('inference_allowed_mirroring_axes'), file),
     batchNorm: [...torchArrays(checkpoint).keys()].some((name) => name.endsWith('.running_mean')),
     weights: (config) => weightsFromStateDict(config, floatsOf(checkpoint)),
   };
@@ -33,17 +34,22 @@ export async function readTorchArrays(bytes: Uint8Array, file: string): Promise<
 
 function floatsOf(checkpoint: Awaited<ReturnType<typeof decodeTorch>>): ReadonlyMap<string, NamedArray> {
   return new Map(
-    Array.from(torchArrays(checkpoint), ([name, array]): [string, NamedArray] => [
-      name,
-      { shape: array.shape, data: asFloat32(array) },
-    ]),
+    Array.from(torchArrays(checkpoint), ([name, array]): [string, NamedArray] => {
+      if (array.dtype.startsWith('complex'))
+        throw new ModelError(`${checkpoint.file}: ${name} holds complex numbers; weights are real.`, { name });
+      return [name, { shape: array.shape, data: asFloat32(array) }];
+    }),
   );
 }
 
-/** None means that mirroring is not allowed; an absent key, that the file is older than the key. */
-function axesOf(value: PickleValue | undefined): readonly number[] | undefined {
-  if (value === undefined) return undefined;
-  if (value === null) return [];
-  const items = value instanceof Tuple ? value.items : Array.isArray(value) ? value : [];
-  return items.map(Number);
+/** None, or no word of it: mirroring is not allowed. Throws: ModelError for what are no axes. */
+function axesOf(value: PickleValue | undefined, file: string): readonly number[] {
+  if (value === undefined || value === null) return [];
+  const items = value instanceof Tuple ? value.items : value;
+  if (Array.isArray(items) && items.every((axis) => axis === 0 || axis === 1 || axis === 2))
+    return [...new Set(items as number[])];
+  throw new ModelError(
+    `${file}: "inference_allowed_mirroring_axes" must be None or axes of the patch, such as (0, 1, 2); this is neither.`,
+    { file },
+  );
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../errors.ts';
 import { parameterCount, parametersOf } from '../module/module.ts';
+import type { NamedArray } from '../module/weights.ts';
 import { GOLDEN_NETWORKS, goldenNetwork } from '../testing/golden-network.ts';
 import { buildNetwork } from './catalogue.ts';
 import { stateDictEntries, stateDictFromWeights, weightsFromStateDict } from './state-dict.ts';
@@ -30,6 +31,25 @@ describe.each(GOLDEN_NETWORKS)('%s', (name) => {
     const wrapped = new Map([...written].map(([key, array]) => [`module.${key}`, array]));
     expect(weightsFromStateDict(golden.config, wrapped)).toEqual(golden.weights);
   });
+});
+
+it('refuses tensors of another shape, and repetitions with other numbers, by name', () => {
+  const { config, weights } = goldenNetwork('plain2d');
+  const changed = (theirs: string, change: (array: NamedArray) => NamedArray) => (): unknown => {
+    const dict = new Map(stateDictFromWeights(config, weights));
+    return weightsFromStateDict(config, dict.set(theirs, change(dict.get(theirs)!)));
+  };
+  const alias = 'decoder.encoder.stages.0.0.convs.0.all_modules.0.weight';
+  const wide = ({ shape: [out, ...rest], data }: NamedArray): NamedArray => ({
+    shape: [2 * out!, ...rest],
+    data: Float32Array.from([...data, ...data]),
+  });
+  expect(changed(alias, wide)).toThrow(
+    /Misshapen: decoder\.encoder\.\S+ is \[\d+, \d+, 3, 3\], the plan's network has \[\d+, \d+, 3, 3\]/,
+  );
+  const other = ({ shape, data }: NamedArray): NamedArray => ({ shape, data: data.map((x) => x + 1) });
+  expect(changed(alias, other)).toThrow(/convs\.0\.conv\.weight and decoder\.\S+ are one tensor .* different numbers/);
+  expect(changed(alias, ({ shape, data }) => ({ shape, data: data.slice() }))).not.toThrow();
 });
 
 it('refuses the state dict of another network and names what is missing', () => {

@@ -65,30 +65,60 @@ export function referenceName(ours: string, config: NetworkConfig): string {
  * Picks our weights out of a reference state dict. Aliases are dropped; prefixes that wrappers leave (`module.`,
  * `_orig_mod.`) are ignored.
  *
- * Throws: WeightsError naming keys that belong to no parameter of this network, and parameters without a key.
+ * Throws: WeightsError naming keys that belong to no parameter of this network, parameters without a key, tensors of
+ * another shape (both shapes), and tensors that repeat another with other numbers.
  */
 export function weightsFromStateDict(config: NetworkConfig, stateDict: ReadonlyMap<string, NamedArray>): Weights {
-  const entries = stateDictEntries(config);
+  const network = buildNetwork(config);
+  const parameters = parametersOf(network);
+  const entries = stateDictEntries(config, network);
   const known = new Map(entries.map((entry) => [entry.theirs, entry]));
-  const found = new Map<string, NamedArray>();
+  const found = new Map<string, NamedArray & { readonly key: string }>();
   const unknown: string[] = [];
+  const misshapen: string[] = [];
   for (const [key, array] of stateDict) {
     const entry = known.get(key.replace(/^(module\.|_orig_mod\.)+/, ''));
-    if (entry === undefined) unknown.push(key);
-    else if (!found.has(entry.ours)) found.set(entry.ours, array);
+    if (entry === undefined) {
+      unknown.push(key);
+      continue;
+    }
+    const { shape } = parameters.get(entry.ours)!;
+    if (array.shape.join() !== shape.join())
+      misshapen.push(`${key} is [${array.shape.join(', ')}], the plan's network has [${shape.join(', ')}]`);
+    const first = found.get(entry.ours);
+    if (first === undefined) found.set(entry.ours, { ...array, key });
+    else if (misshapen.length === 0 && !sameNumbers(first.data, array.data))
+      throw new WeightsError(
+        `weightsFromStateDict: ${first.key} and ${key} are one tensor of the network, but hold different numbers; the checkpoint was changed by hand or is damaged.`,
+        { names: [first.key, key] },
+      );
   }
   const missing = entries.filter((entry) => !entry.alias && !found.has(entry.ours)).map((entry) => entry.theirs);
-  if (unknown.length > 0 || missing.length > 0) {
+  if (unknown.length > 0 || missing.length > 0 || misshapen.length > 0) {
     const say = (what: string, names: readonly string[]): string =>
       names.length === 0
         ? ''
-        : ` ${what}: ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}.`;
+        : ` ${what}: ${names.slice(0, 4).join(what === 'Misshapen' ? '; ' : ', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}.`;
     throw new WeightsError(
-      `weightsFromStateDict: the checkpoint is not of a ${config.network} of this plan.${say('Missing', missing)}${say('Unknown', unknown)} Take the plans.json that was saved with the checkpoint.`,
-      { missing, unknown },
+      `weightsFromStateDict: the checkpoint is not of a ${config.network} of this plan.${say('Misshapen', misshapen)}${say('Missing', missing)}${say('Unknown', unknown)} Take the plans.json that was saved with the checkpoint.`,
+      { misshapen, missing, unknown },
     );
   }
-  return new Map(entries.filter((entry) => !entry.alias).map(({ ours }) => [ours, found.get(ours)!]));
+  return new Map(
+    entries
+      .filter((entry) => !entry.alias)
+      .map(({ ours }) => {
+        const { shape, data } = found.get(ours)!;
+        return [ours, { shape, data }];
+      }),
+  );
+}
+
+function sameNumbers(a: Float32Array, b: Float32Array): boolean {
+  if (a.buffer === b.buffer && a.byteOffset === b.byteOffset) return true;
+  // Many megabytes: a plain loop. NaN equals NaN here; it is refused elsewhere.
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !(Number.isNaN(a[i]!) && Number.isNaN(b[i]!))) return false;
+  return true;
 }
 
 /** All names of the reference's state dict with their numbers; aliases share arrays. */

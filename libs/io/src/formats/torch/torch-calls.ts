@@ -154,7 +154,9 @@ export function torchHooks(storages: Map<string, TorchStorage>, file: string | u
       return list as readonly number[];
     };
     const [shape, strides] = [counts(size.items), counts(stride.items)];
-    if (shape.length !== strides.length || typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0)
+    if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0)
+      return fail(`a tensor of storage ${storage.key} begins at an impossible element.`);
+    if (shape.length !== strides.length)
       return fail(`a tensor of storage ${storage.key} has ${shape.length} sizes and ${strides.length} strides.`);
     return new TorchTensor(storage, { dtype, shape, strides, offset });
   }

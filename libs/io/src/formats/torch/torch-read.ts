@@ -18,6 +18,11 @@ const MOST_SHARING = 8;
 
 /** A pickle of names and shapes is small; ten thousand epochs of curves take a few megabytes. */
 const LARGEST_PICKLE = 2 ** 26;
+/**
+ * Instructions of its pickle: a thousand epochs of curves take a hundred thousand, eight thousand epochs of a hundred classes
+ * twelve million, and come with weights to match.
+ */
+const mostSteps = (fileBytes: number): number => Math.min(2 ** 20 + Math.floor(fileBytes / 8), 2 ** 25);
 /** PyTorch stores weights as they are; whoever packed them again saved little. */
 const MOST_UNPACKED = 64;
 
@@ -71,6 +76,7 @@ async function fromZip(
   const { value } = unpickle(await unpacked(record, LARGEST_PICKLE), 0, {
     file,
     hooks: torchHooks(storages, file),
+    mostSteps: mostSteps(bytes.length),
     fileOffset: zip.entries.get(record)!.headerOffset,
   });
   for (const storage of storages.values()) {
@@ -96,7 +102,7 @@ function fromLegacy(bytes: Uint8Array, storages: Map<string, TorchStorage>, file
     );
   const hooks = torchHooks(storages, file);
   const next = (start: number): { readonly value: PickleValue; readonly end: number } =>
-    unpickle(bytes, start, { file, hooks });
+    unpickle(bytes, start, { file, hooks, mostSteps: mostSteps(bytes.length) });
   const magic = next(0);
   if (magic.value !== LEGACY_MAGIC)
     return fail('magic', 0, 'is a pickle, but no PyTorch checkpoint: its magic number is missing.');

@@ -110,6 +110,13 @@ describe('unpickle', () => {
   });
 });
 
+it('refuses a pickle of more instructions than its file explains', () => {
+  const bytes = new Uint8Array(2 ** 22 + 2).fill(0x32).fill(0x4e, 0, 1);
+  expect(() => unpickle(bytes)).toThrow(/more than 4194304 instructions are refused \(byte 4194304\)/);
+  expect(() => unpickle(Uint8Array.of(0x4e, 0x32, 0x2e), 0, { mostSteps: 2 })).toThrow(/more than 2 instructions/);
+  expect(unpickle(Uint8Array.of(0x4e, 0x32, 0x2e), 0, { mostSteps: 3 }).value).toBeNull();
+});
+
 describe('writing', () => {
   const arrays = async (): Promise<OrderedDict> => {
     const dict = new OrderedDict();

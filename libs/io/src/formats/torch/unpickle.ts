@@ -20,6 +20,8 @@ export interface UnpickleOptions {
   /** Where in the file the pickle starts, for error messages. */
   readonly fileOffset?: number;
   readonly hooks?: PickleHooks;
+  /** Instructions after which a pickle is refused, so that none of a few megabytes keeps the reader for long. Default 2^22. */
+  readonly mostSteps?: number;
 }
 
 const MARK: unique symbol = Symbol('mark');
@@ -35,12 +37,12 @@ const NO_HOOKS: PickleHooks = {
 /**
  * Reads one pickle from `start`. Returns the value and where the next byte after it lies.
  *
- * Throws: FormatError (byte offset of the opcode) for cut, malformed or unknown code.
+ * Throws: FormatError (byte offset of the opcode) for cut, malformed, unknown or endless code.
  */
 export function unpickle(
   bytes: Uint8Array,
   start = 0,
-  { file, fileOffset = 0, hooks = NO_HOOKS }: UnpickleOptions = {},
+  { file, fileOffset = 0, hooks = NO_HOOKS, mostSteps = 2 ** 22 }: UnpickleOptions = {},
 ): { readonly value: PickleValue; readonly end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const utf8 = new TextDecoder();
@@ -140,8 +142,9 @@ export function unpickle(
     else if (target instanceof OrderedDict) target.attributes = state;
   };
 
-  for (;;) {
+  for (let steps = 0; ; steps++) {
     opAt = at;
+    if (steps === mostSteps) fail(`more than ${mostSteps} instructions are refused`);
     const op = u8();
     switch (op) {
       case 0x80:
