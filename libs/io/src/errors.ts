@@ -34,18 +34,19 @@ export class FormatError extends Error {
 
   /** The same fault, told of a named file: for callers that know the path when the decoder did not. */
   inFile(file: string): FormatError {
-    if (this.file !== undefined) return this;
-    const { field, byteOffset, details } = this;
-    return new FormatError(
-      `${file}: ${this.message}`,
-      {
-        file,
-        ...(field === undefined ? {} : { field }),
-        ...(byteOffset === undefined ? {} : { byteOffset }),
-        details,
-      },
-      { cause: this },
-    );
+    return this.file === undefined ? this.#told(`${file}: ${this.message}`, { file }) : this;
+  }
+
+  /** The same fault with its byte, for callers that know it when whoever noticed did not. */
+  atByte(byteOffset: number): FormatError {
+    return this.byteOffset === undefined ? this.#told(this.message, { byteOffset }) : this;
+  }
+
+  #told(message: string, more: FormatErrorPlace): FormatError {
+    const { file, field, byteOffset, details } = this;
+    const known = { file, field, byteOffset, details, ...more };
+    const place = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+    return new FormatError(message, place, { cause: this });
   }
 }
 

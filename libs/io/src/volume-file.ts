@@ -46,10 +46,17 @@ export async function openSource(source: ByteSource, options: DecodeOptions = {}
     if (error instanceof GeometryError)
       throw new FormatError(
         `${source.name ?? 'bytes'}: ${error.message}`,
-        { ...(source.name === undefined ? {} : { file: source.name }), field: 'geometry', details: error.details },
+        {
+          ...(source.name === undefined ? {} : { file: source.name }),
+          field: 'geometry',
+          byteOffset: 0,
+          details: error.details,
+        },
         { cause: error },
       );
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    const placed = error.atByte(0);
+    throw source.name === undefined ? placed : placed.inFile(source.name);
   }
 }
 

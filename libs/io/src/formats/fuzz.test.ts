@@ -1,6 +1,6 @@
 /**
- * Hostile bytes: seeded mutants of small files of every format. Each is read or refused with a FormatError, quickly, and without
- * more memory than its bytes justify. VOXELWISE_MUTANTS sets the number per format (default 20000).
+ * Hostile bytes: seeded mutants of small files of every format. Each is read or refused with a FormatError that says where, quickly,
+ * and without more memory than its bytes justify. VOXELWISE_MUTANTS sets the number per format (default 20000), VOXELWISE_SEED others.
  */
 import { alignedGrid } from '@voxelwise/volume';
 import type { Volume } from '@voxelwise/volume';
@@ -26,73 +26,11 @@ import { collect } from '../bytes/collect.ts';
 import { crc32 } from '../bytes/crc32.ts';
 import { FormatError } from '../errors.ts';
 import { spmAffine } from './nifti/spm-mat.ts';
+import { mutant } from './testing/mutant.ts';
 
 const MUTANTS = Number(process.env['VOXELWISE_MUTANTS'] ?? 20_000);
 /** Seconds that one mutant may take. */
 const SLOWEST = 2;
-
-/** mulberry32: 32 bits of state are enough to repeat a failure from its number. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const EXTREMES = [0, 1, 0x7f, 0x80, 0xff];
-/** One to four injuries: bits, bytes, whole numbers at their limits, cuts, repeats, texts. */
-function mutant(seed: Uint8Array, number: number, focus: number): Uint8Array {
-  const random = generator(number * 2654435761 + seed.length);
-  const whole = (n: number): number => Math.floor(random() * n);
-  let bytes = new Uint8Array(seed);
-  for (let injury = 1 + whole(4); injury > 0 && bytes.length > 0; injury--) {
-    // headers are at the front: most injuries go there
-    const at = whole(random() < 0.7 ? Math.min(focus, bytes.length) : bytes.length);
-    const view = new DataView(bytes.buffer);
-    switch (whole(8)) {
-      case 0:
-        bytes[at]! ^= 1 << whole(8);
-        break;
-      case 1:
-        bytes[at] = EXTREMES[whole(EXTREMES.length)]!;
-        break;
-      case 2:
-        if (at + 4 <= bytes.length)
-          view.setUint32(
-            at,
-            [0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x10000, bytes.length][whole(7)]!,
-            random() < 0.5,
-          );
-        break;
-      case 3:
-        if (at + 2 <= bytes.length) view.setUint16(at, [0, 1, 0x7fff, 0x8000, 0xffff][whole(5)]!, random() < 0.5);
-        break;
-      case 4:
-        bytes = bytes.slice(0, at);
-        break;
-      case 5: {
-        const end = Math.min(bytes.length, at + whole(64));
-        bytes = Uint8Array.from([...bytes.subarray(0, end), ...bytes.subarray(at)]);
-        break;
-      }
-      case 6:
-        bytes.set(bytes.subarray(whole(bytes.length), bytes.length).subarray(0, Math.min(16, bytes.length - at)), at);
-        break;
-      default:
-        bytes.set(
-          new TextEncoder()
-            .encode(['-1', '9999999999', '1e999', 'NaN', '\n\n', '(', '..'][whole(7)]!)
-            .subarray(0, bytes.length - at),
-          at,
-        );
-        break;
-    }
-  }
-  return bytes;
-}
 
 async function survives(
   seeds: readonly Uint8Array[],
@@ -101,7 +39,7 @@ async function survives(
 ): Promise<void> {
   let [accepted, refused] = [0, 0];
   for (let n = 0; n < MUTANTS; n++) {
-    const bytes = mutant(seeds[n % seeds.length]!, n, focus);
+    const bytes = mutant(seeds[n % seeds.length]!, n, { focus, others: seeds });
     const start = performance.now();
     const used = process.cpuUsage();
     try {
@@ -112,6 +50,8 @@ async function survives(
     } catch (error) {
       if (!(error instanceof FormatError))
         throw new Error(`mutant ${n} threw ${String((error as Error).stack)}`, { cause: error });
+      const { field, byteOffset, message } = error;
+      if (field === undefined || byteOffset === undefined) throw new Error(`mutant ${n} lies nowhere: ${message}`);
       refused++;
     }
     // on a machine busy with other things the wall clock blames us for their time
@@ -149,7 +89,10 @@ describe('mutants', { timeout: 240_000 }, () => {
     await survives(
       [plain],
       async (b) =>
-        size(n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : mutant(gzipSync(plain, { level: 1 }), n, 64), 'x.nii.gz'),
+        size(
+          n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : mutant(gzipSync(plain, { level: 1 }), n, { focus: 64 }),
+          'x.nii.gz',
+        ),
       352,
     );
   });
@@ -228,7 +171,7 @@ describe('mutants', { timeout: 240_000 }, () => {
       [plain],
       async (b) =>
         n++ % 4 === 0
-          ? size(mutant(whole, n, 400), 'x.npz')
+          ? size(mutant(whole, n, { focus: 400 }), 'x.npz')
           : (await decodeNpz(await encodeZip([{ name: 'voxels.npy', bytes: b }]))).get('voxels')!.data.byteLength,
       128,
     );
@@ -320,7 +263,7 @@ describe('mutants', { timeout: 240_000 }, () => {
       [pickle],
       async (b) =>
         n++ % 3 === 0
-          ? sizeOf(mutant(legacy, n, legacy.length))
+          ? sizeOf(mutant(legacy, n, { focus: legacy.length }))
           : sizeOf(await encodeZip(records.map((r) => (r.name.endsWith('data.pkl') ? { name: r.name, bytes: b } : r)))),
       pickle.length,
     );
@@ -343,7 +286,7 @@ describe('mutants', { timeout: 240_000 }, () => {
 /** An archive injured in its last bytes. */
 function directoryHurt(archive: Uint8Array, number: number): Uint8Array {
   const from = Math.floor(archive.length / 2);
-  const tail = mutant(archive.subarray(from), number, archive.length - from);
+  const tail = mutant(archive.subarray(from), number, { focus: archive.length - from });
   return Uint8Array.from([...archive.subarray(0, from), ...tail]);
 }
 

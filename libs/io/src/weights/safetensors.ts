@@ -60,8 +60,8 @@ export function encodeSafetensors(
  * end or disagree with the shape, an unknown type.
  */
 export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safetensors {
-  const fail = (message: string, byteOffset: number): never => {
-    throw new FormatError(`${name}: ${message}`, { file: name, byteOffset });
+  const fail = (message: string, byteOffset: number, field = 'header'): never => {
+    throw new FormatError(`${name}: ${message}`, { file: name, field, byteOffset });
   };
   // A Buffer's slice would share memory: arrays need their own, aligned.
   const copy = (from: number, to: number): Uint8Array<ArrayBuffer> => new Uint8Array(bytes.subarray(from, to));
@@ -81,7 +81,11 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safe
       unknown
     >;
   } catch (cause) {
-    throw new FormatError(`${name}: the header is not JSON.`, { file: name, byteOffset: 8 }, { cause });
+    throw new FormatError(
+      `${name}: the header is not JSON.`,
+      { file: name, field: 'header', byteOffset: 8 },
+      { cause },
+    );
   }
   const tensors = new Map<string, NamedTensor>();
   const spans: (readonly [number, number, string])[] = [];
@@ -106,19 +110,20 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): Safe
       return fail(
         `${key} claims bytes ${String(from)} to ${String(to)} of ${bytes.length - 8 - length}; the file was cut short or is damaged.`,
         8 + length,
+        key,
       );
     spans.push([from, to, key]);
     tensors.set(key, {
       shape,
       data: numbers(copy(8 + length + from, 8 + length + to), String(dtype), shape, (message) =>
-        fail(`${key} ${message}`, 8 + length + from),
+        fail(`${key} ${message}`, 8 + length + from, key),
       ),
     });
   }
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   spans.forEach(([from, , key], i) => {
     // arrays that share bytes would let a small file claim any amount of memory
-    if (i > 0 && from < spans[i - 1]![1]) fail(`${key} overlaps ${spans[i - 1]![2]}.`, 8 + length + from);
+    if (i > 0 && from < spans[i - 1]![1]) fail(`${key} overlaps ${spans[i - 1]![2]}.`, 8 + length + from, key);
   });
   return { tensors, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
 }

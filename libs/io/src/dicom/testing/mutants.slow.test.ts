@@ -14,7 +14,7 @@ import { alignedGrid } from '@voxelwise/volume';
 import { bytesOf, fixtures } from './corpus.ts';
 
 const MUTANTS = Number(process.env['VOXELWISE_MUTANTS'] ?? 20_000);
-const SEED = 20_261_121;
+const SEED = Number(process.env['VOXELWISE_SEED'] ?? 20_261_121);
 const SLOWEST_MS = 2000;
 const WHOLE_SERIES: readonly unknown[] = [
   'tilt',

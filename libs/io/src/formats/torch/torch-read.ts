@@ -159,7 +159,7 @@ export function torchArrays({ value, fileBytes, file }: TorchFile, key?: string)
     if (total > MOST_SHARING * fileBytes + (1 << 20))
       throw new FormatError(
         `${file ?? 'checkpoint'}: its tensors claim ${total} bytes and more, the file has ${fileBytes}; refused.`,
-        { ...(file === undefined ? {} : { file }), field: name },
+        { ...(file === undefined ? {} : { file }), field: name, byteOffset: 0 },
       );
     arrays.set(name, tensor.toArray(name, file));
   }
@@ -169,7 +169,7 @@ export function torchArrays({ value, fileBytes, file }: TorchFile, key?: string)
 function refuse(file: string | undefined, field: string, names: readonly string[]): never {
   throw new FormatError(
     `${file ?? 'checkpoint'}: "${field}" is ${names.length > 0 ? `an object of ${names.join(', ')}` : 'no tensor'}; code is never run. Save a plain state_dict of tensors.`,
-    { ...(file === undefined ? {} : { file }), field, details: { globals: names } },
+    { ...(file === undefined ? {} : { file }), field, byteOffset: 0, details: { globals: names } },
   );
 }
 
@@ -193,6 +193,7 @@ function stateDict(
     {
       ...(file === undefined ? {} : { file }),
       field: key ?? 'state_dict',
+      byteOffset: 0,
     },
   );
 }

@@ -57,7 +57,7 @@ export class TorchTensor {
     if (!bytes || (count > 0 && (offset + 0 < 0 || (last + 1) * size > bytes.length)))
       throw new FormatError(
         `${file ?? 'checkpoint'}: tensor "${name}" [${shape.join(', ')}] ${dtype} reaches to element ${last} of storage ${this.storage.key}, which has ${Math.floor((bytes?.length ?? 0) / size)}; the file is incomplete or damaged.`,
-        { ...(file === undefined ? {} : { file }), field: name },
+        { ...(file === undefined ? {} : { file }), field: name, byteOffset: 0 },
       );
     if (count === 0) return { dtype, shape, data: arrayData(dtype, new Uint8Array(0)) };
     if (isContiguous(shape, strides))

@@ -59,6 +59,14 @@ export function unpickle(
       byteOffset: fileOffset + opAt,
     });
   };
+  /** What the reader's owner makes of something; its refusals get their byte. */
+  const asked = <T>(answer: () => T): T => {
+    try {
+      return answer();
+    } catch (error) {
+      throw error instanceof FormatError ? error.atByte(fileOffset + opAt) : error;
+    }
+  };
   const need = (n: number): number => {
     if (!(n >= 0) || at + n > bytes.length)
       fail(`the pickle is cut off: ${n} bytes are needed, ${bytes.length - at} are left`);
@@ -131,13 +139,15 @@ export function unpickle(
   const call = (callee: PickleValue, args: PickleValue): PickleValue => {
     if (callee instanceof PickleGlobal) {
       const known =
-        args instanceof Tuple ? (hooks.call(callee, args.items) ?? callKnown(callee, args.items)) : undefined;
+        args instanceof Tuple
+          ? asked(() => hooks.call(callee, args.items) ?? callKnown(callee, args.items))
+          : undefined;
       return known === undefined ? new OpaqueObject(callee, args) : known;
     }
     return new OpaqueObject(new PickleGlobal('', 'call of an object'), args);
   };
   const build = (target: PickleValue, state: PickleValue): void => {
-    if (hooks.build?.(target, state)) return;
+    if (asked(() => hooks.build?.(target, state))) return;
     if (target instanceof OpaqueObject) target.state = state;
     else if (target instanceof OrderedDict) target.attributes = state;
   };
@@ -376,10 +386,10 @@ export function unpickle(
         break;
       } // BUILD
       case 0x50:
-        push(hooks.persistent(line()));
+        push(asked(() => hooks.persistent(line())));
         break; // PERSID
       case 0x51:
-        push(hooks.persistent(pop()));
+        push(asked(() => hooks.persistent(pop())));
         break; // BINPERSID
       case 0x82:
         push(new OpaqueObject(global('copyreg', `extension ${u8()}`), null));
