@@ -1,4 +1,4 @@
-/** `convert`: DICOM to volumes and back, volumes between formats, data sets to nnU-Net's layout. */
+/** `convert`: DICOM to volumes and back, volumes between formats, data sets between layouts. */
 import { FORMATS, endingOf } from '@voxelwise/io';
 import { openDataset as openPath, readVolume, writeVolume } from '@voxelwise/io/node';
 import { stat } from 'node:fs/promises';
@@ -27,7 +27,8 @@ interface ConvertFlags {
 }
 
 const VOLUME_ENDINGS: Readonly<Record<string, string>> = { nifti: '.nii.gz', nrrd: '.nrrd', mha: '.mha' };
-const FORMS = [...Object.keys(VOLUME_ENDINGS), 'nnunet', 'dicom-seg', 'rtstruct'];
+const LAYOUTS = ['nnunet', 'msd'];
+const FORMS = [...Object.keys(VOLUME_ENDINGS), ...LAYOUTS, 'dicom-seg', 'rtstruct'];
 const OVERLAPS = ['error', 'priority', 'channels'] as const;
 const TILTS = ['refuse', 'shear', 'keep'] as const;
 const DUPLICATES = ['refuse', 'drop'] as const;
@@ -47,7 +48,7 @@ export const convertCommand: CommandDefinition = {
   define: (command, withContext) =>
     command
       .description(
-        'DICOM series, SEG and RTSTRUCT to volumes and back; volumes between formats; data sets to nnU-Net’s layout',
+        'DICOM series, SEG and RTSTRUCT to volumes and back; volumes between formats; data sets to nnU-Net’s or the Decathlon’s layout',
       )
       .argument('<source>', 'a file, a folder of volumes or DICOM, or a data set')
       .option('--out <path>', 'file or folder to write; for --to nnunet the default is the workspace’s raw folder')
@@ -67,7 +68,7 @@ export const convertCommand: CommandDefinition = {
       .option('--id <n>', 'to nnunet: number of the data set')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert dicom-folder --on-uneven resample --on-tilt shear --out ct.nii.gz\n  $ voxelwise convert dicom-folder --series all --out volumes\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet',
+        '\nExamples:\n  $ voxelwise convert dicom-folder --out ct.nii.gz\n  $ voxelwise convert dicom-folder --on-uneven resample --on-tilt shear --out ct.nii.gz\n  $ voxelwise convert dicom-folder --series all --out volumes\n  $ voxelwise convert rtstruct.dcm --reference dicom-folder --rois Liver,Spleen --out organs.nii.gz\n  $ voxelwise convert organs.nii.gz --to dicom-seg --reference dicom-folder --rois liver,spleen --out seg.dcm\n  $ voxelwise convert Task04_Hippocampus --to nnunet\n  $ voxelwise convert Dataset004_Hippocampus --to msd --out Task04_Hippocampus',
       )
       .action(withContext(convert)),
 };
@@ -75,7 +76,7 @@ export const convertCommand: CommandDefinition = {
 async function convert(context: Context, source: string, flags: ConvertFlags): Promise<void> {
   const { to } = flags;
   if (to !== undefined && !FORMS.includes(to)) throw new CommandUsageError(`--to is ${FORMS.join(', ')}; came '${to}'`);
-  if (to === 'nnunet') return convertDataset(context, source, flags);
+  if (to === 'nnunet' || to === 'msd') return convertDataset(context, source, { ...flags, to });
   if (!exists(source)) throw new InputError('missing-input', `${source}: there is no such file or folder.`, source);
   if (flags.out === undefined) throw new CommandUsageError('convert needs --out: where the result goes');
   const dicom: DicomFlags = {
@@ -158,9 +159,15 @@ async function labelNames(file: string | undefined): Promise<Map<number, string>
   );
 }
 
-async function convertDataset(context: Context, spec: string, flags: ConvertFlags): Promise<void> {
+async function convertDataset(
+  context: Context,
+  spec: string,
+  flags: ConvertFlags & { readonly to: 'nnunet' | 'msd' },
+): Promise<void> {
+  if (flags.to === 'msd' && flags.out === undefined)
+    throw new CommandUsageError('convert --to msd needs --out: the folder to make, such as Task04_Hippocampus');
   // Loaded here: a file's conversion needs no planner.
-  const [{ experimentName }, { toNnunet }] = await Promise.all([
+  const [{ experimentName }, { toMsd, toNnunet }] = await Promise.all([
     import('../stages/dataset.ts'),
     import('../stages/dataset-conversion.ts'),
   ]);
@@ -171,7 +178,7 @@ async function convertDataset(context: Context, spec: string, flags: ConvertFlag
       ? named
       : named.replace(/^Dataset\d+/, `Dataset${String(parseWhole(flags.id, '--id')).padStart(3, '0')}`);
   const out = flags.out ?? join(workspaceOf(context).raw, name);
-  const { cases, test } = await toNnunet(context, source, out);
+  const { cases, test } = await (flags.to === 'msd' ? toMsd : toNnunet)(context, source, out);
   context.output.print(`${cases} training and ${test} test cases in ${out}`);
   context.output.document({ dataset: name, cases, test, outputs: { dataset: out } });
 }

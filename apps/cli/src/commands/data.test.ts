@@ -2,6 +2,7 @@
 import { writeVolume } from '@voxelwise/io/node';
 import { readVolume } from '@voxelwise/io/node';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
 import { programFor } from '../program.ts';
@@ -99,6 +100,60 @@ describe('data commands', () => {
     const image = await readVolume(work.at('ws', 'raw', 'Dataset033_Liver', 'imagesTr', `${ids[3]!}_0000.nii.gz`));
     expect(image.voxels[7]).toBe(7 * 1.5 + 3);
     expect((await runLine(['fingerprint', '33', '--workspace', work.at('ws')])).cases).toBe(6);
+  });
+
+  it('converts a data set to the Decathlon’s layout and back, channels joined and taken apart', async () => {
+    const raw = work.at('ws', 'raw', 'Dataset040_Two');
+    const at = (folder: string, name: string): string => join(raw, folder, name);
+    const [one, two] = [ids[0]!, ids[1]!];
+    for (const [k, id] of [one, two].entries()) {
+      const scan = await readVolume(work.at('scans', `${id}.nii.gz`));
+      await writeVolume(at(k === 0 ? 'imagesTr' : 'imagesTs', `${id}_0000.nii`), scan);
+      const other = { ...scan, voxels: scan.voxels.map((v) => -v) };
+      await writeVolume(at(k === 0 ? 'imagesTr' : 'imagesTs', `${id}_0001.nii`), other);
+    }
+    const mask = await readVolume(work.at('masks', `${one}.nii.gz`));
+    await writeVolume(at('labelsTr', `${one}.nii`), mask);
+    const description = {
+      channel_names: { 0: 'T1', 1: 'T2' },
+      numTraining: 1,
+      file_ending: '.nii',
+      description: 'two',
+    };
+    const describe = (labels: unknown, more = {}): void =>
+      writeFileSync(join(raw, 'dataset.json'), JSON.stringify({ ...description, labels, ...more }));
+    describe({ background: 0, liver: 1, tumor: 2 });
+    const task = work.at('Task40_Two');
+    const made = await runLine(['convert', raw, '--to', 'msd', '--out', task]);
+    expect(made).toMatchObject({ cases: 1, test: 1, outputs: { dataset: task } });
+    expect(JSON.parse(readFileSync(join(task, 'dataset.json'), 'utf8'))).toEqual({
+      name: 'Two',
+      description: 'two',
+      tensorImageSize: '4D',
+      modality: { 0: 'T1', 1: 'T2' },
+      labels: { 0: 'background', 1: 'liver', 2: 'tumor' },
+      numTraining: 1,
+      numTest: 1,
+      training: [{ image: `./imagesTr/${one}.nii.gz`, label: `./labelsTr/${one}.nii.gz` }],
+      test: [`./imagesTs/${two}.nii.gz`],
+    });
+    const back = work.at('ws', 'raw', 'Dataset041_Two');
+    await runLine(['convert', task, '--to', 'nnunet', '--out', back]);
+    for (const [folder, name] of [
+      ['imagesTr', `${one}_0001`],
+      ['imagesTs', `${two}_0000`],
+      ['labelsTr', one],
+    ] as const) {
+      const [before, after] = [
+        await readVolume(at(folder, `${name}.nii`)),
+        await readVolume(join(back, folder, `${name}.nii.gz`)),
+      ];
+      expect([after.voxels, after.grid]).toEqual([before.voxels, before.grid]);
+    }
+    describe({ background: 0, whole: [1, 2], tumor: 2 }, { regions_class_order: [1, 2] });
+    const regions = runLine(['convert', raw, '--to', 'msd', '--out', work.at('Task42_Two')]);
+    await expect(regions).rejects.toThrow('whole joins the numbers 1, 2');
+    expect(await runLine(['convert', raw, '--to', 'msd']).then(() => 0, exitCodeOf)).toBe(2);
   });
 
   it('converts volumes there and back', async () => {

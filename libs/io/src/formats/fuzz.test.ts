@@ -27,8 +27,12 @@ import { crc32 } from '../bytes/crc32.ts';
 import { FormatError } from '../errors.ts';
 import { spmAffine } from './nifti/spm-mat.ts';
 import { mutant } from './testing/mutant.ts';
+import type { Injury } from './testing/mutant.ts';
 
 const MUTANTS = Number(process.env['VOXELWISE_MUTANTS'] ?? 20_000);
+const SEED = Number(process.env['VOXELWISE_SEED'] ?? 0);
+const injured = (bytes: Uint8Array, number: number, injury: Injury): Uint8Array =>
+  mutant(bytes, number + SEED * MUTANTS, injury);
 /** Seconds that one mutant may take. */
 const SLOWEST = 2;
 
@@ -39,7 +43,7 @@ async function survives(
 ): Promise<void> {
   let [accepted, refused] = [0, 0];
   for (let n = 0; n < MUTANTS; n++) {
-    const bytes = mutant(seeds[n % seeds.length]!, n, { focus, others: seeds });
+    const bytes = injured(seeds[n % seeds.length]!, n, { focus, others: seeds });
     const start = performance.now();
     const used = process.cpuUsage();
     try {
@@ -90,7 +94,7 @@ describe('mutants', { timeout: 240_000 }, () => {
       [plain],
       async (b) =>
         size(
-          n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : mutant(gzipSync(plain, { level: 1 }), n, { focus: 64 }),
+          n++ % 2 === 0 ? gzipSync(b, { level: 1 }) : injured(gzipSync(plain, { level: 1 }), n, { focus: 64 }),
           'x.nii.gz',
         ),
       352,
@@ -171,7 +175,7 @@ describe('mutants', { timeout: 240_000 }, () => {
       [plain],
       async (b) =>
         n++ % 4 === 0
-          ? size(mutant(whole, n, { focus: 400 }), 'x.npz')
+          ? size(injured(whole, n, { focus: 400 }), 'x.npz')
           : (await decodeNpz(await encodeZip([{ name: 'voxels.npy', bytes: b }]))).get('voxels')!.data.byteLength,
       128,
     );
@@ -263,7 +267,7 @@ describe('mutants', { timeout: 240_000 }, () => {
       [pickle],
       async (b) =>
         n++ % 3 === 0
-          ? sizeOf(mutant(legacy, n, { focus: legacy.length }))
+          ? sizeOf(injured(legacy, n, { focus: legacy.length }))
           : sizeOf(await encodeZip(records.map((r) => (r.name.endsWith('data.pkl') ? { name: r.name, bytes: b } : r)))),
       pickle.length,
     );
@@ -286,7 +290,7 @@ describe('mutants', { timeout: 240_000 }, () => {
 /** An archive injured in its last bytes. */
 function directoryHurt(archive: Uint8Array, number: number): Uint8Array {
   const from = Math.floor(archive.length / 2);
-  const tail = mutant(archive.subarray(from), number, { focus: archive.length - from });
+  const tail = injured(archive.subarray(from), number, { focus: archive.length - from });
   return Uint8Array.from([...archive.subarray(0, from), ...tail]);
 }
 

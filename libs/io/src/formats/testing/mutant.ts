@@ -1,7 +1,5 @@
 /** Injured files for tests: the same number makes the same injuries, to repeat a failure. */
 
-const SEED = Number(process.env['VOXELWISE_SEED'] ?? 0);
-
 /** mulberry32. */
 function generator(seed: number): () => number {
   let state = seed >>> 0;
@@ -50,7 +48,7 @@ export interface Injury {
 
 /** A copy with one to four injuries: bits, bytes, numbers at their limits, cuts, repeats, words of its text, pieces of other files. */
 export function mutant(seed: Uint8Array, number: number, { focus, others = [seed] }: Injury): Uint8Array {
-  const random = generator((number + SEED) * 2654435761 + seed.length);
+  const random = generator(number * 2654435761 + seed.length);
   const whole = (n: number): number => Math.floor(random() * n);
   const one = <T>(list: readonly T[]): T => list[whole(list.length)]!;
   let bytes = new Uint8Array(seed);
