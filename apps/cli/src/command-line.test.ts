@@ -56,6 +56,16 @@ describe('command line', { timeout: 120_000 }, () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'usage' } });
   });
 
+  it('says as JSON where in a file a fault lies', () => {
+    const file = join(place, 'cut.nii');
+    writeFileSync(file, Uint8Array.of(92, 1, 0, 0, 0));
+    const { status, stdout } = run('convert', file, '--out', join(place, 'x.nrrd'), '--json');
+    expect(status).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'format', file, details: { field: 'header', byteOffset: 5 } },
+    });
+  });
+
   it('refuses a memory limit that it exceeds by being there, and names files that are missing', () => {
     const { status, stderr } = run('doctor', '--max-memory', '1MB');
     expect(status).toBe(4);

@@ -33,6 +33,13 @@ export async function main(words: readonly string[]): Promise<void> {
   process.exit();
 }
 
+/** Those of an error's fields that it has. */
+function pick(error: object, ...names: readonly string[]): object {
+  return Object.fromEntries(
+    Object.entries(error).filter(([name, value]) => names.includes(name) && value !== undefined),
+  );
+}
+
 function endOfReaders(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(EXIT.brokenPipe);
   throw error;
@@ -42,7 +49,7 @@ function fail(error: unknown, words: readonly string[]): number {
   const wrong = error instanceof CommanderError;
   if (wrong && error.exitCode === 0) return EXIT.done;
   const code = wrong ? EXIT.usage : exitCodeOf(error);
-  const known = error as Error & { code?: string; file?: string; path?: string; details?: unknown };
+  const known = error as Error & { code?: string; file?: string; path?: string; details?: object };
   const message = wrong ? error.message.replace(/^error: /, '') : messageOf(error);
   const file = known.file ?? known.path;
   if (words.includes('--json')) {
@@ -52,7 +59,8 @@ function fail(error: unknown, words: readonly string[]): number {
         code: named ?? known.code ?? 'internal',
         message,
         ...(file === undefined ? {} : { file }),
-        details: known.details ?? {},
+        // where in the file a format's fault lies
+        details: { ...pick(known, 'field', 'byteOffset'), ...known.details },
       },
     };
     process.stdout.write(`${JSON.stringify(document)}\n`);

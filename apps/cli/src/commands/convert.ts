@@ -1,13 +1,14 @@
 /** `convert`: DICOM to volumes and back, volumes between formats, data sets between layouts. */
 import { FORMATS, endingOf } from '@voxelwise/io';
-import { openDataset as openPath, readVolume, writeVolume } from '@voxelwise/io/node';
+import { openDataset as openPath } from '@voxelwise/io/node';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { stopIfInterrupted, type Context } from '../context.ts';
+import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
-import { allFromDicom, fromDicom, isDicom, toDicom, volumesIn, type DicomFlags } from '../stages/dicom-conversion.ts';
+import { allFromDicom, fromDicom, isDicom, toDicom, type DicomFlags } from '../stages/dicom-conversion.ts';
+import { convertVolumes, volumesIn } from '../stages/volume-conversion.ts';
 import { parseWhole } from '../values.ts';
 import { workspaceOf } from '../workspace.ts';
 
@@ -64,7 +65,10 @@ export const convertCommand: CommandDefinition = {
       .option('--on-tilt <what>', `series of a tilted gantry, volumes on sheared axes: ${TILTS.join(', ')}`, 'refuse')
       .option('--on-duplicates <what>', `slices that are there twice: ${DUPLICATES.join(', ')}`, 'refuse')
       .option('--on-uneven <what>', `missing or unevenly spaced slices: ${UNEVEN.join(', ')}`, 'refuse')
-      .option('--label-names <file>', 'to SEG, RTSTRUCT: JSON {name: label}, such as the labels of a dataset.json')
+      .option(
+        '--label-names <file>',
+        'to SEG, RTSTRUCT, .seg.nrrd: JSON {name: label}, such as the labels of a dataset.json',
+      )
       .option('--id <n>', 'to nnunet: number of the data set')
       .addHelpText(
         'after',
@@ -91,7 +95,7 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
       onUneven: oneOf('--on-uneven', flags.onUneven, UNEVEN),
     },
   };
-  let document: unknown;
+  let document: Record<string, unknown>;
   if (to === 'dicom-seg' || to === 'rtstruct')
     document = await toDicom(context, source, flags.out, to, { ...dicom, names: await labelNames(flags.labelNames) });
   else if (flags.series === 'all')
@@ -101,48 +105,58 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
     });
   else if (await isDicom(source))
     document = await fromDicom(context, source, await outFile(flags.out, source, to), dicom);
-  else document = await convertVolumes(context, source, flags.out, { to, straighten: flags.onTilt === 'shear' });
-  context.output.print(`wrote ${flags.out}`);
+  else {
+    const work = await volumeWork(source, flags.out, to);
+    const { rois, onOverlap } = dicom;
+    const names = await labelNames(flags.labelNames);
+    document = await convertVolumes(context, work, { rois, onOverlap, names, straighten: flags.onTilt === 'shear' });
+  }
+  const [one, ...others] = (document['files'] as { readonly output: string }[] | undefined) ?? [document];
+  context.output.print(
+    `wrote ${others.length === 0 && typeof one?.['output'] === 'string' ? one['output'] : flags.out}`,
+  );
   context.output.document(document);
 }
 
-/** `--out` as a file: a folder, or a name without a known ending, gets the source's name in the form asked for. */
+/** Endings of files that can be written, the longest first. */
+const WRITABLE = FORMATS.filter(({ encode }) => encode)
+  .flatMap(({ endings }) => endings)
+  .sort((a, b) => b.length - a.length);
+
+/**
+ * `--out` as a file: a folder, or a name without an ending, gets the source's name in the form asked for.
+ * Throws: CommandUsageError for an ending that is not written, or that says something else than `--to`.
+ */
 async function outFile(out: string, source: string, to: string | undefined): Promise<string> {
-  const known = FORMATS.some((format) => format.endings.some((ending) => out.toLowerCase().endsWith(ending)));
-  if (known && to === undefined) return out;
-  const ending = VOLUME_ENDINGS[to ?? 'nifti']!;
-  if (out.toLowerCase().endsWith(ending)) return out;
-  const stem = basename(source, endingOf(source));
-  return exists(out) && (await stat(out)).isDirectory()
-    ? join(out, stem + ending)
-    : known
-      ? out.slice(0, -endingOf(out).length) + ending
-      : join(out, stem + ending);
+  const wanted = VOLUME_ENDINGS[to ?? 'nifti']!;
+  const ending = WRITABLE.find((one) => out.toLowerCase().endsWith(one));
+  const folder = exists(out) && (await stat(out)).isDirectory();
+  if (folder || (ending === undefined && (to !== undefined || !/\.[A-Za-z][A-Za-z0-9]*$/.test(out))))
+    return join(out, basename(source, endingOf(source)) + wanted);
+  if (ending === undefined)
+    throw new CommandUsageError(`--out ${out}: no format that is written ends so; use ${WRITABLE.join(', ')}`);
+  if (to !== undefined && formatOf(ending) !== formatOf(wanted))
+    throw new CommandUsageError(`--out ${out} ends in ${ending}, --to says ${to}; leave one of them away`);
+  return out;
 }
 
-async function convertVolumes(
-  context: Context,
+const formatOf = (ending: string): string | undefined => FORMATS.find(({ endings }) => endings.includes(ending))?.name;
+
+/** The volumes of a file or folder, and where each goes. */
+async function volumeWork(
   source: string,
   out: string,
-  { to, straighten }: { to: string | undefined; straighten: boolean },
-): Promise<unknown> {
-  const folder = (await stat(source)).isDirectory();
-  const files = folder ? await volumesIn(source, READABLE) : [source];
+  to: string | undefined,
+): Promise<readonly { readonly source: string; readonly output: string }[]> {
+  if (!(await stat(source)).isDirectory()) return [{ source, output: await outFile(out, source, to) }];
+  const files = await volumesIn(source, READABLE);
   if (files.length === 0)
     throw new InputError('no-images', `${source}: holds no volumes (${READABLE.join(', ')}) and no DICOM.`, source);
-  if (folder && to === undefined) throw new CommandUsageError(`convert of a folder needs --to: ${FORMS.join(', ')}`);
-  const made: { source: string; output: string }[] = [];
-  for (const file of files) {
-    stopIfInterrupted(context);
-    const output = folder
-      ? join(out, basename(file, endingOf(file)) + VOLUME_ENDINGS[to!]!)
-      : await outFile(out, file, to);
-    const volume = await readVolume(file, straighten ? { shear: 'resample' } : {});
-    for (const warning of volume.source.warnings) context.output.warn(warning.message);
-    await writeVolume(output, volume);
-    made.push({ source: file, output });
-  }
-  return { files: made };
+  if (to === undefined) throw new CommandUsageError(`convert of a folder needs --to: ${FORMS.join(', ')}`);
+  return files.map((file) => ({
+    source: file,
+    output: join(out, basename(file, endingOf(file)) + VOLUME_ENDINGS[to]!),
+  }));
 }
 
 async function labelNames(file: string | undefined): Promise<Map<number, string>> {

@@ -168,6 +168,49 @@ describe('data commands', () => {
     expect(all.files).toHaveLength(6);
   });
 
+  it('converts named segments in layers to labels with names, and back', async () => {
+    const volume = { grid: grid as never, kind: 'labels', channels: ['0', '1'] } as const;
+    const layers = Uint8Array.from({ length: 120 }, (_, i) => (i < 20 || (i >= 70 && i < 90) ? 1 : 0));
+    // Slicer's way: two layers of ones, the second overlapping the first in ten voxels
+    const head = Buffer.from(
+      [
+        ...['NRRD0004', 'type: uchar', 'dimension: 4', 'space: left-posterior-superior', 'sizes: 5 4 3 2'],
+        ...['space directions: (1,0,0) (0,1,0) (0,0,1) none', 'encoding: raw'],
+        ...['Segment0_ID:=Segment_1', 'Segment0_Name:=liver', 'Segment0_LabelValue:=1', 'Segment0_Layer:=0'],
+        ...['Segment1_ID:=Segment_2', 'Segment1_Name:=tumor', 'Segment1_LabelValue:=1', 'Segment1_Layer:=1', '', ''],
+      ].join('\n'),
+    );
+    const source = work.at('layers.seg.nrrd');
+    writeFileSync(source, Buffer.concat([head, layers]));
+    const line = ['convert', source, '--out', work.at('layers.nii.gz')];
+    await expect(runLine(line)).rejects.toThrow('liver and tumor in 10 voxels');
+    const made = await runLine([...line, '--on-overlap', 'priority']);
+    expect(made.files).toMatchObject([
+      { source, labels: { 1: 'liver', 2: 'tumor' }, output: work.at('layers.nii.gz') },
+    ]);
+    const labels = await readVolume(work.at('layers.nii.gz'), { kind: 'labels' });
+    expect([...labels.voxels]).toEqual(Array.from({ length: 60 }, (_, i) => (i < 20 ? 1 : i < 30 ? 2 : 0)));
+    expect(JSON.parse(readFileSync(work.at('layers.labels.json'), 'utf8'))).toEqual({
+      background: 0,
+      liver: 1,
+      tumor: 2,
+    });
+    await runLine([...line, '--on-overlap', 'channels']);
+    expect((await readVolume(work.at('layers.nii.gz'))).channels).toHaveLength(volume.channels.length);
+    await runLine([...line, '--on-overlap', 'priority', '--rois', 'tumor']);
+    await runLine([
+      'convert',
+      work.at('layers.nii.gz'),
+      '--label-names',
+      work.at('layers.labels.json'),
+      '--out',
+      work.at('back.seg.nrrd'),
+    ]);
+    const back = await readVolume(work.at('back.seg.nrrd'));
+    expect(back.source.segments).toEqual([{ name: 'tumor', value: 1, channel: 0 }]);
+    expect(back.voxels.reduce((sum, v) => sum + v, 0)).toBe(20);
+  });
+
   it('compares models and forces difficult cases into training', async () => {
     for (const [name, shift] of [
       ['a', 0],
@@ -222,6 +265,11 @@ describe('data commands', () => {
     const lines: [number, string[]][] = [
       [2, ['convert', work.at('scans'), '--out', work.at('x'), '--to', 'gif']],
       [2, ['convert', work.at('a.mha'), '--out', work.at('x.dcm'), '--to', 'dicom-seg']],
+      [2, ['convert', work.at('a.mha'), '--out', work.at('x.xyz')]],
+      [2, ['convert', work.at('a.mha'), '--out', work.at('x.mgz')]],
+      [2, ['convert', work.at('a.mha'), '--out', work.at('x.nrrd'), '--to', 'nifti']],
+      [0, ['convert', work.at('a.mha'), '--out', work.at('plain.nii'), '--to', 'nifti']],
+      [3, ['convert', work.at('a.mha'), '--out', work.at('x.png')]],
       [3, ['convert', work.at('missing.nii'), '--out', work.at('x.nrrd')]],
       [3, ['init', '--images', work.at('none'), '--labels', work.at('masks'), '--name', 'X', '--label-names', 'a']],
       [2, ['init', '--images', work.at('scans'), '--labels', work.at('masks'), '--name', '../X', '--label-names', 'a']],

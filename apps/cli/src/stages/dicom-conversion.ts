@@ -11,21 +11,19 @@ import {
   writeSegmentation,
   writeStructures,
   type DicomStack,
-  type LabelVolume,
-  type MaskSelection,
   type MaskTarget,
   type ReadStackOptions,
   type DicomScan,
 } from '@voxelwise/io/dicom';
 import { FormatError } from '@voxelwise/io';
-import { dicomFolder, readVolume, writeStack, writeVolume } from '@voxelwise/io/node';
-import { readdir, stat } from 'node:fs/promises';
+import { dicomFolder, readVolume, writeStack } from '@voxelwise/io/node';
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
-import { exists, writeJson, writeWhole } from '../files.ts';
-import { formatTable } from '../terminal/output.ts';
+import { exists, writeWhole } from '../files.ts';
 import { readLabels } from './label-files.ts';
+import { maskOptions, writeLabelVolume } from './volume-conversion.ts';
 
 export interface DicomFlags {
   /** A DICOM folder or a volume file: the grid to lay segmentations on, or the series that they belong to. */
@@ -65,12 +63,7 @@ export async function fromDicom(
   const object = scan.objects.find((file) => isSegmentation(file) || file.dataset.string(MODALITY) === 'RTSTRUCT');
   if (object !== undefined && scan.stacks.length === 0) {
     const place = flags.reference === undefined ? undefined : await placeFrom(context, flags.reference, flags);
-    const options = {
-      onOverlap: flags.onOverlap,
-      ...(flags.rois === undefined
-        ? {}
-        : { select: flags.rois.map((pattern, i): MaskSelection => ({ pattern, label: i + 1 })) }),
-    };
+    const options = maskOptions(flags);
     const read = isSegmentation(object)
       ? await readSegmentation(object, { ...options, ...(place === undefined ? {} : { target: place.target }) })
       : await readStructures(object, { ...options, target: (place ?? missingReference(source)).target });
@@ -144,38 +137,6 @@ function missingReference(source: string): never {
   throw new CommandUsageError(
     `convert ${source}: contours of an RTSTRUCT need --reference, the images they were drawn on`,
   );
-}
-
-async function writeLabelVolume(
-  { output }: Context,
-  out: string,
-  { volume, labels, masks, notes }: LabelVolume,
-): Promise<Record<string, unknown>> {
-  for (const note of notes) output.warn(note);
-  for (const mask of masks) for (const note of mask.notes) output.warn(`${mask.name}: ${note}`);
-  await writeVolume(out, volume);
-  await writeJson(out.replace(/(\.nii)?(\.seg)?\.[^./]+$/, '.labels.json'), {
-    background: 0,
-    ...Object.fromEntries(Object.entries(labels).map(([label, name]) => [name, Number(label)])),
-  });
-  output.print(
-    formatTable(
-      ['number', 'name', 'label', 'voxels', ''],
-      masks.map((mask) => [
-        String(mask.number),
-        mask.name,
-        mask.label === undefined ? '' : String(mask.label),
-        String(mask.voxels),
-        mask.status,
-      ]),
-    ),
-  );
-  return {
-    output: out,
-    labels,
-    masks: masks.map((mask) => ({ ...mask, label: mask.label ?? null })),
-    shape: volume.grid.shape,
-  };
 }
 
 async function oneStack(context: Context, source: string, flags: DicomFlags): Promise<DicomStack> {
@@ -258,12 +219,4 @@ export async function toDicom(
       : await writeStructures(labelled, stack, options),
   );
   return { output: out, segments, series: stack.series };
-}
-
-/** Volume files of a folder, for conversion one by one. */
-export async function volumesIn(folder: string, endings: readonly string[]): Promise<string[]> {
-  return (await readdir(folder))
-    .filter((name) => !name.startsWith('.') && endings.some((ending) => name.toLowerCase().endsWith(ending)))
-    .sort()
-    .map((name) => join(folder, name));
 }
