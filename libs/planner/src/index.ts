@@ -45,6 +45,7 @@ export { planExperiment, type PlanExperimentOptions, type PlannedExperiment } fr
 export { type PlannerName, planners, type PlannerSettings } from './recipes/planner-settings.ts';
 export { type Topology, topologyFor } from './recipes/topology.ts';
 export {
+  assignedSplits,
   checkSplits,
   type Fold,
   type GroupedSplitsOptions,

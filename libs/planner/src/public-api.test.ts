@@ -8,6 +8,7 @@ it('exports what it promises: growing this list is a decision', () => {
       "LabelsError",
       "PlanError",
       "SplitsError",
+      "assignedSplits",
       "channelNames",
       "checkDatasetJson",
       "checkFingerprint",

@@ -1,11 +1,12 @@
 /** Commands around data, on small made-up files; and the help of every command. */
-import { writeVolume } from '@voxelwise/io/node';
-import { readVolume } from '@voxelwise/io/node';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { openDataset, readVolume, writeVolume } from '@voxelwise/io/node';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
 import { programFor } from '../program.ts';
+import type { OpenedDataset } from '../stages/dataset.ts';
+import { splitsStage } from '../stages/training.ts';
 import { runLine, temporaryFolder } from '../testing/command-line.ts';
 
 const work = temporaryFolder();
@@ -292,6 +293,55 @@ describe('data commands', () => {
       ],
     ];
     for (const [code, line] of lines) expect(await runLine(line).then(() => 0, exitCodeOf), line.join(' ')).toBe(code);
+  });
+});
+
+describe('a data set and its description', () => {
+  const described = (name: string, labels: Record<string, number>, chosen = ids): string => {
+    const files = (id: string): object => ({ images: [`scans/${id}.nii.gz`], label: `masks/${id}.nii.gz` });
+    const description = {
+      channel_names: { 0: 'CT' },
+      labels,
+      numTraining: chosen.length,
+      file_ending: '.nii.gz',
+      dataset: Object.fromEntries(chosen.map((id) => [id, files(id)])),
+    };
+    writeFileSync(work.at(name), JSON.stringify(description));
+    return work.at(name);
+  };
+  const codeOf = (...words: string[]): Promise<unknown> =>
+    runLine([...words, '--workspace', work.at('described')]).then(
+      () => 0,
+      (error: { code: string }) => [exitCodeOf(error), error.code],
+    );
+
+  it('refuses labels that are not declared, and numbers left out', async () => {
+    const missing = described('missing.json', { background: 0, a: 1 });
+    expect(await codeOf('fingerprint', missing)).toEqual([3, 'label-unexpected']);
+    const holes = described('holes.json', { background: 0, a: 1, b: 3 });
+    expect(await codeOf('preprocess', holes)).toEqual([3, 'labels-not-consecutive']);
+  });
+
+  it('reads what a run is scored against before it trains', async () => {
+    const test = work.at('test');
+    for (const folder of ['imagesTs', 'labelsTs']) mkdirSync(join(test, folder), { recursive: true });
+    const [image, mask] = [work.at('scans', `${ids[0]!}.nii.gz`), work.at('masks', `${ids[0]!}.nii.gz`)];
+    for (const id of ['one', 'two']) copyFileSync(image, join(test, 'imagesTs', `${id}_0000.nii.gz`));
+    const { voxels, ...rest } = await readVolume(mask);
+    await writeVolume(join(test, 'labelsTs', 'two.nii.gz'), { ...rest, voxels: voxels.map((v) => v * 255) } as never);
+    const declared = described('declared.json', { background: 0, a: 1, b: 2 });
+    expect(await codeOf('run', declared, '--budget', '1m', '--test', test)).toEqual([3, 'label-unexpected']);
+  });
+
+  it('has folds from five cases on, or those that a datalist assigns', async () => {
+    const few = described('few.json', { background: 0, a: 1, b: 2 }, ids.slice(0, 4));
+    expect(await codeOf('train', few, '2d', '0')).toEqual([2, 'usage']);
+    const training = ids.map((id, k) => ({ image: `scans/${id}.nii.gz`, label: `masks/${id}.nii.gz`, fold: k % 3 }));
+    const labels = { background: 0, a: 1, b: 2 };
+    writeFileSync(work.at('folds.json'), JSON.stringify({ modality: { 0: 'CT' }, labels, training }));
+    const source = await openDataset(work.at('folds.json'));
+    const splits = await splitsStage({ source, preprocessed: work.at('described', 'folds') } as OpenedDataset);
+    expect(splits.map(({ val }) => val)).toEqual([0, 1, 2].map((k) => [ids[k], ids[k + 3]]));
   });
 });
 

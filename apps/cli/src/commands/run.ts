@@ -12,7 +12,7 @@ import { planRows } from '../run/plan-rows.ts';
 import { RunState } from '../run/run-state.ts';
 import { segmentTest } from '../run/segment-test.ts';
 import { decidingSet, summarizeRun, type ScoredSet } from '../run/summarize.ts';
-import { findTestSet } from '../run/test-set.ts';
+import { checkTestLabels, findTestSet } from '../run/test-set.ts';
 import { trainConfiguration } from '../run/train-configuration.ts';
 import { openDataset, pathOf, type OpenedDataset } from '../stages/dataset.ts';
 import { examineDataset } from '../stages/examination.ts';
@@ -20,7 +20,7 @@ import { fingerprintStage } from '../stages/fingerprint.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { classNames, finite, meanDiceOf, perClass } from '../stages/scoring.ts';
 import { casesIn } from '../stages/segmenting.ts';
-import { splitsStage } from '../stages/training.ts';
+import { requireFolds, splitsStage } from '../stages/training.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatSeconds } from '../terminal/progress.ts';
 import { parseDuration, parseFolds } from '../values.ts';
@@ -76,20 +76,21 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   if (state.resumed)
     output.note(`going on with the run in ${dataset.results} (${formatSeconds(state.seconds)} so far)`);
   const test = flags.test === undefined ? undefined : await findTestSet(flags.test);
+  const testIds = test
+    ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.map(({ id }) => id)
+    : [];
 
   const faults = await state.stage('doctor', () => examineDataset(context, dataset));
   const errors = faults.filter((fault) => fault.severity === 'error');
   if (faults.length > 0) output.note(faultTable(faults));
   if (errors.length > 0) throw dataError(spec, errors);
+  if (test) await checkTestLabels(context, dataset, test, testIds);
   await state.stage('fingerprint', () => fingerprintStage(context, dataset));
   const plans = await state.stage('plan', () => plansStage(context, dataset));
   const configurations = chooseConfigurations(plans, flags, budget);
   const folds = chooseFolds(flags, budget);
   const splits = await splitsStage(dataset);
-  if (splits.length === 0 && folds.some((fold) => fold !== 'all'))
-    throw new CommandUsageError(
-      `${dataset.name} has ${dataset.source.training.length} cases, too few for five folds; use --folds all`,
-    );
+  requireFolds(dataset, splits, folds);
 
   const cascade = configurations.find((name) => planOf(dataset, plans, name).previousStage !== undefined);
   if (cascade !== undefined && !folds.includes('all') && splits.some((_, k) => !folds.includes(k)))
@@ -111,9 +112,7 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
       folds,
       configurations,
       budget,
-      testCases: test
-        ? (await casesIn(test.images, dataset.source.fileEnding, dataset.source.channels)).cases.length
-        : 0,
+      testCases: testIds.length,
     };
     const trained: TrainedConfiguration[] = [];
     for (const configuration of configurations) trained.push(await trainConfiguration(job, configuration, trained));

@@ -19,6 +19,7 @@ import { chooseTrainer, stockTrainer } from '../stages/trainer-choice.ts';
 import {
   checkpointFile,
   foldFolder,
+  requireFolds,
   splitsStage,
   trainFold,
   validateFold,
@@ -103,6 +104,8 @@ async function trainOne(
   if (validateCheckpoint === 'best' && !checkpoints)
     throw new CommandUsageError('--validate-checkpoint best needs the checkpoints that --no-checkpoints leaves out');
   const dataset = await openTrainingDataset(context, spec);
+  const splits = await splitsStage(dataset, flags.splits);
+  requireFolds(dataset, splits, [fold]);
   const planned = await plansStage(context, dataset, { plans: flags.plans });
   const chosen = await chooseTrainer(flags, planOf(dataset, planned, configuration));
   const normalized = withNormalization(planned, configuration, chosen.normalization);
@@ -119,7 +122,6 @@ async function trainOne(
     await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
   if (validateOnly)
     checkpointFile(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, validateCheckpoint);
-  const splits = await splitsStage(dataset, flags.splits);
   const device = await openDevice(context, 'training');
   const augmentOn = await openAugmentationDevice();
   try {

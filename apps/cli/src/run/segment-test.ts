@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { stopIfInterrupted } from '../context.ts';
 import { readLabels, writeLabels } from '../stages/label-files.ts';
 import { mergeCase } from '../stages/merging.ts';
-import { pairFolders, saveSummary, scorePairs } from '../stages/scoring.ts';
+import { saveSummary, scorePairs } from '../stages/scoring.ts';
 import { casesIn, segmentCases } from '../stages/segmenting.ts';
 import type { Choice } from './choose.ts';
 import type { Job, TrainedConfiguration } from './job.ts';
 import { paceOf } from './run-pace.ts';
-import type { TestSet } from './test-set.ts';
+import { scoredPairs, type TestSet } from './test-set.ts';
 
 export interface TestScores {
   readonly scores: Summary;
@@ -68,8 +68,13 @@ export async function segmentTest(
         await writeLabels(join(folder, id + ending), volume, applyPostprocessing(map, steps));
       }
     }
-  if (test.labels === undefined) return undefined;
-  const pairs = await pairFolders(folder, test.labels, ending, true);
+  const pairs = scoredPairs(
+    test,
+    folder,
+    cases.map(({ id }) => id),
+    ending,
+  );
+  if (pairs.length === 0) return undefined;
   const scores = await scorePairs(context, pairs, {
     labels: labels.foreground,
     ignoreLabel: labels.ignoreLabel,

@@ -1,7 +1,16 @@
 /** The data set of a command: its images, its nnU-Net name, its folders in the workspace. */
-import { datasetJson, loadCase, type CaseFiles, type Dataset, type LoadedCase } from '@voxelwise/io';
+import {
+  allowedValues,
+  datasetJson,
+  loadCase,
+  type CaseFiles,
+  type Dataset,
+  type LabelSet,
+  type LoadedCase,
+} from '@voxelwise/io';
 import { openDataset as openPath } from '@voxelwise/io/node';
 import { checkDatasetJson, type DatasetJson } from '@voxelwise/planner';
+import type { VoxelArray } from '@voxelwise/volume';
 import { join } from 'node:path';
 import { InputError } from '../exit.ts';
 import type { Context } from '../context.ts';
@@ -23,7 +32,7 @@ export async function openDataset(context: Context, spec: string): Promise<Opene
   const workspace = workspaceOf(context);
   const source = await openPath(spec, { roots: workspace });
   const description = datasetJson(source);
-  checkDatasetJson(description);
+  checkDatasetJson(description, source.description === undefined ? undefined : pathOf({ source }, source.description));
   const name = experimentName(source);
   return {
     name,
@@ -35,26 +44,61 @@ export async function openDataset(context: Context, spec: string): Promise<Opene
   };
 }
 
-/** `Task04_X` → `Dataset004_X`; a folder without a number gets 000 and the name that its description gives. */
+/** `Task04_X` → `Dataset004_X`; a folder without a number gets the name that its description gives, and 000. */
 export function experimentName({ name, id, json }: Pick<Dataset, 'name' | 'id' | 'json'>): string {
   if (/^Dataset\d{3,}_/.test(name)) return name;
   const own = id === undefined && typeof json['name'] === 'string' ? json['name'] : name.replace(/^Task\d+_?/i, '');
+  if (/^Dataset\d{3,}_/.test(own)) return own;
   const plain = own.replace(/[^A-Za-z0-9_-]+/g, '_').replace(/^_+|_+$/g, '') || 'dataset';
   return `Dataset${String(id ?? 0).padStart(3, '0')}_${plain}`;
 }
 
-/** One training case with its labels. Throws: InputError if it has none. */
+/** One training case with its labels. Throws: InputError if it has none, or they hold values that are not declared. */
 export async function loadTrainingCase({ source }: OpenedDataset, files: CaseFiles): Promise<LoadedCase> {
+  const fileOf = (path: string | undefined): string => source.tree.fullPath(path ?? files.images[0] ?? '');
   if (files.label === undefined)
     throw new InputError(
       'missing-label',
       `${files.id}: is listed for training but has no label file.`,
-      source.tree.fullPath?.(files.images[0] ?? '') ?? files.id,
+      fileOf(undefined),
     );
-  return loadCase(source, files);
+  const loaded = await loadCase(source, files);
+  requireDeclared(loaded.labels!.voxels, source.labels, fileOf(files.label));
+  return loaded;
+}
+
+/** Throws: InputError naming the first label that is not declared. */
+export function requireDeclared(voxels: VoxelArray, labels: LabelSet, file: string): void {
+  const declared = allowedValues(labels);
+  let known: number | undefined;
+  for (let i = 0; i < voxels.length; i++) {
+    const value = voxels[i]!;
+    // Most voxels are as their neighbors.
+    if (value === known) continue;
+    if (!declared.has(value))
+      throw new InputError(
+        'label-unexpected',
+        `${file}: holds the label ${value}; declared are ${[...declared].join(', ')}. Declare it in the description, or correct the file; \`voxelwise doctor\` lists all such files.`,
+        file,
+        { value, declared: [...declared] },
+      );
+    known = value;
+  }
+}
+
+/** Throws: InputError if the labels are not 0, 1, 2, …: a network has one output for each. */
+export function requireConsecutiveLabels({ source }: OpenedDataset): void {
+  const values = [...allowedValues(source.labels)];
+  if (values.every((value, i) => value === i)) return;
+  throw new InputError(
+    'labels-not-consecutive',
+    `${source.name}: its labels are ${values.join(', ')}; they must be consecutive from 0. Renumber them in the description and in the files.`,
+    source.description === undefined ? undefined : pathOf({ source }, source.description),
+    { values },
+  );
 }
 
 /** Path on disk of one of the data set's files. */
-export function pathOf({ source }: OpenedDataset, file: string): string {
+export function pathOf({ source }: Pick<OpenedDataset, 'source'>, file: string): string {
   return source.tree.fullPath?.(file) ?? file;
 }

@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { exists, writeWhole } from '../files.ts';
-import { loadTrainingCase, type OpenedDataset } from './dataset.ts';
+import { loadTrainingCase, requireConsecutiveLabels, type OpenedDataset } from './dataset.ts';
 
 /** Share of --max-memory for counting intensities; more different values than fit there are read a second time. */
 const COUNTING_SHARE = 0.25;
@@ -28,6 +28,7 @@ export async function fingerprintStage(
   { again = false, path = fingerprintPath(dataset) } = {},
 ): Promise<Fingerprint> {
   if (!again && exists(path)) return readFingerprint(await readFile(path, 'utf8'));
+  requireConsecutiveLabels(dataset);
   const cases = dataset.source.training;
   const progress = context.output.progress('fingerprint', cases.length, 'case');
   const turned = turnsToCanonical(dataset.datasetJson.overwrite_image_reader_writer ?? '');

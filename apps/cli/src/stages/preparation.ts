@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { openPreparationDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, writeJson } from '../files.ts';
-import { loadTrainingCase, pathOf, type OpenedDataset } from './dataset.ts';
+import { loadTrainingCase, pathOf, requireConsecutiveLabels, type OpenedDataset } from './dataset.ts';
 
 /** Prepared cases of a plan; what another plan prepared is refused by its mark. */
 export function preparedCases(dataset: OpenedDataset, plan: ConfigurationPlan): CaseFolder {
@@ -32,6 +32,7 @@ export async function prepareStage(
   for (const files of cases) if (!(await folder.has(files.id))) missing.push(files);
   await keepGroundTruth(dataset);
   if (missing.length === 0) return folder;
+  requireConsecutiveLabels(dataset);
   const progress = context.output.progress(`preprocess ${plan.name}`, missing.length, 'case');
   const device = await openPreparationDevice(context);
   let taken = 0;

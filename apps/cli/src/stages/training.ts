@@ -13,6 +13,7 @@ import { loadModel, oneHotLabels, patchOf, type PreparedImage } from '@voxelwise
 import { readVolume } from '@voxelwise/io/node';
 import { directoryFolder } from '@voxelwise/inference/node';
 import {
+  assignedSplits,
   checkSplits,
   makeSplits,
   splitForFold,
@@ -27,7 +28,7 @@ import type { Summary } from '@voxelwise/metrics';
 import { join } from 'node:path';
 import { livingDevice, reopenDevice, type Context } from '../context.ts';
 import { exists, readJson, sha256, writeJson, writeWhole } from '../files.ts';
-import { InputError } from '../exit.ts';
+import { CommandUsageError, InputError } from '../exit.ts';
 import { modelFolder } from '../workspace.ts';
 import type { OpenedDataset } from './dataset.ts';
 import { nextStages, previousValidation, stagedCases, type CascadeNames } from './cascade.ts';
@@ -76,7 +77,7 @@ export interface TrainedFold {
   readonly seconds: number;
 }
 
-/** The folds of a data set: given as a file, found beside it, or made as nnU-Net makes them. */
+/** The folds of a data set: given as a file, found beside it, assigned by its datalist, or made as nnU-Net makes them. */
 export async function splitsStage(dataset: OpenedDataset, given?: string): Promise<readonly Split[]> {
   const ids = dataset.source.training.map((files) => files.id);
   const path = join(dataset.preprocessed, 'splits_final.json');
@@ -84,9 +85,19 @@ export async function splitsStage(dataset: OpenedDataset, given?: string): Promi
   if (exists(path)) return checkSplits(await readJson(path), ids);
   const beside = join(dataset.source.tree.root, 'splits_final.json');
   // Too few cases for five folds still train on all of them.
-  const splits = exists(beside) ? checkSplits(await readJson(beside), ids) : ids.length >= 5 ? makeSplits(ids) : [];
+  const made = (): Split[] => assignedSplits(dataset.source.training) ?? (ids.length >= 5 ? makeSplits(ids) : []);
+  const splits = exists(beside) ? checkSplits(await readJson(beside), ids) : made();
   if (splits.length > 0) await writeJson(path, splits);
   return splits;
+}
+
+/** Throws: CommandUsageError for a numbered fold of a data set that is too small for folds. */
+export function requireFolds({ name, source }: OpenedDataset, splits: readonly Split[], folds: readonly Fold[]): void {
+  if (splits.length > 0 || folds.every((fold) => fold === 'all')) return;
+  throw new CommandUsageError(
+    `${name} has ${source.training.length} cases, too few for five folds; train on all of them (fold all), or name the folds in a splits_final.json`,
+    { cases: source.training.length },
+  );
 }
 
 export function foldFolder(

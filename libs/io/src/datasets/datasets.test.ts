@@ -252,6 +252,8 @@ describe('descriptions that are none', () => {
     ['{"a": 1}', 'no known description'],
     ['{"file_ending": "nii", "channel_names": {"0": "CT"}}', 'file_ending'],
     ['{"file_ending": ".nii", "channel_names": {}, "labels": {}}', 'channel_names'],
+    ['{"file_ending": ".nii", "labels": {}}', '"channel_names" (or "modality") must name'],
+    ['{"channel_names": {"0": "CT"}, "labels": {}}', '"file_ending" must be text'],
   ])('%s', async (text, reason) => {
     await expect(
       readDataset(memoryTree(new Map([['dataset.json', new TextEncoder().encode(text)]])), { name: 'x' }),

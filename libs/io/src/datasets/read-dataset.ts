@@ -24,10 +24,12 @@ export async function readDataset(
 ): Promise<Dataset> {
   const json = await readJson(tree, file);
   const place = tree.fullPath(file);
-  if ('file_ending' in json && ('channel_names' in json || 'modality' in json))
+  const isListed = Array.isArray(json['training']) || Array.isArray(json['testing']);
+  const isNnunet = 'file_ending' in json || 'channel_names' in json;
+  // With both, as conversions of nnU-Net v1's leave it, the folders count if the description is complete without the list.
+  if (isNnunet && (!isListed || ('file_ending' in json && ('channel_names' in json || 'modality' in json))))
     return readNnunetDataset(tree, file, json, name);
-  if (Array.isArray(json['training']) || Array.isArray(json['testing']))
-    return readListedDataset(tree, file, json, name, meaning);
+  if (isListed) return readListedDataset(tree, file, json, name, meaning);
   throw new DatasetError(
     `${place}: is no known description of a data set: nnU-Net v2 has "channel_names", "labels" and "file_ending", MSD and MONAI list their cases under "training"; it has ${Object.keys(json).join(', ') || 'nothing'}.`,
     { file: place, details: { keys: Object.keys(json) } },

@@ -28,12 +28,12 @@ export function channelNames(dataset: DatasetJson): readonly string[] {
   return names as string[];
 }
 
-/** Throws: PlanError naming the field of dataset.json that is missing or wrong. */
-export function checkDatasetJson(value: unknown): asserts value is DatasetJson {
+/** Throws: PlanError naming the field of dataset.json, or of `place`, that is missing or wrong. */
+export function checkDatasetJson(value: unknown, place = 'dataset.json'): asserts value is DatasetJson {
   const dataset = (value ?? {}) as Record<string, unknown>;
   const fail = (field: string, expected: string): never => {
     throw new PlanError(
-      `dataset.json: "${field}" must be ${expected}, came ${(JSON.stringify(dataset[field]) ?? 'nothing').slice(0, 80)}.`,
+      `${place}: "${field}" must be ${expected}, came ${(JSON.stringify(dataset[field]) ?? 'nothing').slice(0, 80)}.`,
       { field },
     );
   };

@@ -10,9 +10,11 @@ const READERS: readonly (readonly [string, readonly string[]])[] = [
   ['NibabelIO', ['.nii', '.nii.gz']],
 ];
 
+const TURNING_READER = 'NibabelIOWithReorient';
+
 /** Whether a reader turns images to RAS before anything else is done, and segmentations back. */
 export function turnsToCanonical(reader: string): boolean {
-  return reader === 'NibabelIOWithReorient';
+  return reader === TURNING_READER;
 }
 
 /**
@@ -21,7 +23,14 @@ export function turnsToCanonical(reader: string): boolean {
  */
 export function imageReaderWriter(dataset: DatasetJson, medianShape: readonly number[]): string {
   const overwrite = dataset.overwrite_image_reader_writer;
-  if (overwrite !== undefined && overwrite !== 'None') return overwrite;
+  if (overwrite !== undefined && overwrite !== 'None') {
+    const known = [...READERS.map(([name]) => name), TURNING_READER];
+    if (known.includes(overwrite)) return overwrite;
+    throw new PlanError(
+      `plan: "overwrite_image_reader_writer" names ${overwrite}, which is not here; known are ${known.join(', ')}.`,
+      { reader: overwrite, known },
+    );
+  }
   const ending = dataset.file_ending.toLowerCase();
   const flat = medianShape[0] === 1;
   const found = READERS.find(([name, endings]) => endings.includes(ending) && (flat || name !== 'NaturalImage2DIO'));

@@ -6,6 +6,7 @@ import type { Fingerprint } from '../fingerprint/fingerprint.ts';
 import { configurationPlan } from '../plans/configuration-plan.ts';
 import type { PlansFile } from '../plans/plans-file.ts';
 import { featureMapValues } from './feature-maps.ts';
+import { imageReaderWriter } from './image-reader.ts';
 import { planExperiment } from './plan-experiment.ts';
 import { topologyFor } from './topology.ts';
 
@@ -134,5 +135,21 @@ describe('featureMapValues', () => {
     } as const;
     // The stem and the two convolutions of one block.
     expect(featureMapValues({ ...network, outputChannels: 4 }, [10, 7])).toBe(3 * 32 * 70);
+  });
+});
+
+describe('imageReaderWriter', () => {
+  it.each([
+    [{ file_ending: '.tif' }, 1, 'NaturalImage2DIO'],
+    [{ file_ending: '.tif' }, 7.5, 'Tiff3DIO'],
+    [{ file_ending: '.NII.GZ' }, 9, 'SimpleITKIO'],
+    [{ file_ending: '.nii.gz', overwrite_image_reader_writer: 'NibabelIOWithReorient' }, 9, 'NibabelIOWithReorient'],
+    [{ file_ending: '.nii.gz', overwrite_image_reader_writer: 'None' }, 9, 'SimpleITKIO'],
+    [{ file_ending: '.nii.gz', overwrite_image_reader_writer: 'MyIO' }, 9, /names MyIO, which is not here; known are/],
+    [{ file_ending: '.png' }, 9, /no reader of the reference knows "\.png" for 3D/],
+  ])('%j with %d slices', (json, slices, expected) => {
+    const read = (): string => imageReaderWriter(json as unknown as DatasetJson, [slices, 64, 64]);
+    if (typeof expected === 'string') expect(read()).toBe(expected);
+    else expect(read).toThrow(expected);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SplitsError } from '../errors.ts';
-import { checkSplits, makeGroupedSplits, makeSplits, type Split, splitForFold } from './splits.ts';
+import { assignedSplits, checkSplits, makeGroupedSplits, makeSplits, type Split, splitForFold } from './splits.ts';
 
 interface Golden {
   readonly keys: readonly string[];
@@ -59,6 +59,19 @@ describe('makeGroupedSplits', () => {
   it('refuses unknown forced cases and too few groups', () => {
     expect(() => makeGroupedSplits(cases, { alwaysTrain: ['nobody'] })).toThrow(/nobody should always train/);
     expect(() => makeGroupedSplits(cases, { groups, folds: 9 })).toThrow(/9 folds need at least 9 groups/);
+  });
+});
+
+describe('assignedSplits', () => {
+  it('validates the cases of each fold number in turn', () => {
+    const cases = [2, 0, 2, 7].map((fold, i) => ({ id: `case ${3 - i}`, fold }));
+    expect(assignedSplits(cases)).toEqual([
+      { train: ['case 0', 'case 1', 'case 3'], val: ['case 2'] },
+      { train: ['case 0', 'case 2'], val: ['case 1', 'case 3'] },
+      { train: ['case 1', 'case 2', 'case 3'], val: ['case 0'] },
+    ]);
+    expect(assignedSplits([...cases, { id: 'unassigned' }])).toBeUndefined();
+    expect(assignedSplits(cases.map(({ id }) => ({ id, fold: 0 })))).toBeUndefined();
   });
 });
 

@@ -114,6 +114,22 @@ export function makeGroupedSplits(cases: readonly string[], options: GroupedSpli
 }
 
 /**
+ * Folds that a data set's description assigns, as MONAI's datalists do: split k validates the cases of the k-th fold
+ * number, ascending; undefined where a case has none, or all have the same.
+ */
+export function assignedSplits(cases: readonly { readonly id: string; readonly fold?: number }[]): Split[] | undefined {
+  const folds = [...new Set(cases.map(({ fold }) => fold))];
+  if (folds.length < 2 || folds.includes(undefined)) return undefined;
+  const names = (chosen: typeof cases): string[] => sortedNames(chosen.map(({ id }) => id));
+  return (folds as number[])
+    .sort((a, b) => a - b)
+    .map((number) => ({
+      train: names(cases.filter(({ fold }) => fold !== number)),
+      val: names(cases.filter(({ fold }) => fold === number)),
+    }));
+}
+
+/**
  * Reads splits a user wrote (`splits_final.json`).
  *
  * Throws: SplitsError if the value is not a list of `{train, val}`, a fold is empty, has a case on both sides or twice,
