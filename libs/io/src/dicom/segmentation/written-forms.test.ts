@@ -87,6 +87,14 @@ describe('headers', () => {
     ).rejects.toThrow('have no FrameOfReferenceUID');
   });
 
+  it('name the character set beside texts that are not ASCII, for readers that forget it', async () => {
+    const stack = await stackOf();
+    const options = { segments: [segment(1), { label: 2, name: 'Größe 肝' }] };
+    const written = await writeSegmentation(labelsOn(stack, new Uint8Array(60)), stack, options);
+    const items = parseDicom(written).dataset.items(TAG.SegmentSequence);
+    expect(items.map((item) => item.string(TAG.SpecificCharacterSet))).toEqual([undefined, 'ISO_IR 192']);
+  });
+
   it('say so when the images were compressed with losses', async () => {
     const { d } = await written({
       edit: (content) => ({

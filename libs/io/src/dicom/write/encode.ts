@@ -91,10 +91,21 @@ function numberBytes(vr: string, values: readonly number[]): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+const UTF8 = 'ISO_IR 192';
+
+/** Whether the texts of an item itself are ASCII. */
+function isPlain(item: Content): boolean {
+  return Object.values(item).every((value: ContentValue) => {
+    if (value instanceof Uint8Array || (Array.isArray(value) && isItems(value))) return true;
+    return /^[\x20-\x7e]*$/.test(Array.isArray(value) ? value.join('') : String(value));
+  });
+}
+
 function itemBytes(items: readonly Content[], implicit: boolean): Uint8Array {
   const sink = new Sink();
   for (const item of items) {
-    const body = elements(item, implicit);
+    // Some viewers forget in items what the data set says of its texts.
+    const body = elements(isPlain(item) ? item : { SpecificCharacterSet: UTF8, ...item }, implicit);
     const head = new DataView(new ArrayBuffer(8));
     head.setUint16(0, 0xfffe, true);
     head.setUint16(2, 0xe000, true);
@@ -171,7 +182,7 @@ export function encodeFile(content: Content, { implicit = false }: { readonly im
     ImplementationClassUID: IMPLEMENTATION_CLASS,
     ImplementationVersionName: IMPLEMENTATION_VERSION,
   });
-  const body = elements({ SpecificCharacterSet: 'ISO_IR 192', ...content }, implicit);
+  const body = elements({ SpecificCharacterSet: UTF8, ...content }, implicit);
   const out = new Uint8Array(132 + 12 + meta.length + body.size);
   out.set(text.encode('DICM'), 128);
   const view = new DataView(out.buffer);
