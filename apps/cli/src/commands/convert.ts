@@ -96,7 +96,7 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
     },
   };
   let document: Record<string, unknown>;
-  if (to === 'dicom-seg' || to === 'rtstruct')
+  if (to === 'dicom-seg' || to === 'dicom-labelmap' || to === 'rtstruct')
     document = await toDicom(context, source, flags.out, to, { ...dicom, names: await labelNames(flags.labelNames) });
   else if (flags.series === 'all')
     document = await allFromDicom(context, source, flags.out, {

@@ -195,14 +195,17 @@ export async function toDicom(
   context: Context,
   source: string,
   out: string,
-  form: 'dicom-seg' | 'rtstruct',
+  form: 'dicom-seg' | 'dicom-labelmap' | 'rtstruct',
   flags: DicomFlags & { readonly names: ReadonlyMap<number, string> },
 ): Promise<Record<string, unknown>> {
   if (flags.reference === undefined)
     throw new CommandUsageError(
       `convert --to ${form} needs --reference: the DICOM series that the segmentation belongs to`,
     );
-  const stack = await oneStack(context, flags.reference, flags);
+  const { stack } = await openStack(await oneStack(context, flags.reference, flags), {
+    ...flags.stack,
+    onTilt: 'keep',
+  });
   const { volume, map } = await readLabels(source);
   const present = [...new Set(map.voxels)].filter((label) => label !== 0).sort((a, b) => a - b);
   const labels = flags.names.size > 0 ? [...flags.names.keys()] : present;
@@ -214,9 +217,9 @@ export async function toDicom(
   const labelled = { ...volume, kind: 'labels' as const, voxels: map.voxels };
   await writeWhole(
     out,
-    form === 'dicom-seg'
-      ? await writeSegmentation(labelled, stack, options)
-      : await writeStructures(labelled, stack, options),
+    form === 'rtstruct'
+      ? await writeStructures(labelled, stack, options)
+      : await writeSegmentation(labelled, stack, { ...options, form: form === 'dicom-seg' ? 'binary' : 'labelmap' }),
   );
   return { output: out, segments, series: stack.series };
 }

@@ -2,7 +2,7 @@
 import type { Volume } from '@voxelwise/volume';
 import { Groups } from '../series/plane.ts';
 import type { DicomStack } from '../series/scan.ts';
-import { cross, dot, length, plus, unit } from '../series/vector.ts';
+import { cross, dot, length, median, minus, unit } from '../series/vector.ts';
 import { checkSegments, derivedContext, referencedImage, referencedInstances } from '../write/derived-object.ts';
 import type { DerivedContext, DerivedOptions, SegmentDescription } from '../write/derived-object.ts';
 import { encodeFile } from '../write/encode.ts';
@@ -107,7 +107,7 @@ function dimensions(organization: string, bySegment: boolean): readonly Content[
 /** What tells a frame's place and whose it is. `used`: the slices that have frames, by their place in the order of slices. */
 function frameItem(
   { segment, slice }: StoredFrame,
-  { lattice, slices }: DerivedContext,
+  { corners, slices }: DerivedContext,
   used: readonly number[],
 ): Content {
   const position = used[slice]!;
@@ -124,15 +124,17 @@ function frameItem(
       },
     ],
     FrameContentSequence: [{ DimensionIndexValues: segment === undefined ? [position] : [segment + 1, position] }],
-    PlanePositionSequence: [{ ImagePositionPatient: plus(lattice.origin, lattice.step, slice) }],
+    PlanePositionSequence: [{ ImagePositionPatient: corners[slice]! }],
     ...(segment === undefined ? {} : { SegmentIdentificationSequence: [{ ReferencedSegmentNumber: segment + 1 }] }),
   };
 }
 
 /** How thick slices are as the images say it, and how far apart they lie along their normal. */
-function pixelMeasures({ lattice, header }: DerivedContext): Content {
+function pixelMeasures({ lattice, corners, header }: DerivedContext): Content {
   const { alongRow, alongColumn, step } = lattice;
-  const apart = Math.abs(dot(step, unit(cross(alongRow, alongColumn))));
+  const steps = corners.length > 1 ? corners.slice(1).map((corner, k) => minus(corner, corners[k]!)) : [step];
+  const normal = unit(cross(alongRow, alongColumn));
+  const apart = Math.abs(median(steps.map((v) => dot(v, normal))));
   const [thickness = 0] = new Groups(header, 0).numbers(TAG.PixelMeasuresSequence, TAG.SliceThickness);
   return {
     SliceThickness: thickness > 0 ? thickness : apart,
@@ -145,8 +147,8 @@ function pixelMeasures({ lattice, header }: DerivedContext): Content {
  * Writes labels as a SEG file. Empty slices are left out; a label with no voxel keeps its description. In a label map labels keep their
  * numbers; otherwise segments are numbered 1, 2, 3, … in the order given, as the standard has it.
  *
- * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid, or on that which `onTilt: 'shear'`
- * makes of it; for `probability` and `occupancy` intensities, [segments, z, y, x] from 0 to 1.
+ * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid, or on that which `onTilt: 'shear'` or
+ * `onUneven: 'resample'` makes of it; for `probability` and `occupancy` intensities, [segments, z, y, x] from 0 to 1.
  * Throws: FormatError when the grid is not the stack's, or labels and descriptions do not match.
  */
 export async function writeSegmentation(

@@ -1,6 +1,8 @@
 /** Slices at uneven distances, or with some missing, brought to even distances by linear interpolation between neighbors. */
 import type { VoxelArray } from '@voxelwise/volume';
 import type { Lattice } from './arrange.ts';
+import type { Issue } from './issue.ts';
+import type { DicomStack } from './scan.ts';
 import { length, median, minus, times } from './vector.ts';
 import type { Vector } from './vector.ts';
 
@@ -33,6 +35,37 @@ export function evenSlices(lattice: Lattice, positions: readonly Vector[]): Unev
   });
   const total = minus(positions.at(-1)!, positions[0]!);
   return { lattice: { ...lattice, step: times(total, 1 / (slices - 1)), slices }, between };
+}
+
+/** What resampling to even distances mends. */
+export const isGap = ({ code }: Issue): boolean => code === 'missing-slice' || code === 'uneven-spacing';
+
+/** The even grid for a stack with gaps; undefined when more than half of its slices would be made up. */
+export function evenGridOf({ lattice, order }: Pick<DicomStack, 'lattice' | 'order'>): UnevenSlices | undefined {
+  const slices = order[0];
+  if (lattice === undefined || slices === undefined) return undefined;
+  const even = evenSlices(
+    lattice,
+    slices.map((f) => f.plane!.position),
+  );
+  return even.lattice.slices > 2 * slices.length ? undefined : even;
+}
+
+/** For each stored slice the even one nearest to it. */
+export function nearestEven(stored: number, { between }: UnevenSlices): readonly number[] {
+  const nearest: number[] = [];
+  const distance: number[] = Array.from({ length: stored }, () => Infinity);
+  between.forEach(({ below, fraction }, k) => {
+    for (const [slice, off] of [
+      [below, fraction],
+      [below + 1, 1 - fraction],
+    ] as const)
+      if (slice < stored && off < distance[slice]!) {
+        distance[slice] = off;
+        nearest[slice] = k;
+      }
+  });
+  return nearest;
 }
 
 /** Values on the even slices; whole numbers are rounded. `voxels`: [channels, stored slices, plane]. */

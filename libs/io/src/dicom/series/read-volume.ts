@@ -8,7 +8,7 @@ import type { DicomSource } from '../dataset/dicom-source.ts';
 import { arrange, gridOf } from './arrange.ts';
 import { Overflow } from './direct-read.ts';
 import { withoutDuplicates } from './drop-duplicates.ts';
-import { evenSlices, interpolateSlices } from './even-slices.ts';
+import { evenGridOf, interpolateSlices, isGap } from './even-slices.ts';
 import type { UnevenSlices } from './even-slices.ts';
 import { colorsOf, fill, pieces } from './fill.ts';
 import type { FillOptions } from './fill.ts';
@@ -71,8 +71,7 @@ export async function openStack(given: DicomStack, options: ReadStackOptions = {
     stack = kept.stack;
     notes.push(...kept.issues);
   }
-  const isGap = ({ code }: Issue): boolean => code === 'missing-slice' || code === 'uneven-spacing';
-  const even = onUneven === 'resample' && stack.issues.some(isGap) ? evenGrid(stack) : undefined;
+  const even = onUneven === 'resample' && stack.issues.some(isGap) ? evenGridOf(stack) : undefined;
   const remedied = (i: Issue): boolean =>
     (i.code === 'tilt' && onTilt !== 'refuse') || (isGap(i) && even !== undefined);
   const blocking = stack.issues.filter((i) => i.severity === 'refuse' && !remedied(i));
@@ -128,17 +127,6 @@ export async function openStack(given: DicomStack, options: ReadStackOptions = {
 export async function readStack(given: DicomStack, options: ReadStackOptions = {}): Promise<DicomVolume> {
   const { kind, stack, issues, read } = await openStack(given, options);
   return { volume: await read(), kind, stack, issues };
-}
-
-/** The even grid for a stack with gaps; undefined when more than half of its slices would be made up. */
-function evenGrid({ lattice, order }: DicomStack): UnevenSlices | undefined {
-  const slices = order[0];
-  if (lattice === undefined || slices === undefined) return undefined;
-  const even = evenSlices(
-    lattice,
-    slices.map((f) => f.plane!.position),
-  );
-  return even.lattice.slices > 2 * slices.length ? undefined : even;
 }
 
 async function voxelsOf(

@@ -18,8 +18,8 @@ export const cross = (a: Vector, b: Vector): Vector => [
 ];
 export const unit = (a: Vector): Vector => times(a, 1 / length(a));
 
-/** The middle value of some numbers. */
+/** The middle value of some numbers; of two, the lower: where half of the steps are gaps, the others are the usual ones. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
+  return sorted[(sorted.length - 1) >> 1] ?? NaN;
 }

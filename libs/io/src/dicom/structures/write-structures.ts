@@ -40,8 +40,8 @@ function paletteColor(i: number): readonly number[] {
 /**
  * Writes labels as an RTSTRUCT file; regions are numbered by their labels. A label with no voxel becomes a region without contours.
  *
- * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid, or on that which `onTilt: 'shear'`
- * makes of it.
+ * `labels`: [1, z, y, x] label numbers, or [segments, z, y, x] zeros and ones, on the stack's grid, or on that which `onTilt: 'shear'` or
+ * `onUneven: 'resample'` makes of it.
  * Throws: FormatError when the grid is not the stack's, or labels and descriptions do not match.
  */
 export async function writeStructures(
@@ -50,7 +50,7 @@ export async function writeStructures(
   options: StructureWriteOptions,
 ): Promise<Uint8Array> {
   checkSegments(labels, options);
-  const { lattice, labels: placed, slices, shared, when } = await derivedContext(stack, labels, options);
+  const { lattice, corners, labels: placed, slices, shared, when } = await derivedContext(stack, labels, options);
   const frameOfReference = stack.instances[0]!.frameOfReference;
   if (frameOfReference === undefined)
     throw new FormatError(
@@ -58,10 +58,9 @@ export async function writeStructures(
       { field: '(0020,0052) FrameOfReferenceUID' },
     );
   const contour = (polygon: Polygon, { top, left }: SegmentMask, slice: number): Content => {
-    const corner = plus(lattice.origin, lattice.step, slice);
     const coordinates: string[] = [];
     for (let p = 0; p < polygon.length; p += 2) {
-      const inRow = plus(corner, lattice.alongRow, left + polygon[p]!);
+      const inRow = plus(corners[slice]!, lattice.alongRow, left + polygon[p]!);
       for (const value of plus(inRow, lattice.alongColumn, top + polygon[p + 1]!))
         coordinates.push(decimalString(value));
     }

@@ -1,21 +1,19 @@
 /** What every object made from a series shares with it: patient, study, frame of reference, and the list of its images. */
 import type { Volume } from '@voxelwise/volume';
-import { compareGrids, sameGrid } from '@voxelwise/volume';
 import { FormatError } from '../../errors.ts';
 import type { DataSet } from '../dataset/dataset.ts';
 import { readDicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
 import type { Keyword } from '../dataset/tags.ts';
-import { gridOf } from '../series/arrange.ts';
 import type { Lattice } from '../series/arrange.ts';
 import type { FrameInfo } from '../series/instance.ts';
-import { refusal } from '../series/issue.ts';
 import type { DicomStack } from '../series/scan.ts';
-import { shearing } from '../series/tilt.ts';
-import { tiltedLabels } from '../series/tilted-labels.ts';
+import { plus } from '../series/vector.ts';
+import type { Vector } from '../series/vector.ts';
 import { derivedUid, dicomTime } from './identity.ts';
 import type { DicomTime } from './identity.ts';
 import type { Content } from './encode.ts';
+import { labelsOnSlices } from './placed-labels.ts';
 
 /** One label of a prediction, as it is described to others. */
 export interface SegmentDescription {
@@ -49,6 +47,8 @@ export interface DerivedContext {
   readonly labels: Volume;
   /** The image on each slice. */
   readonly slices: readonly FrameInfo[];
+  /** Its first pixel's place: LPS millimeters. */
+  readonly corners: readonly Vector[];
   readonly when: DicomTime;
   /** Patient, study, frame of reference and equipment. */
   readonly shared: Content;
@@ -109,18 +109,6 @@ async function headerOf(stack: DicomStack): Promise<DataSet> {
     : kept.file.dataset;
 }
 
-/** Labels on a stack's slices; those on the grid that a tilted gantry's images were resampled to are moved back. Throws: FormatError for other grids. */
-function onSlices(labels: Volume, lattice: Lattice, { series, tiltDegrees }: DicomStack): Volume {
-  const grid = gridOf(lattice);
-  if (sameGrid(labels.grid, grid)) return labels;
-  if (tiltDegrees > 0 && sameGrid(labels.grid, gridOf(shearing(lattice).lattice))) return tiltedLabels(labels, lattice);
-  const sameShape = labels.grid.shape.join() === grid.shape.join();
-  throw new FormatError(
-    `write: the labels lie on a grid of [${labels.grid.shape.join(', ')}], the slices of series ${series} make one of [${grid.shape.join(', ')}]${sameShape ? ' placed elsewhere' : ''}. Resample the labels onto the images first.`,
-    { field: 'grid', details: { difference: { ...compareGrids(labels.grid, grid) } } },
-  );
-}
-
 /**
  * Checks that labels lie on a stack's slices and collects what objects about it share.
  * Throws: FormatError when the stack is no volume or the grids differ.
@@ -130,9 +118,7 @@ export async function derivedContext(
   labels: Volume,
   { created }: DerivedOptions,
 ): Promise<DerivedContext> {
-  const blocking = stack.issues.filter((i) => i.severity === 'refuse' && i.code !== 'tilt');
-  if (stack.lattice === undefined || blocking.length > 0) throw refusal(`series ${stack.series}`, blocking);
-  const placed = onSlices(labels, stack.lattice, stack);
+  const { labels: placed, lattice } = labelsOnSlices(labels, stack);
   const header = await headerOf(stack);
   const stated = {
     date: asWritten('StudyDate', header.string(TAG.StudyDate) ?? header.string(TAG.SeriesDate) ?? '') || '19700101',
@@ -154,8 +140,9 @@ export async function derivedContext(
   return {
     header,
     labels: placed,
-    lattice: stack.lattice,
+    lattice,
     slices: stack.order[0]!,
+    corners: stack.order[0]!.map((f, k) => f.plane?.position ?? plus(lattice.origin, lattice.step, k)),
     when,
     shared,
     lossy: lossOf(header),
