@@ -66,6 +66,7 @@ interface CallList {
 }
 
 interface LoadedProgram {
+  readonly graph: Graph;
   readonly program: WasmProgram;
   readonly address: number;
   readonly whole: CallList;
@@ -91,8 +92,8 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   readonly #exports = new Map<string, ReadonlySet<string>>();
   readonly #autotune: { readonly table: AutotuneTable; readonly machine: TuningMachine } | undefined;
   #arena = { address: 0, bytes: 0 };
-  /** Whether a program runs: its arena is in use. */
-  #running = false;
+  /** The program that runs or is about to: arena and constants are in use. */
+  #executing: LoadedProgram | undefined;
   /** Programs that keep constants. */
   readonly #keeping = new Set<LoadedProgram>();
 
@@ -131,8 +132,7 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       if (!(error instanceof OutOfMemoryError)) throw error;
     }
     // The trials may have needed more than the program will.
-    if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
-    this.#arena = { address: 0, bytes: 0 };
+    this.#dropArena();
   }
 
   /** A program of one node, whose inputs come in the layouts that it wants. */
@@ -193,16 +193,34 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   upload(data: HostArray, spec: TensorSpec): WasmBuffer {
     const bytes = sizeOf(spec.shape) * bytesPerElement(spec.dtype);
     this.#makeRoom(bytes);
-    const address = this.#heap.allocate(bytes, `a tensor [${spec.shape.join(', ')}]`);
+    const address = this.#allocate(bytes, `a tensor [${spec.shape.join(', ')}]`);
     new Uint8Array(this.#memory.buffer, address, bytes).set(new Uint8Array(data.buffer, data.byteOffset, bytes));
     return { address, layout: 'plain' };
   }
 
   /** An idle arena goes before the memory grows for something larger: where it stood joins the free room beside it. */
   #makeRoom(bytes: number): void {
-    if (this.#running || this.#arena.bytes === 0 || bytes < this.#arena.bytes || this.#heap.fits(bytes)) return;
-    this.#heap.free(this.#arena.address);
+    if (this.#executing || this.#arena.bytes === 0 || bytes < this.#arena.bytes || this.#heap.fits(bytes)) return;
+    this.#dropArena();
+  }
+
+  #dropArena(): void {
+    if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
     this.#arena = { address: 0, bytes: 0 };
+  }
+
+  /** Where there is no room, what is kept only for speed goes first: transformed weights of other programs, then an idle arena. */
+  #allocate(bytes: number, purpose: string): number {
+    for (;;)
+      try {
+        return this.#heap.allocate(bytes, purpose);
+      } catch (error) {
+        const idle = [...this.#keeping].find((loaded) => loaded !== this.#executing);
+        if (!(error instanceof OutOfMemoryError)) throw error;
+        if (idle) this.#dropConstants(idle);
+        else if (this.#executing === undefined && this.#arena.bytes > 0) this.#dropArena();
+        else throw error;
+      }
   }
 
   layoutOf(buffer: WasmBuffer): string {
@@ -224,14 +242,14 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       constantBytes,
     });
     for (const call of program.calls) this.#prepareKernel(call);
-    const address = this.#heap.allocate(program.words.byteLength, 'the arguments of a program');
+    const address = this.#allocate(program.words.byteLength, 'the arguments of a program');
     const list = (calls: WasmProgram['calls']): CallList => ({
       calls,
       kernels: Int32Array.from(calls, (call) => this.#kernelIndex(kernelName(call.kernel, call.module))),
       args: Uint32Array.from(calls, (call) => address + call.argumentWord * 4),
     });
     const rest = program.calls.filter((call) => !call.makesConstant);
-    return { program, address, whole: list(program.calls), rest: list(rest), kept: undefined };
+    return { graph, program, address, whole: list(program.calls), rest: list(rest), kept: undefined };
   }
 
   #kernelIndex(name: string): number {
@@ -263,26 +281,68 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
   }
 
   async execute(loaded: LoadedProgram, externals: readonly WasmBuffer[]): Promise<WasmBuffer[]> {
-    const { program, address } = loaded;
-    const results: WasmBuffer[] = [];
-    for (const index of program.written) this.#forget(externals[index]!);
-    const there = this.#hasConstants(loaded, externals);
-    const list = there ? loaded.rest : loaded.whole;
+    this.#executing = loaded;
     try {
+      for (const index of loaded.program.written) this.#forget(externals[index]!);
+      let results: WasmBuffer[];
+      try {
+        results = this.#place(loaded);
+      } catch (error) {
+        // Keeping transformed weights saves time, not more: without them there may be room.
+        if (!(error instanceof OutOfMemoryError) || loaded.program.constants.bytes === 0) throw error;
+        this.#compileWithoutConstants(loaded);
+        results = this.#place(loaded);
+      }
+      const there = this.#hasConstants(loaded, externals);
+      const list = there ? loaded.rest : loaded.whole;
+      this.#patch(loaded, externals, results);
+      const newNames = this.#unheard;
+      this.#unheard = [];
+      await this.runner.run({ kernels: list.kernels, args: list.args, newNames });
+      if (!there) loaded.kept!.sources = loaded.program.constants.sources.map((index) => externals[index]!);
+      this.#keepTimes(list);
+      return results;
+    } finally {
+      this.#executing = undefined;
+    }
+  }
+
+  /** Room for everything that a run needs; its results. Throws: OutOfMemoryError, and has taken nothing but an arena then. */
+  #place(loaded: LoadedProgram): WasmBuffer[] {
+    const { program } = loaded;
+    const results: WasmBuffer[] = [];
+    try {
+      if (program.constants.bytes > 0) {
+        loaded.kept ??= { address: this.#allocate(program.constants.bytes, 'transformed weights'), sources: [] };
+        this.#keeping.add(loaded);
+      }
       if (program.arenaBytes > this.#arena.bytes) {
-        if (this.#arena.bytes > 0) this.#heap.free(this.#arena.address);
-        this.#arena = { address: 0, bytes: 0 };
+        this.#dropArena();
         this.#arena = {
-          address: this.#heap.allocate(program.arenaBytes, `temporaries of ${program.calls.length} kernel calls`),
+          address: this.#allocate(program.arenaBytes, `temporaries of ${program.calls.length} kernel calls`),
           bytes: program.arenaBytes,
         };
       }
       for (const { bytes, layout, slot } of program.results)
-        results.push({ address: this.#heap.allocate(bytes, `a result [${slot.shape.join(', ')}]`), layout });
+        results.push({ address: this.#allocate(bytes, `a result [${slot.shape.join(', ')}]`), layout });
+      return results;
     } catch (error) {
       for (const result of results) this.free(result);
       throw error;
     }
+  }
+
+  #compileWithoutConstants(loaded: LoadedProgram): void {
+    this.dropProgram(loaded);
+    Object.assign(loaded, this.#load(loaded.graph, 0));
+  }
+
+  /** Writes the addresses of this run's buffers into the program's arguments. */
+  #patch(
+    { program, address, kept }: LoadedProgram,
+    externals: readonly WasmBuffer[],
+    results: readonly WasmBuffer[],
+  ): void {
     const words = new Int32Array(this.#memory.buffer, address, program.words.length);
     words.set(program.words);
     for (const patch of program.patches) {
@@ -294,31 +354,17 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
             : patch.base === 'arena'
               ? this.#arena.address
               : patch.base === 'constants'
-                ? loaded.kept!.address
+                ? kept!.address
                 : address;
       words[patch.word] = (base + patch.byteOffset) | 0;
     }
-    const newNames = this.#unheard;
-    this.#unheard = [];
-    this.#running = true;
-    try {
-      await this.runner.run({ kernels: list.kernels, args: list.args, newNames });
-    } finally {
-      this.#running = false;
-    }
-    if (!there) loaded.kept!.sources = program.constants.sources.map((index) => externals[index]!);
-    this.#keepTimes(list);
-    return results;
   }
 
-  /** Room for the constants of a program; whether they are there, made of the same buffers. */
-  #hasConstants(loaded: LoadedProgram, externals: readonly WasmBuffer[]): boolean {
-    const { bytes, sources } = loaded.program.constants;
+  /** Whether what a program keeps of weights is there, made of the same buffers. */
+  #hasConstants({ program, kept }: LoadedProgram, externals: readonly WasmBuffer[]): boolean {
+    const { bytes, sources } = program.constants;
     if (bytes === 0) return true;
-    loaded.kept ??= { address: this.#heap.allocate(bytes, 'transformed weights'), sources: [] };
-    this.#keeping.add(loaded);
-    const { kept } = loaded;
-    return kept.sources.length > 0 && sources.every((index, k) => kept.sources[k] === externals[index]);
+    return kept!.sources.length > 0 && sources.every((index, k) => kept!.sources[k] === externals[index]);
   }
 
   /** Drops the constants of all programs that were made of a buffer. */
