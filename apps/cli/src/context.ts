@@ -3,8 +3,9 @@ import type { AutotuneTable, Device, DeviceError } from '@voxelwise/compute';
 import { availableParallelism } from 'node:os';
 import { readAutotuneTable, saveAutotuneTable } from './autotune-file.ts';
 import { Output } from './terminal/output.ts';
-import { CommandUsageError, InterruptedError, ResourceError } from './exit.ts';
-import { formatBytes, parseBytes, parseWhole } from './values.ts';
+import { CommandUsageError, InterruptedError } from './exit.ts';
+import { deviceBytes } from './memory.ts';
+import { parseBytes, parseWhole } from './values.ts';
 import { autotuneFile } from './workspace.ts';
 
 /** Flags that every command takes. */
@@ -71,14 +72,9 @@ export function makeContext(flags: GlobalFlags, { signal, environment, run, onDo
 
 /** Throws: ResourceError for less than this program takes before any work. */
 function memoryOf(text: string): number {
-  const bytes = parseBytes(text);
-  const own = process.memoryUsage.rss();
-  if (bytes <= own)
-    throw new ResourceError(
-      `--max-memory ${text}: the program alone takes ${formatBytes(own)} of memory before any work; give it more.`,
-      { maxMemory: bytes, needed: own },
-    );
-  return bytes;
+  const maxMemory = parseBytes(text);
+  deviceBytes({ maxMemory });
+  return maxMemory;
 }
 
 /** The global flags again, as words: for a command that runs others. */
@@ -107,10 +103,13 @@ export function stopIfInterrupted(context: Context): void {
 /** Loaded when a command computes: kernels are most of what this program would load. */
 const compute = (): Promise<typeof import('@voxelwise/compute')> => import('@voxelwise/compute');
 
-/** Opens the device that was asked for and says which it is and why. The caller disposes it. */
-export async function openDevice(context: Context, purpose = 'compute'): Promise<Device> {
+/**
+ * Opens the device that was asked for and says which it is and why. The caller disposes it.
+ * `beside`: bytes of --max-memory that the work takes next to the device.
+ */
+export async function openDevice(context: Context, purpose = 'compute', beside = 0): Promise<Device> {
   const { output } = context;
-  const wasm = (): Promise<Device> => openWasm(context);
+  const wasm = (): Promise<Device> => openWasm(context, beside);
   let device: Device;
   let why: string;
   if (context.device === 'reference') [device, why] = [(await compute()).createReferenceDevice(), 'as asked'];
@@ -125,19 +124,9 @@ export async function openDevice(context: Context, purpose = 'compute'): Promise
   return device;
 }
 
-/** Share of --max-memory that the device may take; the rest is for files, images and segmentations beside it. */
-const DEVICE_SHARE = 0.75;
-/** The most a WASM memory can hold. */
-const WASM_BYTES = 2 ** 32;
-
-/** The device's part of --max-memory. */
-function memoryLimit({ maxMemory }: Context): { readonly maxBytes?: number } {
-  return maxMemory === undefined ? {} : { maxBytes: Math.min(DEVICE_SHARE * maxMemory, WASM_BYTES) };
-}
-
-async function openWasm(context: Context): Promise<Device> {
-  const options = { threads: context.threads, ...memoryLimit(context) };
+async function openWasm(context: Context, beside: number): Promise<Device> {
   const { createWasmDevice } = await compute();
+  const options = { threads: context.threads, maxBytes: deviceBytes(context, beside) };
   return tuned(context, (autotune) => createWasmDevice({ ...options, ...autotune }));
 }
 
@@ -187,7 +176,7 @@ export async function reopenDevice(context: Context, device: Device, lost: Devic
 
 /** One thread on this one, for preprocessing: single cases gain little from more, and nothing has to be handed over. */
 export async function openPreparationDevice(context: Context): Promise<Device> {
-  return (await compute()).createWasmDevice({ threads: 1, ...memoryLimit(context) });
+  return (await compute()).createWasmDevice({ threads: 1, maxBytes: deviceBytes(context) });
 }
 
 /** One thread on this one, for the small work beside training: augmentation. */

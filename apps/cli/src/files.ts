@@ -6,13 +6,17 @@ import { dirname } from 'node:path';
 import { InputError } from './exit.ts';
 
 /** Writes under a temporary name beside the target, flushes, then renames: what stands under the final name is whole. */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeWhole(
+  path: string,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     const file = await open(temporary, 'w');
     try {
-      await file.writeFile(content);
+      if (typeof content === 'string' || content instanceof Uint8Array) await file.writeFile(content);
+      else for await (const chunk of content) await file.writeFile(chunk);
       await file.sync();
     } finally {
       await file.close();

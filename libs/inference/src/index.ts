@@ -9,12 +9,19 @@ export {
   type NnunetLog,
   type NnunetTrainingState,
 } from './model/nnunet-checkpoint.ts';
+export {
+  plannedPrediction,
+  type PlannedCase,
+  type PlannedPrediction,
+  type PredictionMemory,
+} from './memory/prediction-memory.ts';
 export { memoryFolder, type ModelFolder } from './model/model-folder.ts';
 export { preprocessSettings } from './model/preprocess-settings.ts';
 export { openPredictor, predict, type Predictor, type PredictorOptions, type PreparedImage } from './predict.ts';
 export type { PredictOptions, Prediction } from './predict-options.ts';
 export { oneHotLabels } from './segmentation/one-hot.ts';
 export { probabilitiesOf } from './segmentation/probabilities.ts';
+export type { ChannelStore, OpenStore } from './segmentation/stored-logits.ts';
 export { gaussianWeights } from './window/gaussian.ts';
 export { padding, windowStarts } from './window/placement.ts';
 export {

@@ -1,6 +1,8 @@
 /** How to predict, and what comes back. */
 import type { Device } from '@voxelwise/compute';
+import type { StreamedVolume } from '@voxelwise/io';
 import type { PerAxis, Volume } from '@voxelwise/volume';
+import type { OpenStore } from './segmentation/stored-logits.ts';
 
 export interface PredictOptions {
   readonly device: Device;
@@ -10,11 +12,15 @@ export interface PredictOptions {
   readonly mirroring?: boolean;
   /** Also return probabilities on the input's grid. */
   readonly probabilities?: boolean;
+  /** Takes the probabilities channel by channel instead, so that they need not be in memory together. */
+  readonly writeProbabilities?: (probabilities: StreamedVolume) => Promise<void>;
   /**
    * Bytes that logits may take on the host; above, labels are decided slab by slab while windows are still being computed.
-   * Probabilities need all of them. Default 256 MiB.
+   * Probabilities, next stages and cubic resampling need all of them: those lie in `openStore`'s stores then. Default 64 MiB.
    */
   readonly maxLogitBytes?: number;
+  /** Opens room outside of memory. Absent: what needs all logits has them in memory. */
+  readonly openStore?: OpenStore;
   /** The previous stage's segmentation of this case, on the input's grid (cascade). */
   readonly previousStage?: Volume;
   /** Preprocessed shapes of the configurations that go on from this segmentation (cascade). */

@@ -6,9 +6,11 @@ import { loadModel } from './model/load-model.ts';
 import { directoryFolder } from './node/directory-folder.ts';
 import { preprocess } from '@voxelwise/transforms';
 import { preprocessSettings } from './model/preprocess-settings.ts';
-import { openPredictor } from './predict.ts';
+import { openPredictor, type Predictor } from './predict.ts';
+import type { PredictOptions } from './predict-options.ts';
+import type { OpenStore } from './segmentation/stored-logits.ts';
 import { readNpy } from './testing/npy.ts';
-import { fromCanonical, toCanonical, type Grid } from '@voxelwise/volume';
+import { fromCanonical, toCanonical, type Case, type Grid } from '@voxelwise/volume';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../fixtures/predict/', import.meta.url));
@@ -71,6 +73,49 @@ it('turns images to RAS and segmentations back where the plan names the reader t
   expect(straight.segmentation.voxels.some((label) => label === 2)).toBe(true);
 });
 
+/** A store whose channels lie apart; `open` counts those that were not closed. */
+function openMemory(): { readonly openStore: OpenStore; readonly open: () => number } {
+  let open = 0;
+  return {
+    open: () => open,
+    openStore({ channels, voxels }) {
+      open++;
+      const rows = Array.from({ length: channels }, () => new Float32Array(voxels).fill(NaN));
+      return Promise.resolve({
+        write: (k, at, values) => Promise.resolve(rows[k]!.set(values, at)),
+        read: (k, at, length) => Promise.resolve(rows[k]!.slice(at, at + length)),
+        close: () => Promise.resolve(void open--),
+      });
+    },
+  };
+}
+
+/** Labels, probabilities and next stages by way of a store have the same bits as by way of memory. */
+async function expectSameFromStore(
+  predictor: Predictor,
+  subject: Case,
+  options: Omit<PredictOptions, 'device'>,
+): Promise<void> {
+  const asked = { ...options, nextStages: [[9, 20, 17] as const] };
+  const whole = await predictor.predict(subject, { ...asked, probabilities: true });
+  const pieces: number[] = [];
+  const { openStore, open } = openMemory();
+  const stored = await predictor.predict(subject, {
+    ...asked,
+    openStore,
+    maxLogitBytes: 0,
+    writeProbabilities: async ({ pieces: each, channels, grid }) => {
+      expect(open()).toBeGreaterThan(0);
+      expect([channels, grid]).toEqual([whole.probabilities!.channels, whole.probabilities!.grid]);
+      for await (const piece of each()) pieces.push(...(piece as Float32Array));
+    },
+  });
+  expect(open()).toBe(0);
+  expect(stored.segmentation).toEqual(whole.segmentation);
+  expect(stored.nextStages).toEqual(whole.nextStages);
+  expect(Float32Array.from(pieces)).toEqual(whole.probabilities!.voxels);
+}
+
 describe.each(GOLDENS)('%s', (name) => {
   const meta = JSON.parse(readFileSync(`${root}${name}/meta.json`, 'utf8')) as Meta;
   const files = readdirSync(root + name);
@@ -114,6 +159,8 @@ describe.each(GOLDENS)('%s', (name) => {
         let same = 0;
         segmentation.voxels.forEach((label, k) => label === truth.voxels[k] && same++);
         expect(same / truth.voxels.length).toBeGreaterThanOrEqual(0.999);
+
+        await expectSameFromStore(predictor, { id, images }, { mirroring: false, stepSize: 1, ...previous });
 
         const golden = files.find((file) => file.startsWith(`${id}_probabilities`));
         if (golden === undefined) continue;

@@ -20,6 +20,7 @@ import {
   type PerAxis,
   type Volume,
 } from '@voxelwise/volume';
+import { release, type StreamedVolume } from '@voxelwise/io';
 import { PredictionError } from './errors.ts';
 import { patchOf, type Model } from './model/model.ts';
 import { preprocessSettings } from './model/preprocess-settings.ts';
@@ -27,12 +28,21 @@ import type { PredictOptions, Prediction } from './predict-options.ts';
 import { reopeningPredictor } from './reopening-predictor.ts';
 import { probabilitiesOf } from './segmentation/probabilities.ts';
 import { oneHotLabels } from './segmentation/one-hot.ts';
-import { decidesBySlab, decideSlabs } from './segmentation/slab-decisions.ts';
+import { placeOfLogits } from './segmentation/logit-place.ts';
+import { decideSlabs } from './segmentation/slab-decisions.ts';
+import {
+  decideStored,
+  inPieces,
+  piecesOf,
+  storedProbabilities,
+  storeLogits,
+  type OpenStore,
+  type StoredLogits,
+} from './segmentation/stored-logits.ts';
 import { slidingSlabs, slidingWindow, type WindowSettings } from './window/sliding-window.ts';
 import type { HostImage } from './window/voxel-box.ts';
 
-/** Above this, labels are decided slab by slab. */
-const MOST_LOGIT_BYTES = 2 ** 28;
+const LINEAR = { order: 1, forceSeparateZ: null } as const;
 
 /** A case that is preprocessed already. */
 export interface PreparedImage {
@@ -139,34 +149,31 @@ function predictorOn(model: Model, device: Device): Predictor {
           `predict: the preprocessed image of ${id} has ${image.channels} channel(s), the network takes ${plan.network.inputChannels}.`,
           { case: id, expected: plan.network.inputChannels, came: image.channels },
         );
-      const bytes = plan.network.outputChannels * voxelCount(image.shape) * 4;
-      const { nextStages = [] } = options;
-      const whole = options.probabilities || nextStages.length > 0 || !decidesBySlab(settings);
-      if (whole || bytes <= (options.maxLogitBytes ?? MOST_LOGIT_BYTES)) {
-        const logits = await predictor.logits(image, options);
-        const prediction = await predictor.restore(logits, { grid }, properties, options);
-        if (nextStages.length === 0) return prediction;
-        const following: Int16Array[] = [];
-        for (const shape of nextStages) following.push(await predictor.nextStage(logits, shape));
-        return { ...prediction, nextStages: following };
-      }
-      const labels = await decideSlabs(slidingSlabs(networks, image, windowSettings(options)), {
-        device,
-        properties,
-        settings,
-        regions,
-        channels: plan.network.outputChannels,
+      const { nextStages = [], openStore, writeProbabilities } = options;
+      const probabilities = options.probabilities ? 'returned' : writeProbabilities ? 'written' : false;
+      const place = placeOfLogits(plan.network.outputChannels, settings, properties, {
+        ...options,
+        probabilities,
+        store: openStore !== undefined,
       });
-      const uploaded = tensor(
-        device,
-        labels,
-        [1, ...properties.shapeAfterCropping],
-        labels instanceof Uint8Array ? 'u8' : 'i32',
-      );
-      const restored = restoreVoxels(uploaded, properties, 0);
-      const found = (await restored.read()) as Uint8Array | Int32Array;
-      for (const made of new Set([uploaded, restored])) made.dispose();
-      return { segmentation: labelVolume(found, grid) };
+      const file = { image, properties, grid };
+      if (place === 'slabs') return predictSlabs(file, options);
+      if (place === 'stored') return predictStored(file, options, openStore!);
+      const logits = await predictor.logits(image, options);
+      const prediction = await predictor.restore(logits, { grid }, properties, {
+        probabilities: probabilities !== false,
+      });
+      const { segmentation, probabilities: found } = prediction;
+      if (found && writeProbabilities)
+        await writeProbabilities(streamed(found, eachChannel(found.voxels as Float32Array, found.channels)));
+      if (nextStages.length === 0) return options.probabilities ? prediction : { segmentation };
+      const following: Int16Array[] = [];
+      for (const shape of nextStages) following.push(await predictor.nextStage(logits, shape));
+      return {
+        segmentation,
+        ...(options.probabilities && found ? { probabilities: found } : {}),
+        nextStages: following,
+      };
     },
     logits(image, options = {}) {
       return slidingWindow(networks, image, windowSettings(options));
@@ -177,23 +184,13 @@ function predictorOn(model: Model, device: Device): Predictor {
       const found = (await decided.read()) as Int32Array;
       decided.dispose();
       const segmentation = labelVolume(found, grid);
-      const probabilities = options.probabilities
-        ? await probabilityVolume(uploaded, grid, properties, model)
-        : undefined;
+      const probabilities = options.probabilities ? await probabilityVolume(uploaded, grid, properties) : undefined;
       uploaded.dispose();
       return { segmentation, ...(probabilities ? { probabilities } : {}) };
     },
     async nextStage(logits, shape) {
-      const { spacing } = plan;
-      const own = (spacing.length === 2 ? [1, ...spacing] : spacing) as unknown as PerAxis;
       const uploaded = tensor(device, logits.data, [logits.channels, ...logits.shape]);
-      const resampled = resampleData(
-        uploaded,
-        shape,
-        own,
-        own,
-        settings.resampling?.probabilities ?? { order: 1, forceSeparateZ: null },
-      );
+      const resampled = toNextStage(uploaded, shape);
       const decided = decideLabels({ logits: resampled }, { regions });
       const found = await decided.read();
       for (const made of new Set([uploaded, resampled, decided])) made.dispose();
@@ -205,28 +202,141 @@ function predictorOn(model: Model, device: Device): Predictor {
   };
   return predictor;
 
-  async function probabilityVolume(
-    uploaded: Tensor,
-    grid: Grid,
-    properties: PreprocessProperties,
-    { plan: { labels } }: Model,
-  ): Promise<Volume> {
-    const cropped = restoreLogits(uploaded, properties, settings);
-    const numbers = probabilitiesOf((await cropped.read()) as Float32Array, cropped.shape[0]!, labels.hasRegions);
-    const shared = tensor(device, numbers, cropped.shape);
-    const restored = restoreVoxels(shared, properties, 0);
-    const inside = tensor(device, new Float32Array(voxelCount(properties.shapeAfterCropping)).fill(1), [
-      1,
-      ...properties.shapeAfterCropping,
-    ]);
-    const box = restoreVoxels(inside, properties, 0);
-    const [voxels, mask] = (await Promise.all([restored.read(), box.read()])) as [Float32Array, Float32Array];
-    // Outside the box nothing was seen: that is background for certain, and no region.
-    if (!labels.hasRegions) mask.forEach((seen, v) => seen === 0 && (voxels[v] = 1));
-    for (const made of new Set([cropped, shared, restored, inside, box])) if (made !== uploaded) made.dispose();
-    const names = labels.hasRegions ? labels.foregroundNames : ['background', ...labels.foregroundNames];
-    return onFileGrid(grid, { kind: 'intensity', channels: names, voxels });
+  function toNextStage(logits: Tensor, shape: PerAxis): Tensor {
+    const { spacing } = plan;
+    const own = (spacing.length === 2 ? [1, ...spacing] : spacing) as unknown as PerAxis;
+    return resampleData(logits, shape, own, own, settings.resampling?.probabilities ?? LINEAR);
   }
+
+  /** Labels on the crop's grid -> the segmentation. */
+  async function restoreLabels(
+    labels: Uint8Array | Int32Array,
+    properties: PreprocessProperties,
+    grid: Grid,
+  ): Promise<Volume> {
+    const dtype = labels instanceof Uint8Array ? 'u8' : 'i32';
+    const uploaded = tensor(device, labels, [1, ...properties.shapeAfterCropping], dtype);
+    const restored = restoreVoxels(uploaded, properties, 0);
+    const found = (await restored.read()) as Uint8Array | Int32Array;
+    for (const made of new Set([uploaded, restored])) made.dispose();
+    return labelVolume(found, grid);
+  }
+
+  async function predictSlabs(
+    { image, properties, grid }: Omit<PreparedImage, 'id'>,
+    options: Omit<PredictOptions, 'device'>,
+  ): Promise<Prediction> {
+    const labels = await decideSlabs(slidingSlabs(networks, image, windowSettings(options)), {
+      device,
+      properties,
+      settings,
+      regions,
+      channels: plan.network.outputChannels,
+    });
+    return { segmentation: await restoreLabels(labels, properties, grid) };
+  }
+
+  /** With logits, and the probabilities made of them, outside of memory. */
+  async function predictStored(
+    { image, properties, grid }: Omit<PreparedImage, 'id'>,
+    options: Omit<PredictOptions, 'device'>,
+    openStore: OpenStore,
+  ): Promise<Prediction> {
+    const { nextStages, writeProbabilities } = options;
+    const { shapeAfterCropping: cropped } = properties;
+    const { outputChannels: channels } = plan.network;
+    const open = (shape: PerAxis): ReturnType<OpenStore> => openStore({ channels, voxels: voxelCount(shape) });
+    const logits: StoredLogits = { store: await open(image.shape), channels, shape: image.shape };
+    let kept = logits.store;
+    try {
+      await storeLogits(slidingSlabs(networks, image, windowSettings(options)), logits);
+      const following: Int16Array[] = [];
+      for (const shape of nextStages ?? []) {
+        const resample = (channel: Tensor): Tensor => toNextStage(channel, shape);
+        following.push(Int16Array.from(await decideStored(logits, { device, regions, resample })));
+      }
+      const same = image.shape.every((n, axis) => n === cropped[axis]);
+      if (writeProbabilities && !same) kept = await open(cropped);
+      const labels = await decideStored(logits, {
+        device,
+        regions,
+        ...(same ? {} : { resample: (channel: Tensor) => restoreLogits(channel, properties, settings) }),
+        ...(kept === logits.store ? {} : { into: kept }),
+      });
+      const segmentation = await restoreLabels(labels, properties, grid);
+      if (writeProbabilities) {
+        await storedProbabilities(kept, { channels, voxels: voxelCount(cropped), regions: regions !== null });
+        const each = async function* (): AsyncGenerator<Float32Array> {
+          for (let k = 0; k < channels; k++)
+            if (liesAsInFile(properties, turned)) yield* piecesOf(kept, k, voxelCount(cropped));
+            else yield* inPieces(await restoreChannel(await kept.read(k, 0, voxelCount(cropped)), k, properties, grid));
+        };
+        await writeProbabilities(streamed({ grid, channels: probabilityNames() }, each));
+      }
+      return { segmentation, ...(nextStages ? { nextStages: following } : {}) };
+    } finally {
+      for (const store of new Set([logits.store, kept])) await store.close();
+    }
+  }
+
+  function probabilityNames(): readonly string[] {
+    const { hasRegions, foregroundNames } = plan.labels;
+    return hasRegions ? foregroundNames : ['background', ...foregroundNames];
+  }
+
+  /** One channel of probabilities on the crop's grid -> on the file's. Outside the box nothing was seen: background for certain. */
+  async function restoreChannel(
+    values: Float32Array,
+    channel: number,
+    properties: PreprocessProperties,
+    grid: Grid,
+  ): Promise<Float32Array> {
+    const uploaded = tensor(device, values, [1, ...properties.shapeAfterCropping]);
+    const restored = restoreVoxels(uploaded, properties, channel === 0 && !regions ? 1 : 0);
+    const voxels = (await restored.read()) as Float32Array;
+    for (const made of new Set([uploaded, restored])) made.dispose();
+    const placed = onFileGrid(grid, { kind: 'intensity', channels: ['one'], voxels }).voxels as Float32Array;
+    if (placed.buffer !== voxels.buffer) release(voxels.buffer as ArrayBuffer);
+    return placed;
+  }
+
+  async function probabilityVolume(uploaded: Tensor, grid: Grid, properties: PreprocessProperties): Promise<Volume> {
+    const cropped = restoreLogits(uploaded, properties, settings);
+    const channels = cropped.shape[0]!;
+    const numbers = probabilitiesOf((await cropped.read()) as Float32Array, channels, regions !== null);
+    if (cropped !== uploaded) cropped.dispose();
+    const voxels = new Float32Array(channels * voxelCount(grid.shape));
+    const size = numbers.length / channels;
+    for (let k = 0; k < channels; k++)
+      voxels.set(
+        await restoreChannel(numbers.subarray(k * size, (k + 1) * size), k, properties, grid),
+        k * voxelCount(grid.shape),
+      );
+    return { grid, kind: 'intensity', channels: probabilityNames(), voxels };
+  }
+}
+
+/** Whether voxels of the crop's grid are the file's, in its order. */
+export function liesAsInFile(
+  { transposeForward, shapeBeforeCropping, shapeAfterCropping }: PreprocessProperties,
+  turned: boolean,
+): boolean {
+  const whole = shapeAfterCropping.every((n, axis) => n === shapeBeforeCropping[axis]);
+  return !turned && whole && transposeForward.join() === '0,1,2';
+}
+
+function streamed(
+  { grid, channels }: Pick<StreamedVolume, 'grid' | 'channels'>,
+  pieces: () => AsyncGenerator<Float32Array>,
+): StreamedVolume {
+  return { grid, kind: 'intensity', channels, type: 'float32', pieces };
+}
+
+function eachChannel(voxels: Float32Array, channels: readonly string[]): () => AsyncGenerator<Float32Array> {
+  const size = voxels.length / channels.length;
+  return async function* () {
+    for (let k = 0; k < channels.length; k++) yield voxels.subarray(k * size, (k + 1) * size);
+  };
 }
 
 /** Predicts one case. For several, `openPredictor` uploads the weights once. */

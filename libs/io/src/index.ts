@@ -3,6 +3,7 @@ export { DatasetError, FormatError, ServerError } from './errors.ts';
 export type { FormatErrorPlace } from './errors.ts';
 export { blobSource, bytesSource } from './bytes/byte-source.ts';
 export type { ByteSource } from './bytes/byte-source.ts';
+export { release } from './bytes/release.ts';
 export { decodeVolume, encodeFiles, encodeVolume, openSource } from './volume-file.ts';
 export type {
   Companions,
@@ -47,7 +48,8 @@ export { Zip, encodeZip, isZip } from './archives/zip.ts';
 export type { ZipContent, ZipEntry } from './archives/zip.ts';
 export { decodeB2nd } from './formats/blosc2/b2nd.ts';
 export { encodeB2nd } from './formats/blosc2/b2nd-write.ts';
-export { decodeNpy, decodeNpz, encodeNpy, encodeNpz } from './formats/npy/npy.ts';
+export { decodeNpy, decodeNpz, encodeNpy, encodeNpz, streamNpz } from './formats/npy/npy.ts';
+export type { StreamedArray } from './formats/npy/npy.ts';
 export { OpaqueObject, OrderedDict, PickleGlobal, PyFloat, Tuple } from './formats/torch/pickle-values.ts';
 export type { PickleValue } from './formats/torch/pickle-values.ts';
 export { NumpyArray } from './formats/torch/torch-calls.ts';

@@ -55,8 +55,10 @@ it('exports what it promises: growing this list is a decision', () => {
     readDataset
     readFolderDataset
     readFromTree
+    release
     straightGrid
     straightenVolume
+    streamNpz
     torchArrays
     unpickle"
   `);

@@ -4,6 +4,7 @@ export { train } from './loop/train.ts';
 export type { TrainOptions } from './loop/train-options.ts';
 export { logitsOf, type Checkpointing } from './loop/checkpointing.ts';
 export { requireStepMemory, type StepRequest } from './loop/memory.ts';
+export { trainingHostBytes } from './loop/step-memory.ts';
 export type { EpochReport, StepReport, TrainResult } from './loop/reports.ts';
 export type { OptimizerSettings, ScheduleSettings, TrainingSettings } from './recipes/training-settings.ts';
 export { nnunetSettings, type NnunetOptions } from './recipes/nnunet.ts';

@@ -89,9 +89,10 @@ async function meanOf(
     if (save)
       await saveProbabilities(output, id, {
         grid: like.grid,
-        kind: 'intensity',
         channels: Array.from({ length: channels }, (_, c) => String(c)),
-        voxels: probabilities,
+        pieces: async function* () {
+          yield probabilities;
+        },
       });
     await writeLabels(join(output, id + ending), like, map);
   };

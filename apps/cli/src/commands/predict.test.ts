@@ -1,9 +1,11 @@
 /** `predict` with a model laid out as TotalSegmentator ships its own: 118 channels, one fold, plans of nnU-Net 2.0. */
 import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
+import { residentBytes } from '../memory.ts';
+import { loadProbabilities } from '../stages/probabilities.ts';
 import { runLine, temporaryFolder } from '../testing/command-line.ts';
 import { TOTAL_CLASSES, writeRandomModel } from '../testing/random-model.ts';
 
@@ -55,8 +57,43 @@ describe('predict with a model of 117 classes', () => {
     await runLine(line('some', '--roi-subset', wanted.map((label) => TOTAL_CLASSES[label - 1]).join(', ')));
     const some = await readVolume(work.at('some', 'ct.nii.gz'));
     expect([...some.voxels]).toEqual([...all.voxels].map((label) => (wanted.includes(label) ? label : 0)));
-    const refused = await runLine(line('none', '--max-memory', '6MB')).catch((error: unknown) => error);
-    expect([exitCodeOf(refused), String(refused)]).toEqual([4, expect.stringContaining('the program alone takes')]);
     await expect(runLine(line('none', '--roi-subset', 'third_lung'))).rejects.toThrow(/no class 'third_lung'/);
+  });
+
+  it('refuses a limit that does not hold the work before it is begun, and does the work within the one that it names', async () => {
+    const refusal = async (limit: string): Promise<Error> =>
+      runLine(line('within', '--max-memory', limit)).catch((error: unknown) => error);
+    const [tiny, small] = [await refusal('6MB'), await refusal(`${residentBytes() + 56 * 2 ** 20}B`)];
+    expect([tiny, small].map(exitCodeOf)).toEqual([4, 4]);
+    expect(tiny.message).toContain('the program alone takes');
+    expect(small.message).toMatch(
+      /^predicting ct, 14×20×40 voxels, does not fit into memory of .* it takes about \d+ MB on the device, \d+ MB beside it/,
+    );
+    expect(existsSync(work.at('within'))).toBe(false);
+    const [, named] = /it fits into --max-memory (\d+)MB/.exec(small.message)!;
+    await runLine(line('within', '--max-memory', `${Number(named) + 64}MB`));
+    expect(await readVolume(work.at('within', 'ct.nii.gz'))).toEqual(await readVolume(work.at('all', 'ct.nii.gz')));
+  });
+
+  it('saves probabilities in little memory, by way of the disk', async () => {
+    await runLine(line('probable', '--save-probabilities'));
+    const { values, shape, channels } = await loadProbabilities(work.at('probable', 'ct.npz'));
+    expect([channels, shape]).toEqual([118, [14, 20, 40]]);
+    const size = 14 * 20 * 40;
+    const { voxels } = await readVolume(work.at('probable', 'ct.nii.gz'));
+    const wrong = voxels.findIndex((label: number, v: number) => {
+      const all = Array.from({ length: channels }, (_, k) => values[k * size + v]!);
+      return Math.max(...all) > all[label]! || Math.abs(all.reduce((a, b) => a + b) - 1) > 1e-4;
+    });
+    expect(wrong).toBe(-1);
+    expect(readdirSync(work.at('probable')).sort()).toEqual([
+      '.made-by.json',
+      'ct.json',
+      'ct.nii.gz',
+      'ct.npz',
+      'dataset.json',
+      'plans.json',
+      'predict_from_raw_data_args.json',
+    ]);
   });
 });

@@ -10,6 +10,7 @@ import { peakMemoryBytes } from '../machine.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { networkOf } from '../stages/custom-trainer.ts';
 import { openModelFolder } from '../stages/model-source.ts';
+import { planPredictions, requireFit } from '../stages/prediction-memory.ts';
 import { casesIn, labelsNamed, segmentCases } from '../stages/segmenting.ts';
 import { parseFolds, parseWhole } from '../values.ts';
 
@@ -83,7 +84,16 @@ async function predict(context: Context, flags: PredictFlags): Promise<void> {
           model,
           flags.roiSubset.split(',').map((name) => name.trim()),
         );
-  const device = await openDevice(context, 'predicting');
+  const planned = await planPredictions(context, {
+    model,
+    source,
+    cases,
+    folder: flags.output,
+    stepSize,
+    saveProbabilities: flags.saveProbabilities ?? false,
+  });
+  requireFit(context, planned);
+  const device = await openDevice(context, 'predicting', planned.need.host);
   try {
     await mkdir(flags.output, { recursive: true });
     const identity = createHash('sha256');

@@ -13,13 +13,15 @@ import { RunState } from '../run/run-state.ts';
 import { segmentTest } from '../run/segment-test.ts';
 import { decidingSet, summarizeRun, type ScoredSet } from '../run/summarize.ts';
 import { checkTestLabels, findTestSet } from '../run/test-set.ts';
-import { trainConfiguration } from '../run/train-configuration.ts';
+import { referenceRecipe, trainConfiguration } from '../run/train-configuration.ts';
 import { openDataset, pathOf, type OpenedDataset } from '../stages/dataset.ts';
 import { examineDataset } from '../stages/examination.ts';
 import { fingerprintStage } from '../stages/fingerprint.ts';
 import { planOf, plansStage } from '../stages/plans.ts';
 import { classNames, finite, meanDiceOf, perClass } from '../stages/scoring.ts';
 import { casesIn } from '../stages/segmenting.ts';
+import { requireFit } from '../stages/prediction-memory.ts';
+import { bytesBeside, planValidation, requireTrainingMemory, type TrainingToPlan } from '../stages/training-memory.ts';
 import { requireFolds, splitsStage } from '../stages/training.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatSeconds } from '../terminal/progress.ts';
@@ -98,9 +100,29 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
       `${cascade} learns from what the folds of its first stage found in cases they did not train on; use --folds ${splits.map((_, k) => k).join(',')}, or leave it out with --configurations`,
     );
 
-  const device = await openDevice(context, 'training and predicting');
+  const trainings = configurations.map((name): TrainingToPlan => {
+    const plan = planOf(dataset, plans, name);
+    return { plan, settings: referenceRecipe(plan).settings };
+  });
+  // Any case may be validated; a fold for every case to train on has none.
+  const validated = folds.some((fold) => fold !== 'all') ? dataset.source.training : [];
+  const validations = [];
+  for (const training of trainings)
+    validations.push(
+      await planValidation(context, dataset, training, {
+        cases: validated,
+        saveProbabilities: configurations.length > 1,
+      }),
+    );
+  const device = await openDevice(context, 'training and predicting', bytesBeside(trainings, validations));
   const augmentOn = await openAugmentationDevice();
   try {
+    // What cannot be done is not preprocessed first. With a budget, networks are made smaller than planned.
+    if (budget === undefined)
+      for (const [k, training] of trainings.entries()) {
+        await requireTrainingMemory(context, device, training);
+        requireFit(context, validations[k]!);
+      }
     const job: Job = {
       context,
       dataset,

@@ -1,6 +1,5 @@
 /** `train`: one fold of one configuration; run again to go on. */
-import { patchOf } from '@voxelwise/inference';
-import { PROGRESS, requireStepMemory, type EpochReport, type TrainingSettings } from '@voxelwise/training';
+import { PROGRESS, type EpochReport, type TrainingSettings } from '@voxelwise/training';
 import { splitForFold } from '@voxelwise/planner';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,6 +15,8 @@ import { prepareStage } from '../stages/preparation.ts';
 import { describePretrained, readPretrained, type PretrainedFlags } from '../stages/pretrained.ts';
 import { finite } from '../stages/scoring.ts';
 import { chooseTrainer, stockTrainer } from '../stages/trainer-choice.ts';
+import { requireFit } from '../stages/prediction-memory.ts';
+import { bytesBeside, planValidation, requireTrainingMemory, type TrainingToPlan } from '../stages/training-memory.ts';
 import {
   checkpointFile,
   foldFolder,
@@ -122,21 +123,29 @@ async function trainOne(
     await checkExtension(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, settings);
   if (validateOnly)
     checkpointFile(foldFolder(dataset, { trainer: chosen.name, plans, plan, fold }).folder, validateCheckpoint);
-  const device = await openDevice(context, 'training');
+  const training: TrainingToPlan = {
+    plan,
+    settings,
+    ...(chosen.extra.loss ? { loss: chosen.extra.loss } : {}),
+    ...(chosen.extra.build ? { build: chosen.extra.build } : {}),
+    frozen: start?.pretrained.freeze,
+  };
+  const { training: files } = dataset.source;
+  const { val } = splitForFold(
+    splits,
+    fold,
+    files.map(({ id }) => id),
+  );
+  const validation = await planValidation(context, dataset, training, {
+    cases: files.filter(({ id }) => val.includes(id)),
+    saveProbabilities: flags.exportValidationProbabilities ?? false,
+  });
+  const device = await openDevice(context, 'training', bytesBeside([training], [validation]));
   const augmentOn = await openAugmentationDevice();
   try {
-    // What cannot be trained is not preprocessed first.
-    if (!validateOnly)
-      await requireStepMemory({
-        device,
-        network: plan.network,
-        labels: plan.labels,
-        patch: patchOf(plan),
-        settings,
-        ...(chosen.extra.loss ? { loss: chosen.extra.loss } : {}),
-        ...(chosen.extra.build ? { build: chosen.extra.build } : {}),
-        frozen: start?.pretrained.freeze,
-      });
+    // What cannot be trained or validated is not preprocessed first.
+    if (!validateOnly) await requireTrainingMemory(context, device, training);
+    requireFit(context, validation);
     const cases = await prepareStage(context, dataset, plan);
     const end = flags.maxTime === undefined ? undefined : performance.now() + parseDuration(flags.maxTime) * 1000;
     const options: FoldOptions = {

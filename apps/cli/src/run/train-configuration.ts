@@ -11,6 +11,7 @@ import type { FoldCurve } from '../report/run-summary.ts';
 import { stagedCases } from '../stages/cascade.ts';
 import { planOf } from '../stages/plans.ts';
 import { prepareStage } from '../stages/preparation.ts';
+import { requireTrainingMemory } from '../stages/training-memory.ts';
 import { curvePoints, foldFolder, TIMES, trainFold, validateFold, type TrainedFold } from '../stages/training.ts';
 import { formatSeconds } from '../terminal/progress.ts';
 import { decideBudget } from './budget.ts';
@@ -72,6 +73,7 @@ export async function trainConfiguration(
   explainRecipe(context, configuration, recipe);
   const plans = withBudget(job.plans, configuration, recipe);
   const plan = planOf(dataset, plans, configuration);
+  await requireTrainingMemory(context, device, { plan, settings: recipe.settings });
   const options = {
     plans,
     plan,
@@ -150,7 +152,7 @@ function joined(summaries: readonly Summary[], labels: readonly LabelOrRegion[])
 }
 
 /** nnU-Net's own recipe as a decision, with what the plans say otherwise. */
-function referenceRecipe(plan: ConfigurationPlan): BudgetPlan {
+export function referenceRecipe(plan: ConfigurationPlan): BudgetPlan {
   const own = plan.voxelwise['training'] as Partial<TrainingSettings> | undefined;
   return {
     network: plan.network,

@@ -1,6 +1,6 @@
 /** Saved probabilities of a case: `CASE.npz` as nnU-Net writes it, and `CASE.json` with the grid they lie on. */
-import { asFloat32, decodeNpz, encodeNpz } from '@voxelwise/io';
-import { spacing, type PerAxis, type Volume } from '@voxelwise/volume';
+import { asFloat32, decodeNpz, streamNpz, type StreamedVolume } from '@voxelwise/io';
+import { spacing, type PerAxis } from '@voxelwise/volume';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../exit.ts';
@@ -16,18 +16,21 @@ export interface SavedProbabilities {
 }
 
 /** `probabilities`: [C, z, y, x] on the input's grid. The properties come first: who finds the npz finds both. */
-export async function saveProbabilities(folder: string, id: string, probabilities: Volume): Promise<void> {
-  const { grid, channels, voxels } = probabilities;
+export async function saveProbabilities(
+  folder: string,
+  id: string,
+  { grid, channels, pieces }: Pick<StreamedVolume, 'grid' | 'channels' | 'pieces'>,
+): Promise<void> {
   await writeJson(join(folder, `${id}.json`), {
     channels,
     shape: grid.shape,
     spacing: spacing(grid),
     affine: [...grid.affine],
   });
-  const data = voxels instanceof Float32Array ? voxels : Float32Array.from(voxels);
+  const shape = [channels.length, ...grid.shape];
   await writeWhole(
     join(folder, `${id}.npz`),
-    await encodeNpz(new Map([[KEY, { dtype: 'float32', shape: [channels.length, ...grid.shape], data }]])),
+    streamNpz({ name: KEY, dtype: 'float32', shape, pieces: pieces() as AsyncIterable<Float32Array> }),
   );
 }
 

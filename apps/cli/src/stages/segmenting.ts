@@ -1,5 +1,5 @@
 /** Segments cases with a model: reads, predicts, writes in the input's geometry, goes on where it stopped. */
-import { loadCase, type CaseFiles, type Dataset } from '@voxelwise/io';
+import { loadCase, type CaseFiles, type Dataset, type StreamedVolume } from '@voxelwise/io';
 import { folderTree, writeVolume } from '@voxelwise/io/node';
 import {
   openPredictor,
@@ -19,6 +19,7 @@ import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson, writeJson } from '../files.ts';
 import { nextStageFile, saveNextStage, type NextStage } from './cascade.ts';
 import { saveProbabilities } from './probabilities.ts';
+import { spillInto } from './spill.ts';
 
 export interface SegmentOptions {
   readonly stepSize: number;
@@ -103,21 +104,19 @@ export async function segmentCases(
         next.every((stage) => exists(nextStageFile(stage.folder, files.id)));
       if (!(same && whole)) {
         const shapes = await Promise.all(next.map((stage) => stage.shapeOf(files.id)));
-        const {
-          segmentation,
-          probabilities,
-          nextStages = [],
-        } = await predictOne(predictor, source, files, options, {
+        const { segmentation, nextStages = [] } = await predictOne(predictor, source, files, options, {
           ...(options.pace?.next(cases.length - done.length) ?? {
             stepSize: options.stepSize,
             mirroring: options.mirroring,
           }),
-          probabilities: options.saveProbabilities ?? false,
+          ...(options.saveProbabilities
+            ? { writeProbabilities: (found: StreamedVolume) => saveProbabilities(folder, files.id, found) }
+            : {}),
           nextStages: shapes,
+          openStore: spillInto(folder),
           signal: context.signal,
           onProgress: (passes, total) => progress.update(done.length + passes / total, files.id),
         });
-        if (probabilities) await saveProbabilities(folder, files.id, probabilities);
         for (const [k, stage] of next.entries())
           await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
         await writeVolume(output, options.labels ? onlyLabels(segmentation, options.labels) : segmentation);

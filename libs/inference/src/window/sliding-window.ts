@@ -32,6 +32,8 @@ export interface WindowSettings {
   readonly mirrorAxes?: readonly number[];
   /** Windows per pass. Default 1; slices: 8. */
   readonly batch?: number;
+  /** Along which finished slabs come. Default: the one that keeps least. */
+  readonly axis?: 0 | 1;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -51,8 +53,10 @@ export async function slidingWindow(
   return whole;
 }
 
+/** Slices per pass. */
+export const SLICES = 8;
 /** Finished layers are handed over in pieces of about this size. */
-const SLAB_BYTES = 2 ** 27;
+export const SLAB_BYTES = 2 ** 26;
 
 /** A part of the image that no window to come will touch: all of two axes, and from `start` on along `axis`. */
 export interface Slab {
@@ -72,11 +76,11 @@ export async function* slidingSlabs(
   settings: WindowSettings,
 ): AsyncGenerator<Slab> {
   const { patch, outputChannels, device, onProgress, signal } = settings;
-  const { stepSize = 0.5, mirrorAxes = [], flat, batch = flat ? 8 : 1 } = settings;
+  const { stepSize = 0.5, mirrorAxes = [], flat, batch = flat ? SLICES : 1 } = settings;
   const { shape } = image;
   const window = flat ? patch.slice(1) : patch;
   const starts = placements(shape, patch, stepSize);
-  const axis = streamingAxis(shape, patch, flat);
+  const { axis = streamingAxis(shape, patch, flat) } = settings;
   const layers = [...new Set(starts.map((start) => start[axis]!))].sort((a, b) => a - b);
   const held = shape.map((n, k) => (k === axis ? Math.min(n, flat ? batch : patch[axis]!) : n));
   const weights = tensor(device, Float32Array.from(gaussianWeights(window)), window);
@@ -143,7 +147,7 @@ export async function* slidingSlabs(
 }
 
 /** The axis along which the fewest logits have to be held. */
-function streamingAxis(shape: PerAxis, patch: PerAxis, flat: boolean): 0 | 1 {
+export function streamingAxis(shape: PerAxis, patch: PerAxis, flat: boolean): 0 | 1 {
   return !flat && shape[1] / patch[1] > shape[0] / patch[0] ? 1 : 0;
 }
 

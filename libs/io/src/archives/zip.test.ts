@@ -30,6 +30,15 @@ describe('zip', () => {
     expect(hasWideEnd).toBe(options.wideFrom !== undefined);
   });
 
+  it.each([false, true])('streams files whose size is not known before, deflated: %s', async (compress) => {
+    const chunks = async function* (bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
+    };
+    const streamed = files.map(({ name, bytes }, k) => (k === 2 ? { name, bytes } : { name, chunks: chunks(bytes) }));
+    const zip = new Zip(await collect(zipChunks(streamed, { compress })));
+    for (const { name, bytes } of files) expect(Uint8Array.from(await zip.read(name))).toEqual(bytes);
+  });
+
   it('holds more files than 16 bits count', async () => {
     const many = Array.from({ length: 65_536 }, (_, i) => ({ name: String(i), bytes: new Uint8Array(0) }));
     const zip = new Zip(await collect(zipChunks(many)));

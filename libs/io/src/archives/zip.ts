@@ -18,6 +18,7 @@ const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
 const ENTRY = 0x02014b50;
 const LOCAL = 0x04034b50;
+const DESCRIPTOR = 0x08074b50;
 
 export function isZip(head: Uint8Array): boolean {
   return (
@@ -193,6 +194,12 @@ export interface ZipContent {
   readonly bytes: Uint8Array;
 }
 
+/** A file that is too large for memory: its size and checksum follow its bytes. */
+export interface ZipStream {
+  readonly name: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 export interface ZipOptions {
   /** Deflate the files. Default false. */
   readonly compress?: boolean;
@@ -213,45 +220,45 @@ export function encodeZip(contents: readonly ZipContent[], options: ZipOptions =
 
 /** An archive of these files in chunks, which may be larger together than memory or 4 GiB: sizes then take 64 bits (zip64). */
 export async function* zipChunks(
-  contents: readonly ZipContent[],
+  contents: readonly (ZipContent | ZipStream)[],
   { compress = false, align = 1, wideFrom = WIDE }: ZipOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const directory: Uint8Array[] = [];
-  const narrow = (n: number): number => (n >= wideFrom ? WIDE : n);
   let at = 0;
-  for (const { name, bytes } of contents) {
-    const path = new TextEncoder().encode(name);
+  for (const content of contents) {
+    const path = new TextEncoder().encode(content.name);
+    let entry: Written;
+    if ('chunks' in content) {
+      const streamed = { size: 0, packedSize: 0, crc: 0 };
+      entry = { ...streamed, compress, wide: true, follows: true };
+      const sizes = wideField([0, 0]);
+      const head = concatenate([localHeader(entry, path, sizes.length), path, sizes]);
+      yield head;
+      const bytes = counted(content.chunks, streamed);
+      for await (const packed of compress ? deflate(bytes, 'raw') : bytes) {
+        streamed.packedSize += packed.length;
+        yield packed;
+      }
+      entry = { ...entry, ...streamed };
+      const after = descriptor(entry);
+      yield after;
+      directory.push(...directoryEntry(entry, path, at, wideFrom));
+      at += head.length + streamed.packedSize + after.length;
+      continue;
+    }
+    const { bytes } = content;
     const packed = compress ? await collect(deflate(inSteps(bytes), 'raw', { level: 6 })) : bytes;
+    const size = { size: bytes.length, packedSize: packed.length, crc: crc32(bytes) };
     // both sizes stand in front of the file, or none
-    const wide = bytes.length >= wideFrom || packed.length >= wideFrom;
-    const sizes = wide ? wideField([bytes.length, packed.length]) : new Uint8Array(0);
+    entry = { ...size, compress, wide: bytes.length >= wideFrom || packed.length >= wideFrom, follows: false };
+    const sizes = entry.wide ? wideField([bytes.length, packed.length]) : new Uint8Array(0);
     const padding = (align - ((at + 30 + path.length + sizes.length) % align)) % align;
     // a private extra field (id, length, zeros) needs four bytes at least
     const extra = new Uint8Array(padding === 0 ? 0 : padding < 4 ? padding + align : padding);
     if (extra.length > 0) new DataView(extra.buffer).setUint32(0, 0x4246 | ((extra.length - 4) << 16), true);
-    const facts = (size: number, signature: number, o: number): DataView => {
-      const view = new DataView(new ArrayBuffer(size));
-      view.setUint32(0, signature, true);
-      view.setUint16(o, wide ? 45 : 20, true);
-      view.setUint16(o + 2, 0x800, true); // names are UTF-8
-      view.setUint16(o + 4, compress ? 8 : 0, true);
-      view.setUint16(o + 8, 0x21, true); // 1980-01-01, the zero of zip dates
-      view.setUint32(o + 10, crc32(bytes), true);
-      view.setUint32(o + 14, wide ? WIDE : packed.length, true);
-      view.setUint32(o + 18, wide ? WIDE : bytes.length, true);
-      view.setUint16(o + 22, path.length, true);
-      return view;
-    };
-    const local = facts(30, LOCAL, 4);
-    local.setUint16(28, sizes.length + extra.length, true);
-    const own = wideField([...(wide ? [bytes.length, packed.length] : []), ...(at >= wideFrom ? [at] : [])]);
-    const entry = facts(46, ENTRY, 6);
-    entry.setUint16(4, 45, true);
-    entry.setUint16(30, own.length, true);
-    entry.setUint32(42, narrow(at), true);
-    directory.push(new Uint8Array(entry.buffer), path, own);
-    yield concatenate([new Uint8Array(local.buffer), path, sizes, extra]);
+    yield concatenate([localHeader(entry, path, sizes.length + extra.length), path, sizes, extra]);
     yield packed;
+    directory.push(...directoryEntry(entry, path, at, wideFrom));
     at += 30 + path.length + sizes.length + extra.length + packed.length;
   }
   yield* directory;
@@ -263,9 +270,75 @@ export async function* zipChunks(
   const wideCount = contents.length >= WIDE_COUNT || at >= wideFrom;
   end.setUint16(8, wideCount ? WIDE_COUNT : contents.length, true);
   end.setUint16(10, wideCount ? WIDE_COUNT : contents.length, true);
-  end.setUint32(12, narrow(size), true);
-  end.setUint32(16, narrow(at), true);
+  end.setUint32(12, size >= wideFrom ? WIDE : size, true);
+  end.setUint32(16, at >= wideFrom ? WIDE : at, true);
   yield new Uint8Array(end.buffer);
+}
+
+/** What stands in an archive about one of its files. */
+interface Written {
+  readonly size: number;
+  readonly packedSize: number;
+  readonly crc: number;
+  readonly compress: boolean;
+  /** Whether its sizes take 64 bits. */
+  readonly wide: boolean;
+  /** Whether size and checksum follow the bytes. */
+  readonly follows: boolean;
+}
+
+/** The chunks as they are, their size and checksum added up. */
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  found: { size: number; crc: number },
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    found.size += chunk.length;
+    found.crc = crc32(chunk, found.crc);
+    yield chunk;
+  }
+}
+
+/** The words that local header and directory share, from byte `o` on of `size` bytes. */
+function facts(entry: Written, path: Uint8Array, size: number, signature: number, o: number): DataView {
+  const { wide } = entry;
+  const view = new DataView(new ArrayBuffer(size));
+  view.setUint32(0, signature, true);
+  view.setUint16(o, wide ? 45 : 20, true);
+  view.setUint16(o + 2, entry.follows ? 0x808 : 0x800, true); // names are UTF-8
+  view.setUint16(o + 4, entry.compress ? 8 : 0, true);
+  view.setUint16(o + 8, 0x21, true); // 1980-01-01, the zero of zip dates
+  view.setUint32(o + 10, entry.crc, true);
+  view.setUint32(o + 14, wide ? WIDE : entry.packedSize, true);
+  view.setUint32(o + 18, wide ? WIDE : entry.size, true);
+  view.setUint16(o + 22, path.length, true);
+  return view;
+}
+
+function localHeader(entry: Written, path: Uint8Array, extraLength: number): Uint8Array {
+  const view = facts(entry, path, 30, LOCAL, 4);
+  view.setUint16(28, extraLength, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** Sizes and checksum behind a streamed file, in 64 bits as its header says. */
+function descriptor({ crc, packedSize, size }: Written): Uint8Array {
+  const view = new DataView(new ArrayBuffer(24));
+  view.setUint32(0, DESCRIPTOR, true);
+  view.setUint32(4, crc, true);
+  view.setBigUint64(8, BigInt(packedSize), true);
+  view.setBigUint64(16, BigInt(size), true);
+  return new Uint8Array(view.buffer);
+}
+
+/** A file's part of the directory; it lies at byte `at`. */
+function directoryEntry(entry: Written, path: Uint8Array, at: number, wideFrom: number): Uint8Array[] {
+  const own = wideField([...(entry.wide ? [entry.size, entry.packedSize] : []), ...(at >= wideFrom ? [at] : [])]);
+  const view = facts(entry, path, 46, ENTRY, 6);
+  view.setUint16(4, 45, true);
+  view.setUint16(30, own.length, true);
+  view.setUint32(42, at >= wideFrom ? WIDE : at, true);
+  return [new Uint8Array(view.buffer), path, own];
 }
 
 /** The extra field of 64-bit sizes and offsets; nothing for no numbers. */

@@ -137,15 +137,21 @@ it('takes less memory with checkpointing, and learns the same bits; turns it on 
   expect(fewer.peak).toBeLessThanOrEqual(limit);
 });
 
-it.each(['none', 'stages', 'samples', 'samples and stages'] as const)(
-  'plans the memory of a step without doing it, checkpointing %s',
-  async (checkpointing) => {
-    const { peak } = await twoSteps(undefined, { checkpointing });
+it.each([
+  ['none', 0],
+  ['stages', 0],
+  ['samples', 0],
+  ['samples and stages', 0],
+  ['samples and stages', 1],
+] as const)(
+  'plans the memory of a step without doing it, checkpointing %s, %i looks at validation patches',
+  async (checkpointing, validationSteps) => {
+    const { peak } = await twoSteps(undefined, { checkpointing, validation: ['b'] }, { validationSteps });
     const labels = labelScheme({ background: 0, cube: 1 });
     const planned = await plannedStepBytes({
       parts: { config: network, labels, loss: lossNamed('dice+ce', labels, settings), settings, checkpointing },
-      settings,
-      device: { threads: 1 },
+      settings: { ...settings, validationSteps },
+      device: { threads: 1, keptBytes: 2 ** 28 },
       samples: 2,
       channels: 1,
       patch: [24, 24, 24],

@@ -36,11 +36,12 @@ export interface StepRequest extends Pick<
 }
 
 /**
- * Plans a step without doing it, as frugally as training would try. A GPU's memory is not known; there nothing is planned.
+ * Plans a step without doing it, as frugally as training would try: bytes at its peak. A GPU's memory is not known; there
+ * nothing is planned, and 0 comes back.
  * Throws: OutOfMemoryError, with a batch and a patch that fit, where the step does not fit into the device's limit.
  */
-export async function requireStepMemory({ device, network: config, patch, ...request }: StepRequest): Promise<void> {
-  if (device.kind !== 'wasm') return;
+export async function requireStepMemory({ device, network: config, patch, ...request }: StepRequest): Promise<number> {
+  if (device.kind !== 'wasm') return 0;
   const { settings, labels, build, frozen } = request;
   const { threads, build: kernels } = device as WasmDevice;
   const limit = device.memory().limitBytes;
@@ -53,7 +54,7 @@ export async function requireStepMemory({ device, network: config, patch, ...req
   for (const checkpointing of levels) {
     const step = { parts: { ...parts, checkpointing }, settings, build, frozen, samples, channels, patch };
     bytes = await plannedStepBytes({ ...step, device: { threads, deterministic: kernels === 'simd' } });
-    if (bytes <= limit) return;
+    if (bytes <= FILLED * limit) return bytes;
   }
   throw await stepDoesNotFit(
     new OutOfMemoryError(

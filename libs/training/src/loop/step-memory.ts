@@ -5,11 +5,11 @@ import type { PerAxis } from '@voxelwise/volume';
 import { makeOptimizer } from '../optimizers/optimizer.ts';
 import { WeightAverage } from '../optimizers/weight-average.ts';
 import type { TrainingSettings } from '../recipes/training-settings.ts';
-import { learn, type StepParts } from './network-step.ts';
+import { learn, measure, type StepParts } from './network-step.ts';
 
 export interface PlannedStep {
   readonly parts: Omit<StepParts, 'device' | 'network'>;
-  readonly settings: Pick<TrainingSettings, 'optimizer' | 'average'>;
+  readonly settings: Pick<TrainingSettings, 'optimizer' | 'average' | 'validationSteps'>;
   /** Makes the network, where it is not one of the catalogue. */
   readonly build?: typeof buildNetwork | undefined;
   /** Parameters that do not learn. */
@@ -21,7 +21,7 @@ export interface PlannedStep {
   readonly patch: PerAxis;
 }
 
-/** Bytes at the peak of a step, weights and the optimizer's state included. */
+/** Bytes at the peak of a step and of a look at a validation patch, weights and the optimizer's state included. */
 export async function plannedStepBytes(step: PlannedStep): Promise<number> {
   const { parts, settings, frozen, samples, channels, patch } = step;
   const device = createPlanningDevice(step.device);
@@ -47,5 +47,42 @@ export async function plannedStepBytes(step: PlannedStep): Promise<number> {
   const { loss, norm } = learn({ ...parts, device, network }, batch, optimizer, [...learned.values()], 0, 1);
   average?.update(0);
   await Promise.all([loss.read(), norm.read()]);
+  for (const read of [loss, norm]) read.dispose();
+  if (settings.validationSteps === 0) return device.memory().peakBytes;
+  const seen = measure({ ...parts, device, network }, batch);
+  await Promise.all([seen.loss.read(), seen.logits.read()]);
   return device.memory().peakBytes;
+}
+
+/** Batches that are there at once: the one that is learned from, the next one, and what it is cut and augmented from. */
+const BATCHES = 4;
+/** What augmenting a patch of no size takes, and each voxel of one channel, measured. */
+const AUGMENTATION = { bytes: 2 ** 23, bytesPerVoxel: 32 } as const;
+
+/**
+ * Bytes that training takes beside its device: batches under way, their augmentation, and the whole state on its way into a
+ * checkpoint, read from the device and encoded.
+ */
+export function trainingHostBytes({
+  parts: { config },
+  settings,
+  build = buildNetwork,
+  samples,
+  channels,
+  patch,
+}: Pick<PlannedStep, 'settings' | 'build' | 'samples' | 'channels' | 'patch'> & {
+  readonly parts: Pick<StepParts, 'config'>;
+}): number {
+  const voxels = patch.reduce((product, n) => product * n, 1);
+  const numbers = [...parametersOf(build(config)).values()].reduce(
+    (sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1),
+    0,
+  );
+  const copies = 1 + (settings.optimizer.name === 'sgd' ? 1 : 2) + (settings.average ? 1 : 0);
+  return (
+    2 * 4 * copies * numbers +
+    BATCHES * samples * voxels * 4 * (channels + 1) +
+    AUGMENTATION.bytes +
+    AUGMENTATION.bytesPerVoxel * voxels * (channels + 1)
+  );
 }

@@ -157,7 +157,8 @@ function upload(
       `preprocess: ${voxels.length} voxels do not fill [${shape.join(', ')}]; channels and voxels must agree.`,
       { voxels: voxels.length, shape },
     );
-  return own(tensor(device, dtype === 'f32' ? new Float32Array(voxels) : new Int32Array(voxels), shape));
+  const Numbers = dtype === 'f32' ? Float32Array : Int32Array;
+  return own(tensor(device, voxels instanceof Numbers ? voxels : new Numbers(voxels), shape));
 }
 
 /** The grid of the preprocessed image: transposed, cropped, then resampled with the box's outer faces where they were. */

@@ -2,7 +2,7 @@
 import { ARRAY_BYTES, arrayBytes, arrayData, elementCount } from '../../arrays/named-array.ts';
 import type { ArrayData, ArrayType, NamedArray, NamedArrays } from '../../arrays/named-array.ts';
 import { Zip, zipChunks } from '../../archives/zip.ts';
-import { collect, concatenate } from '../../bytes/collect.ts';
+import { collect, concatenate, inSteps } from '../../bytes/collect.ts';
 import { FormatError } from '../../errors.ts';
 
 const TYPES: Readonly<Record<string, ArrayType>> = {
@@ -136,6 +136,10 @@ export function toCOrder(data: ArrayData, shape: readonly number[], perElement: 
 
 /** Version 1, C order. */
 export function encodeNpy(array: NamedArray): Uint8Array {
+  return concatenate([npyHeader(array), arrayBytes(array)]);
+}
+
+function npyHeader(array: Pick<NamedArray, 'dtype' | 'shape'>): Uint8Array {
   const shape = `(${array.shape.join(', ')}${array.shape.length === 1 ? ',' : ''})`;
   const text = `{'descr': '${numpyType(array.dtype)}', 'fortran_order': False, 'shape': ${shape}, }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
@@ -144,7 +148,7 @@ export function encodeNpy(array: NamedArray): Uint8Array {
   new DataView(head.buffer).setUint16(8, length - 10, true);
   head.set(new TextEncoder().encode(text), 10);
   head[length - 1] = 0x0a;
-  return concatenate([head, arrayBytes(array)]);
+  return head;
 }
 
 /** All arrays of an .npz, by name without '.npy'. Throws: FormatError. */
@@ -170,4 +174,29 @@ export function npzChunks(
 ): AsyncGenerator<Uint8Array> {
   const files = [...arrays].map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) }));
   return zipChunks(files, { compress });
+}
+
+/** An array that comes piece by piece, in C order: larger than memory, perhaps. */
+export interface StreamedArray {
+  readonly name: string;
+  readonly dtype: ArrayType;
+  readonly shape: readonly number[];
+  readonly pieces: AsyncIterable<ArrayData>;
+}
+
+/** An .npz of one streamed array, deflated, in chunks; it may pass 4 GiB. Throws: FormatError if the pieces do not fill the shape. */
+export function streamNpz({ name, dtype, shape, pieces }: StreamedArray): AsyncGenerator<Uint8Array> {
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    yield npyHeader({ dtype, shape });
+    let count = 0;
+    for await (const data of pieces) {
+      count += data.length;
+      yield* inSteps(arrayBytes({ dtype, shape: [data.length], data }));
+    }
+    if (count !== elementCount(shape))
+      throw new FormatError(`npz: [${shape.join(', ')}] takes ${elementCount(shape)} numbers, came ${count}.`, {
+        field: 'data',
+      });
+  };
+  return zipChunks([{ name: `${name}.npy`, chunks: chunks() }], { compress: true });
 }
