@@ -9,8 +9,11 @@ import {
   readFingerprint,
   readPlans,
   writePlans,
+  type DatasetJson,
   type PlansFile,
 } from '@voxelwise/planner';
+import { datasetJson } from '@voxelwise/io';
+import { openDataset as openPath } from '@voxelwise/io/node';
 import { parsePythonJson } from '@voxelwise/volume';
 import { CommandUsageError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
@@ -114,11 +117,10 @@ async function planningSource(
   if (flags.fingerprint !== undefined) {
     if (flags.datasetJson === undefined)
       throw new CommandUsageError('--fingerprint needs --dataset-json: the description that belongs to it');
-    const datasetJson = parsePythonJson(await readFile(flags.datasetJson, 'utf8'), flags.datasetJson);
-    checkDatasetJson(datasetJson);
+    const description = await readDescription(flags.datasetJson);
     return {
       fingerprint: readFingerprint(await readFile(flags.fingerprint, 'utf8')),
-      datasetJson,
+      datasetJson: description,
       datasetName: flags.datasetName ?? 'Dataset001_x',
       path: (name) => `${name}.json`,
     };
@@ -138,6 +140,15 @@ async function planningSource(
     path,
     ...(existing === undefined ? {} : { existing }),
   };
+}
+
+/** nnU-Net v2's description, or that of a list of cases (MSD, nnU-Net v1, MONAI) in its form; no image is opened. */
+async function readDescription(file: string): Promise<DatasetJson> {
+  const json = parsePythonJson(await readFile(file, 'utf8'), file) as Readonly<Record<string, unknown>> | null;
+  const isList = Array.isArray(json?.['training']) && json['file_ending'] === undefined;
+  const description: unknown = isList ? datasetJson(await openPath(file)) : json;
+  checkDatasetJson(description, file);
+  return description;
 }
 
 /** Width, patch, batch and steps with which one fold trains and validates in the time given, measured on this machine. */

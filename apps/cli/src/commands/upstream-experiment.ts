@@ -33,7 +33,14 @@ function planLine(words: UpstreamWords, dataset: string): string[] {
 
 function preprocessLine(words: UpstreamWords, dataset: string, plans: string): string[] {
   const configurations = words.many('-c', []);
-  return ['preprocess', dataset, '--plans', plans, ...(configurations.length === 0 ? [] : ['-c', ...configurations])];
+  return [
+    'preprocess',
+    dataset,
+    '--plans',
+    plans,
+    '--skip-missing',
+    ...(configurations.length === 0 ? [] : ['-c', ...configurations]),
+  ];
 }
 
 /** `--verify_dataset_integrity` is the data doctor: it stops what follows when a fault would break a training. */

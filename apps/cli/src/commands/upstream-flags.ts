@@ -51,17 +51,17 @@ export function readUpstream(
   for (let at = 0; at < words.length;) {
     const word = words[at++]!;
     const [head, inline] =
-      word.startsWith('--') && word.includes('=')
+      isFlag(word) && word.includes('=')
         ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]
         : [word, undefined];
     if (!isFlag(head)) {
       positional.push(head);
       continue;
     }
-    const flag = flags.find(({ name, aliases }) => name === head || aliases.includes(head));
+    const flag = flagNamed(head, flags);
     if (flag === undefined)
       throw new CommandUsageError(
-        `${command}: does not know ${head}; it takes ${[...positionals, ...flags.map(({ name }) => name)].join(' ')}`,
+        `${command}: does not know ${head}; it takes ${[...positionals, ...new Set(flags.map(({ name }) => name))].join(' ')}`,
       );
     const values: string[] = inline === undefined ? [] : [inline];
     const most = flag.values === 'none' ? 0 : flag.values === 'one' ? 1 : Infinity;
@@ -83,6 +83,14 @@ export function readUpstream(
     optional: (flag) => found.get(flag)?.[0],
     many: (flag, fallback) => found.get(flag) ?? fallback,
   };
+}
+
+/** By its name, or as argparse has it by the beginning of one name alone. */
+function flagNamed(head: string, flags: readonly UpstreamFlag[]): UpstreamFlag | undefined {
+  const exact = flags.find(({ name, aliases }) => name === head || aliases.includes(head));
+  if (exact !== undefined || !head.startsWith('--')) return exact;
+  const begun = flags.filter(({ name, aliases }) => [name, ...aliases].some((one) => one.startsWith(head)));
+  return begun.length === 1 ? begun[0] : undefined;
 }
 
 /** `-f`, `--npz`; `-1` and `-0.5` are numbers. */

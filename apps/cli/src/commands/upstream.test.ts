@@ -60,7 +60,7 @@ beforeAll(async () => {
   const converted = JSON.parse(readFileSync(path, 'utf8'));
   const regions = { labels: { background: 0, whole: [1, 2], core: [2] }, regions_class_order: [1, 2] };
   writeFileSync(path, JSON.stringify({ ...converted, ...regions }));
-  await run('nnUNetv2_plan_and_preprocess -d 99 --verify_dataset_integrity --clean -npfp 2 --no_pp');
+  await run('nnUNetv2_plan_and_preprocess -d 99 --verify_dataset --clean -npfp=2 --no_pp');
   const plans = work.at('preprocessed/Dataset099_Mini/nnUNetPlans.json');
   const planned = JSON.parse(readFileSync(plans, 'utf8'));
   const { '3d_fullres': fullres } = planned.configurations;
@@ -69,7 +69,7 @@ beforeAll(async () => {
   );
   fullres.voxelwise = { training: { steps: 4, stepsPerEpoch: 4, validationSteps: 1 } };
   writeFileSync(plans, JSON.stringify({ ...planned, configurations: { '3d_fullres': fullres } }));
-  await run('nnUNetv2_preprocess -d 99 -plans_name nnUNetPlans -c 3d_fullres -np 2');
+  await run('nnUNetv2_preprocess -d 99 -plans_name nnUNetPlans -c 3d_lowres 3d_fullres -np 2');
   await run('nnUNetv2_train 99 3d_fullres 0 -tr nnUNetTrainer_1epoch -p nnUNetPlans --npz -num_gpus 2 -device cpu');
 }, 120_000);
 
@@ -82,6 +82,17 @@ describe('the commands of nnU-Net', { timeout: 60_000 }, () => {
     const summary = json(model, 'fold_0/validation/summary.json');
     expect(Object.keys(summary.mean)).toEqual(['(1, 2)', '(2,)']);
     expect(readdirSync(work.at(model, 'fold_0/validation')).filter((name) => name.endsWith('.npz'))).toHaveLength(1);
+  });
+
+  it('plan from a fingerprint and the description of a Decathlon task alone', async () => {
+    const [fingerprint, description] = ['preprocessed/Dataset099_Mini/dataset_fingerprint', 'Task99_Mini/dataset'];
+    const files = `--fingerprint ${work.at(`${fingerprint}.json`)} --dataset-json ${work.at(`${description}.json`)}`;
+    const { configurations } = await run(`plan ${files} --out ${work.at('alone.json')}`);
+    expect(configurations['3d_fullres'].patch_size).toEqual([SIZE, SIZE, SIZE]);
+    expect(await refused('nnUNetv2_plan_and_preprocess -d 99 --no_')).toEqual([
+      2,
+      expect.stringContaining('does not know --no_;'),
+    ]);
   });
 
   it('draw the cases, raw and preprocessed', async () => {

@@ -16,6 +16,7 @@ import {
   readFolderDataset,
 } from '../index.ts';
 import { openDataset, resolveDataset } from '../node.ts';
+import type { Dataset } from './dataset.ts';
 
 const volume = (voxels: Volume['voxels'], channels = ['0']): Volume => ({
   grid: alignedGrid([2, 2, 2]),
@@ -222,6 +223,21 @@ describe('listed data sets', () => {
       ['b_s', 0, 2],
       ['s', 1, 2],
     ]);
+  });
+  it('takes absolute paths of a datalist inside its folder, and no others', async () => {
+    const labels = { background: 0, x: 1 };
+    const opened = (image: string, more: object): Promise<Dataset> => {
+      const list = json({ labels, training: [{ image, label: '/data/b/s.nii.gz' }], ...more });
+      return readDataset(memoryTree(new Map([['list.json', list]]), '/data'), { file: 'list.json', name: 'list' });
+    };
+    const dataset = await opened('/data/b/f.nii.gz', { testing: [] });
+    expect(dataset.training[0]).toMatchObject({ images: ['b/f.nii.gz'], label: 'b/s.nii.gz' });
+    for (const [path, more] of [
+      ['/elsewhere/f.nii.gz', {}],
+      ['/data/../f.nii.gz', {}],
+      ['/data/b/f.nii.gz', { modality: { 0: 'CT' } }],
+    ] as const)
+      await expect(opened(path, more)).rejects.toThrow(/no absolute paths/);
   });
   it('asks for labels that nobody named', async () => {
     await expect(

@@ -48,7 +48,7 @@ export async function readListedDataset(
   const isMonai = !('modality' in json) || 'testing' in json || firstOf(json['training'])?.['fold'] !== undefined;
   const layoutOf = { separate: false };
   const cases = async (key: string): Promise<readonly CaseFiles[]> => {
-    const entries = entriesOf(json[key], key, place);
+    const entries = entriesOf(json[key], key, place, isMonai ? tree.root : undefined);
     const found: CaseFiles[] = [];
     const used = new Set<string>();
     for (const entry of entries) {
@@ -108,22 +108,27 @@ function declaredLabels(labels: unknown, place: string): LabelSet {
     : labelSet(labels, { file: place });
 }
 
-function entriesOf(list: unknown, key: string, place: string): readonly Entry[] {
+/** `root`: a datalist's paths may be absolute inside it. */
+function entriesOf(list: unknown, key: string, place: string, root: string | undefined): readonly Entry[] {
+  const inside = (path: unknown, field: string): string => {
+    const isBelow = root !== undefined && typeof path === 'string' && path.startsWith(`${root}/`);
+    return insidePath(isBelow ? path.slice(root.length + 1) : path, place, field);
+  };
   if (list === undefined) return [];
   if (!Array.isArray(list))
     throw new DatasetError(`${place}: "${key}" must be a list of cases.`, { file: place, details: { field: key } });
   return list.map((item: unknown, i): Entry => {
     const field = `${key}[${i}]`;
-    if (typeof item === 'string') return { images: [insidePath(item, place, field)] };
+    if (typeof item === 'string') return { images: [inside(item, field)] };
     const { image, label, fold } = (item ?? {}) as { image?: unknown; label?: unknown; fold?: unknown };
     const images = Array.isArray(image) ? image : [image];
     if (images.length === 0)
       throw new DatasetError(`${place}: ${field} lists no image.`, { file: place, details: { field } });
     return {
-      images: images.map((path) => insidePath(path, place, `${field}.image`)),
+      images: images.map((path) => inside(path, `${field}.image`)),
       ...(label === undefined || label === null
         ? {}
-        : { label: insidePath(Array.isArray(label) ? label[0] : label, place, `${field}.label`) }),
+        : { label: inside(Array.isArray(label) ? label[0] : label, `${field}.label`) }),
       ...(typeof fold === 'number' ? { fold } : {}),
     };
   });
