@@ -1,10 +1,9 @@
 /** Deflated data sets: their voxels, what is refused, and the memory that a series of them takes. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readDicomVolume } from '../series/read-volume.ts';
 import { syntheticSeries } from '../testing/synthetic-series.ts';
+import { watchHeldBytes } from '../../testing/held-bytes.ts';
 import { memorySource } from './dicom-source.ts';
 import type { DicomSource } from './dicom-source.ts';
 import { parseDicom, readDicomFile } from './parse.ts';
@@ -44,20 +43,11 @@ describe('deflated data sets', () => {
 
   it('hold the same voxels, in memory and on disk, and take little beside them', async () => {
     const { voxels } = (await readDicomVolume(plain)).volume;
-    setFlagsFromString('--expose-gc');
-    const collectGarbage = runInNewContext('gc') as () => void;
-    collectGarbage();
-    const before = process.memoryUsage().arrayBuffers;
-    let most = 0;
-    // What is held counts; when the engine lets go of what is not, differs from run to run.
-    const look = (): void => {
-      collectGarbage();
-      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-    };
+    const { look, most } = watchHeldBytes();
     const sources = files.map((bytes, i) => onDisk(`slice ${i}`, bytes));
     const disk = (await readDicomVolume(sources, { onSlice: look })).volume.voxels;
     expect(Buffer.compare(Buffer.from(disk.buffer), Buffer.from(voxels.buffer))).toBe(0);
-    expect(most).toBeLessThan(voxels.byteLength * 1.2);
+    expect(most()).toBeLessThan(voxels.byteLength * 1.2);
     const memory = (await readDicomVolume(files.map((bytes, i) => memorySource(`${i}`, bytes)))).volume.voxels;
     expect(Buffer.compare(Buffer.from(memory.buffer), Buffer.from(voxels.buffer))).toBe(0);
   });
