@@ -29,6 +29,7 @@ import {
 import { readPlans } from '@voxelwise/planner';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { gpuForTests, webGpuForTests } from '../../../compute/src/testing/gpu-for-tests.ts';
 import { evaluateOnnx, readOnnx } from '../../../nets/src/testing/onnx-reader.ts';
 import { directoryFolder } from '../node/directory-folder.ts';
 import { loadModel } from './load-model.ts';
@@ -50,6 +51,7 @@ const trace = JSON.parse(readFileSync(new URL('trace.json', folder), 'utf8')) as
 const devices: Readonly<Record<string, () => Device | Promise<Device>>> = {
   reference: createReferenceDevice,
   wasm: () => createWasmDevice({ threads: 1 }),
+  ...((await gpuForTests()) ? { webgpu: webGpuForTests } : {}),
 };
 const load = (): Promise<Model> => loadModel(directoryFolder(folder.pathname));
 const close = (came: ArrayLike<number>, expected: readonly number[], tolerance: number): void =>
