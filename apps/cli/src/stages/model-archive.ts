@@ -37,7 +37,7 @@ export async function torchCheckpoint(folder: string, model: Model, checkpoint: 
   });
 }
 
-/** Undefined for weights of other origin, and for trainings that nnU-Net could not go on with. */
+/** Undefined for weights of other origin. */
 async function trainingState(folder: string, checkpoint: string): Promise<NnunetTrainingState | undefined> {
   const path = join(folder, `checkpoint_${checkpoint}.safetensors`);
   if (!exists(path)) return undefined;

@@ -34,15 +34,14 @@ const KEPT: Readonly<Record<OptimizerSettings['name'], Readonly<Record<string, s
 };
 
 /**
- * What nnU-Net needs to go on. `seconds`: at each epoch's end, since the start. Undefined where it could not go on in the
- * same way: with averaged weights, which its trainers do not have.
+ * What nnU-Net needs to go on. `seconds`: at each epoch's end, since the start. Where weights are averaged, which its trainers
+ * do not do, the file's weights are the averages, and going on moves them with the momentum of those they are averages of.
  */
 export function nnunetTraining(
   checkpoint: Checkpoint,
   seconds: (report: EpochReport) => number = () => 0,
-): NnunetTrainingState | undefined {
+): NnunetTrainingState {
   const { settings, position } = checkpoint;
-  if (settings.average) return undefined;
   const { history, step } = position;
   const state = new Map<string, Record<string, TorchWritable>>();
   for (const [ours, theirs] of Object.entries(KEPT[settings.optimizer.name]))
@@ -121,7 +120,11 @@ export async function checkpointFromNnunet(
   const top = torch.value instanceof Map ? torch.value : new Map<PickleValue, PickleValue>();
   const tensors = new Map<string, NamedTensor>();
   const arrays = new Map(Array.from(torchArrays(torch), ([name, array]) => [name, asFloats(array)]));
-  for (const [name, array] of weightsFromStateDict(network, arrays)) tensors.set(`weights.${name}`, array);
+  for (const [name, array] of weightsFromStateDict(network, arrays)) {
+    tensors.set(`weights.${name}`, array);
+    // An average that has seen these weights alone.
+    if (settings.average) tensors.set(`average.${name}`, array);
+  }
   const epoch = top.get('current_epoch');
   if (typeof epoch !== 'number' || !Number.isInteger(epoch) || epoch < 0)
     throw new TrainingError(`${file}: "current_epoch" is ${String(epoch)}; the epochs done were expected.`, { file });

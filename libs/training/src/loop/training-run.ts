@@ -28,7 +28,7 @@ import { checkpointingNote, stepDoesNotFit } from './memory.ts';
 import { learn, measure, spatial, type StepParts } from './network-step.ts';
 import type { EpochReport, StepReport } from './reports.ts';
 import type { TrainOptions } from './train-options.ts';
-import { augmentationNamed } from '../sampling/catalogue.ts';
+import { augmentationNamed, previousLabelProbability } from '../sampling/catalogue.ts';
 
 export class TrainingRun {
   readonly #options: TrainOptions;
@@ -243,7 +243,7 @@ export class TrainingRun {
       sampler: this.#sampler,
       augmentation: this.#augmentation,
       previousLabels: this.#previousLabels,
-      augmentPrevious: settings.augmentation === 'nnunet',
+      previousLabelProbability: previousLabelProbability(settings),
       random: this.#random.split(step),
     });
     this.#next = { step, batch };

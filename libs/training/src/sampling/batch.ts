@@ -2,7 +2,7 @@
  * Batches: cases drawn with replacement, patches drawn from them, augmented. Everything random is a function of (seed, step,
  * sample), so that any step can be made again alone.
  */
-import type { Philox, Rng } from '@voxelwise/compute';
+import type { Philox } from '@voxelwise/compute';
 import { oneHotLabels } from '@voxelwise/inference';
 import { applyCascade, sampleCascade } from '@voxelwise/transforms';
 import { voxelCount, type PerAxis } from '@voxelwise/volume';
@@ -20,8 +20,11 @@ export interface BatchRequest {
   readonly augmentation: Augmentation;
   /** Labels of a cascade's first stage, found in the cases' second label channel: appended to the image, one 0/1 channel each. */
   readonly previousLabels?: readonly number[] | undefined;
-  /** Change those channels by chance, as nnU-Net does, so that the second stage does not trust the first blindly. */
-  readonly augmentPrevious?: boolean;
+  /**
+   * Change those channels by chance, as nnU-Net does, so that the second stage does not trust the first blindly: each label with
+   * this probability where it happens at all. Default 0: never.
+   */
+  readonly previousLabelProbability?: number;
   /** The stream of this step. */
   readonly random: Philox;
 }
@@ -74,21 +77,32 @@ async function drawSample(request: BatchRequest, sample: number): Promise<{ crop
   const initialPatch = augmentation.initialPatch(patch);
   const start = sampler.choosePatch(prepared, { initialPatch, patch }, { random, sample, batchSize });
   const crop = await augmentation.apply(await prepared.crop(start, initialPatch), patch, random.split('augmentation'));
-  const { previousLabels, augmentPrevious } = request;
-  const chance = augmentPrevious ? random.split('cascade') : undefined;
-  return { crop: previousLabels ? withPreviousStage(crop, previousLabels, id, chance) : crop, id, start };
+  const { previousLabels, previousLabelProbability = 0 } = request;
+  if (!previousLabels) return { crop, id, start };
+  const previous = previousStage(crop, previousLabels, id);
+  const changed =
+    previousLabelProbability > 0
+      ? applyCascade(
+          previous,
+          crop.shape,
+          sampleCascade(previousLabels.length, random.split('cascade'), previousLabelProbability),
+        )
+      : previous;
+  return { crop: withChannels(crop, changed), id, start };
 }
 
-/** The segmentation of the previous stage went through the same chance as the labels; now it becomes input. */
-function withPreviousStage(crop: Crop, labels: readonly number[], id: string, random: Rng | undefined): Crop {
+/** The segmentation of the previous stage went through the same chance as the labels; now it becomes channels. */
+function previousStage(crop: Crop, labels: readonly number[], id: string): Float32Array {
   const voxels = voxelCount(crop.shape);
   if (crop.labels.length < 2 * voxels)
     throw new TrainingError(
       `drawBatch: ${id} has no segmentation of the previous stage; predict that first, and prepare the case with it.`,
       { case: id },
     );
-  const channels = oneHotLabels(Int32Array.from(crop.labels.subarray(voxels, 2 * voxels)), labels);
-  const extra = random ? applyCascade(channels, crop.shape, sampleCascade(labels.length, random)) : channels;
+  return oneHotLabels(Int32Array.from(crop.labels.subarray(voxels, 2 * voxels)), labels);
+}
+
+function withChannels(crop: Crop, extra: Float32Array): Crop {
   const image = new Float32Array(crop.image.length + extra.length);
   image.set(crop.image);
   image.set(extra, crop.image.length);

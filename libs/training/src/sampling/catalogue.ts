@@ -32,3 +32,8 @@ export function augmentationNamed(settings: Named, patch: PerAxis, device: Devic
     );
   return make(settings, patch, device);
 }
+
+/** Of a cascade's first stage, how likely each label changes where that happens at all: see `BatchRequest`. */
+export function previousLabelProbability({ augmentation }: Named): number {
+  return { none: 0, mirror: 0, nnunet: 0.5, 'nnunet-da5': 1 }[augmentation];
+}

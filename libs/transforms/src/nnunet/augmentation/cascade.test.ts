@@ -71,6 +71,10 @@ describe('cascade', () => {
     });
     expect(after.subarray(0, 216).reduce((a, b) => a + b)).toBe(144);
     expect(after.subarray(216).reduce((a, b) => a + b)).toBe(72);
+    const every = Array.from({ length: 40 }, (_, seed) => sampleCascade(3, new Philox(seed), 1).operations);
+    // All labels or none, and not all by the same operator.
+    expect(new Set(every.map(({ length }) => length))).toEqual(new Set([0, 3]));
+    expect(every.some((list) => new Set(list.map(({ operator }) => operator)).size > 1)).toBe(true);
     let happened = 0;
     for (let seed = 0; seed < 40; seed++) {
       const record = sampleCascade(2, new Philox(seed));

@@ -30,8 +30,11 @@ export interface CascadeRecord {
 
 const OPERATORS: readonly BinaryOperator[] = ['dilation', 'erosion', 'closing', 'opening'];
 
-/** With probability 0.4 binary operators (each channel 0.5, one of its own, radius 1 … 8), with 0.2 the removal of a component (each channel 0.5). */
-export function sampleCascade(channels: number, rng: Rng): CascadeRecord {
+/**
+ * With probability 0.4 binary operators (one of its own for each channel chosen, radius 1 … 8), with 0.2 the removal of a component
+ * of each channel chosen.
+ */
+export function sampleCascade(channels: number, rng: Rng, channelProbability = 0.5): CascadeRecord {
   const order = Array.from({ length: channels }, (_, c) => c);
   for (let k = channels - 1; k > 0; k--) {
     const j = rng.integer(0, k + 1);
@@ -39,13 +42,13 @@ export function sampleCascade(channels: number, rng: Rng): CascadeRecord {
   }
   const operate = rng.uniform() < 0.4;
   const operations = order.flatMap((channel) => {
-    const [chosen, radius] = [rng.uniform() < 0.5, rng.uniform(1, 8)];
+    const [chosen, radius] = [rng.uniform() < channelProbability, rng.uniform(1, 8)];
     const operator = OPERATORS[rng.integer(0, OPERATORS.length)]!;
     return operate && chosen ? [{ channel, operator, radius }] : [];
   });
   const remove = rng.uniform() < 0.2;
   const removals = order.flatMap((channel) => {
-    const [chosen, pick] = [rng.uniform() < 0.5, rng.uniform()];
+    const [chosen, pick] = [rng.uniform() < channelProbability, rng.uniform()];
     return remove && chosen ? [{ channel, pick }] : [];
   });
   return { operations, removals };
