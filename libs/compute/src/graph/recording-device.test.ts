@@ -99,6 +99,16 @@ describe('recording', () => {
     expect([...(await b.read())]).toEqual([4]);
   });
 
+  it('keeps what a program that waits its turn reads of the one before, though it was disposed meanwhile', async () => {
+    const running = twice(of(1)).read();
+    const made = twice(of(3, 4));
+    const waiting = device.flush();
+    const end = twice(made);
+    made.dispose();
+    expect([...(await end.read())]).toEqual([12, 16]);
+    await Promise.all([running, waiting]);
+  });
+
   it('lets what an operation needs be disposed before it runs', async () => {
     const x = of(7);
     const y = twice(x);

@@ -65,6 +65,8 @@ export class RecordingDevice<B, P> implements Device {
   readonly name: string;
   readonly backend: Backend<B, P>;
   #pending: RecordedNode<B>[] = [];
+  /** Handed over to run, behind others, in order; what those others make may be read here. */
+  readonly #queued: RecordedNode<B>[][] = [];
   readonly #programs = new Map<string, P>();
   #tail: Promise<void> = Promise.resolve();
   #running = 0;
@@ -148,6 +150,7 @@ export class RecordingDevice<B, P> implements Device {
     if (this.#pending.length > 0) {
       const nodes = this.#pending;
       this.#pending = [];
+      this.#queued.push(nodes);
       this.#running++;
       this.#tail = this.#tail
         .catch(() => undefined)
@@ -173,8 +176,9 @@ export class RecordingDevice<B, P> implements Device {
   }
 
   async #execute(recorded: RecordedNode<B>[]): Promise<void> {
+    this.#queued.shift();
     const later = new Set<Recorded<B>>();
-    for (const node of this.#pending) for (const input of Object.values(node.inputs)) if (input) later.add(input);
+    for (const node of this.#notYetRun()) for (const input of Object.values(node.inputs)) if (input) later.add(input);
     const nodes = withoutDead(recorded, later);
     const touched = new Set<Recorded<B>>();
     for (const node of recorded) {
@@ -203,7 +207,7 @@ export class RecordingDevice<B, P> implements Device {
       throw error;
     } finally {
       const stillPending = new Set<Recorded<B>>();
-      for (const node of this.#pending) {
+      for (const node of this.#notYetRun()) {
         for (const input of Object.values(node.inputs)) if (input) stillPending.add(input);
         for (const output of node.outputs) stillPending.add(output);
       }
@@ -213,6 +217,10 @@ export class RecordingDevice<B, P> implements Device {
         if (!storage.held && storage.buffer !== undefined) this.#free(storage);
       }
     }
+  }
+
+  #notYetRun(): readonly RecordedNode<B>[] {
+    return [...this.#queued.flat(), ...this.#pending];
   }
 
   /** Gives every storage a slot, and writes down the structure as a key. */

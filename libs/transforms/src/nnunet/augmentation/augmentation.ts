@@ -107,7 +107,11 @@ export function nnunetAugmentation(settings: NnunetAugmentationSettings, device:
       scene = next;
     };
     goOn(nnunetSpatialApplication.apply(scene, needed(cut.shape, record.spatial).parameters));
-    for (const [k, step] of rest.entries()) goOn(await step.apply(scene, record.rest[k]));
+    for (const [k, step] of rest.entries()) {
+      const next = step.apply(scene, record.rest[k]);
+      // Awaiting what is there already would let others on the device cut the program in two.
+      goOn(next instanceof Promise ? await next : next);
+    }
     const image = (await scene.images.voxels.read()) as Float32Array;
     const labelsRead = await scene.labels!.voxels.read();
     scene.images.voxels.dispose();
