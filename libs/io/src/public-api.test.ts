@@ -103,6 +103,7 @@ it('exports what it promises for DICOM', () => {
     readStack
     readStructureSet
     readStructures
+    referencedSeries
     scanDicom
     straightLabels
     tagName

@@ -52,6 +52,36 @@ describe('convert', () => {
     }
   });
 
+  it('finds the series that masks were made on among others, lays them where its gaps were filled, writes label maps', async () => {
+    const folder = work.at('mixed');
+    cpSync(images, join(folder, 'a'), { recursive: true });
+    const strange = join(hippocampus, '../series/nonsquare_pixels_rescale');
+    cpSync(strange, join(folder, 'b'), { recursive: true });
+    for (const [object, lack] of [
+      ['rtstruct.dcm', false],
+      ['seg_binary_2segments.dcm', true],
+    ] as const) {
+      if (lack) rmSync(join(folder, 'a', '010.dcm'));
+      const line = ['convert', join(hippocampus, object), '--reference', folder, '--out', work.at('mixed.nii')];
+      if (lack) await expect(runLine(line)).rejects.toThrow('1 slice(s) missing');
+      const made = await runLine([...line, '--on-uneven', 'resample']);
+      expect(made.shape).toEqual((await readVolume(work.at('image.nii.gz'))).grid.shape);
+    }
+    const back = ['--reference', join(folder, 'a'), '--on-uneven', 'resample', '--out', work.at('map.dcm')];
+    await runLine(['convert', work.at('mixed.nii'), '--to', 'dicom-labelmap', ...back]);
+    const again = ['convert', work.at('map.dcm'), '--reference', folder, '--on-uneven', 'resample'];
+    await runLine([...again, '--out', work.at('again.nii')]);
+    const [before, after] = [await readVolume(work.at('mixed.nii')), await readVolume(work.at('again.nii'))];
+    const plane = before.grid.shape[1] * before.grid.shape[2];
+    const missing = (i: number): boolean => Math.floor(i / plane) === 10;
+    expect([...after.voxels]).toEqual([...before.voxels].map((v, i) => (missing(i) ? 0 : v)));
+    cpSync(join(hippocampus, 'rtstruct.dcm'), join(work.at('two'), 'a.dcm'));
+    cpSync(join(hippocampus, 'rtstruct.dcm'), join(work.at('two'), 'b.dcm'));
+    await expect(runLine(['convert', work.at('two'), '--out', work.at('x.nii')])).rejects.toThrow(
+      'name the file of one',
+    );
+  });
+
   it('refuses a series with a missing slice, and fills the gap when asked', async () => {
     const folder = work.at('gap');
     mkdirSync(folder);

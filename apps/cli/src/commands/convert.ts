@@ -29,7 +29,7 @@ interface ConvertFlags {
 
 const VOLUME_ENDINGS: Readonly<Record<string, string>> = { nifti: '.nii.gz', nrrd: '.nrrd', mha: '.mha' };
 const LAYOUTS = ['nnunet', 'msd'];
-const FORMS = [...Object.keys(VOLUME_ENDINGS), ...LAYOUTS, 'dicom-seg', 'rtstruct'];
+const FORMS = [...Object.keys(VOLUME_ENDINGS), ...LAYOUTS, 'dicom-seg', 'dicom-labelmap', 'rtstruct'];
 const OVERLAPS = ['error', 'priority', 'channels'] as const;
 const TILTS = ['refuse', 'shear', 'keep'] as const;
 const DUPLICATES = ['refuse', 'drop'] as const;

@@ -4,12 +4,15 @@ import {
   openStack,
   readSegmentation,
   readStructures,
+  referencedSeries,
   scanDicom,
   straightLabels,
   targetOf,
   targetOfGrid,
   writeSegmentation,
   writeStructures,
+  TAG,
+  type DicomFile,
   type DicomStack,
   type MaskTarget,
   type ReadStackOptions,
@@ -60,9 +63,18 @@ export async function fromDicom(
   flags: DicomFlags,
 ): Promise<Record<string, unknown>> {
   const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
-  const object = scan.objects.find((file) => isSegmentation(file) || file.dataset.string(MODALITY) === 'RTSTRUCT');
+  const objects = scan.objects.filter(
+    (file) => isSegmentation(file) || file.dataset.string(TAG.Modality) === 'RTSTRUCT',
+  );
+  const [object] = objects;
   if (object !== undefined && scan.stacks.length === 0) {
-    const place = flags.reference === undefined ? undefined : await placeFrom(context, flags.reference, flags);
+    if (objects.length > 1)
+      throw new InputError(
+        'series',
+        `${source}: holds ${objects.length} segmentations and structure sets: ${objects.map(({ name }) => name).join(', ')}; name the file of one.`,
+        source,
+      );
+    const place = flags.reference === undefined ? undefined : await placeFrom(context, flags.reference, flags, object);
     const options = maskOptions(flags);
     const read = isSegmentation(object)
       ? await readSegmentation(object, { ...options, ...(place === undefined ? {} : { target: place.target }) })
@@ -131,16 +143,22 @@ function freeName(words: string, taken: ReadonlySet<string>): string {
   return name;
 }
 
-const MODALITY = 0x00080060;
-
 function missingReference(source: string): never {
   throw new CommandUsageError(
     `convert ${source}: contours of an RTSTRUCT need --reference, the images they were drawn on`,
   );
 }
 
-async function oneStack(context: Context, source: string, flags: DicomFlags): Promise<DicomStack> {
-  return chooseStack(await scanDicom(dicomFolder(source), { signal: context.signal }), source, flags);
+/** The stack that the flags name; without their word, that which masks refer to, by its series or else its frame of reference. */
+async function oneStack(context: Context, source: string, flags: DicomFlags, masks?: DicomFile): Promise<DicomStack> {
+  const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
+  if (flags.series !== undefined || masks === undefined) return chooseStack(scan, source, flags);
+  const made = referencedSeries(masks);
+  const frame = masks.dataset.string(TAG.FrameOfReferenceUID);
+  const named = scan.stacks.find((stack) => made.includes(stack.series));
+  const alike = scan.stacks.filter((stack) => stack.instances[0]!.frameOfReference === frame);
+  const series = named ?? (frame !== undefined && alike.length === 1 ? alike[0] : undefined);
+  return chooseStack(scan, source, { ...flags, series: series?.series });
 }
 
 /** The stack that the flags name, or the only one. */
@@ -174,12 +192,12 @@ interface MaskPlace {
 }
 
 /** The grid of the reference as `convert` makes a volume of it; without a word on a tilt, masks stay on the tilted slices. */
-async function placeFrom(context: Context, reference: string, flags: DicomFlags): Promise<MaskPlace> {
+async function placeFrom(context: Context, reference: string, flags: DicomFlags, masks: DicomFile): Promise<MaskPlace> {
   if (!exists(reference))
     throw new InputError('missing-reference', `--reference ${reference}: there is no such file or folder.`, reference);
   if (!(await isDicom(reference)))
     return { target: targetOfGrid((await readVolume(reference)).grid), straighten: false };
-  const opened = await openStack(await oneStack(context, reference, flags), { ...flags.stack, onTilt: 'keep' });
+  const opened = await openStack(await oneStack(context, reference, flags, masks), { ...flags.stack, onTilt: 'keep' });
   for (const issue of opened.issues) context.output.warn(issue.message);
   const { stack, grid } = opened;
   const has = (code: string): boolean => opened.issues.some((issue) => issue.code === code);

@@ -8,6 +8,7 @@ import { pixelFormat, pixelShortage } from '../pixels/pixel-format.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
 import { imageInstance } from '../series/instance.ts';
 import type { Plane } from '../series/plane.ts';
+import { referencedSeries } from './referenced-series.ts';
 
 export interface Segment {
   readonly number: number;
@@ -126,7 +127,7 @@ export async function openSegmentation(file: DicomFile): Promise<SegmentationObj
     sliceSpacing: positive(measures?.number(TAG.SpacingBetweenSlices)),
     sliceThickness: positive(measures?.number(TAG.SliceThickness)),
     frameOfReference: d.string(TAG.FrameOfReferenceUID),
-    referencedSeries: d.items(TAG.ReferencedSeriesSequence).flatMap((item) => item.string(TAG.SeriesInstanceUID) ?? []),
+    referencedSeries: referencedSeries(file),
     read: async (index) => (await reader.read(index)).values,
   };
 }

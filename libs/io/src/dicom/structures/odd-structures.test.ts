@@ -116,6 +116,36 @@ describe('structure sets', () => {
     for (const read of [backwards, keyed]) expect(read.volume.voxels).toEqual(nested.volume.voxels);
   });
 
+  it('an edge passed there and back joins two parts, or a hole, and is none of them', async () => {
+    // drawn along pixel centers, the bridge along a row of them
+    const [left, right] = [box(1, 2, 3, 8), box(6, 2, 8, 8)];
+    const bridge: (readonly [number, number])[] = [
+      [3, 5],
+      [6, 5],
+    ];
+    const joined = [
+      left[0]!,
+      left[1]!,
+      bridge[0]!,
+      bridge[1]!,
+      right[0]!,
+      right[1]!,
+      right[2]!,
+      right[3]!,
+      bridge[1]!,
+      bridge[0]!,
+      left[2]!,
+      left[3]!,
+    ];
+    const read = await readStructures(one([{ slice: 2, corners: joined }]), { target });
+    expect(pixels(read).sort()).toEqual(
+      filled([
+        [2, 1, 2, 3, 8],
+        [2, 6, 2, 8, 8],
+      ]).sort(),
+    );
+  });
+
   it('one contour drawn twice counts once', async () => {
     const corners = around(2, 3, 5, 6);
     const read = await readStructures(

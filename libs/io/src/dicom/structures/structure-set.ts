@@ -2,6 +2,7 @@
 import type { DataSet } from '../dataset/dataset.ts';
 import type { DicomFile } from '../dataset/parse.ts';
 import { TAG } from '../dataset/tags.ts';
+import { referencedSeries } from '../segmentation/referenced-series.ts';
 
 export interface Contour {
   /** CLOSED_PLANAR, OPEN_PLANAR, POINT, … as written. */
@@ -86,19 +87,14 @@ export function readStructureSet(file: DicomFile): StructureSet {
       contours: (byNumber.get(number) ?? []).flatMap(contoursOf),
     };
   });
-  const references = d.items(TAG.ReferencedFrameOfReferenceSequence);
   return {
     file,
     label: d.text(TAG.StructureSetLabel) ?? '',
     regions,
     unknownRegions: [...byNumber.keys()].filter((number) => regions.every((region) => region.number !== number)),
-    framesOfReference: references.flatMap((item) => item.string(TAG.FrameOfReferenceUID) ?? []),
-    referencedSeries: references.flatMap((item) =>
-      item
-        .items(TAG.RTReferencedStudySequence)
-        .flatMap((study) =>
-          study.items(TAG.RTReferencedSeriesSequence).flatMap((series) => series.string(TAG.SeriesInstanceUID) ?? []),
-        ),
-    ),
+    framesOfReference: d
+      .items(TAG.ReferencedFrameOfReferenceSequence)
+      .flatMap((item) => item.string(TAG.FrameOfReferenceUID) ?? []),
+    referencedSeries: referencedSeries(file),
   };
 }
