@@ -322,6 +322,21 @@ describe('a data set and its description', () => {
     expect(await codeOf('preprocess', holes)).toEqual([3, 'labels-not-consecutive']);
   });
 
+  it('refuses images with voxels that are no numbers, and data sets without cases', async () => {
+    const damaged = { ...(await readVolume(work.at('scans', `${ids[0]!}.nii.gz`))), voxels: new Float32Array(60) };
+    damaged.voxels[27] = NaN;
+    await writeVolume(work.at('scans', 'damaged.nii.gz'), damaged as never);
+    copyFileSync(work.at('masks', `${ids[0]!}.nii.gz`), work.at('masks', 'damaged.nii.gz'));
+    const labels = { background: 0, a: 1, b: 2 };
+    const line = ['fingerprint', described('damaged.json', labels, ['damaged']), '--workspace', work.at('described')];
+    await expect(runLine(line)).rejects.toThrow(/damaged\.nii\.gz: voxel \[1, 1, 2\] .*channel 0 is NaN/);
+    expect(await codeOf('preprocess', described('none.json', labels, []))).toEqual([3, 'dataset']);
+    mkdirSync(work.at('empty'));
+    const empty = { channel_names: { 0: 'CT' }, labels, numTraining: 1, file_ending: '.nrrd' };
+    writeFileSync(work.at('empty/dataset.json'), JSON.stringify(empty));
+    expect(await codeOf('preprocess', work.at('empty'))).toEqual([3, 'no-cases']);
+  });
+
   it('reads what a run is scored against before it trains', async () => {
     const test = work.at('test');
     for (const folder of ['imagesTs', 'labelsTs']) mkdirSync(join(test, folder), { recursive: true });

@@ -60,7 +60,7 @@ export function dataError(spec: string, errors: readonly Fault[]): InputError {
   const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';
   return new InputError(
     'data-faults',
-    `${spec}: ${errors.length} fault${errors.length === 1 ? '' : 's'} would break a training: ${first!.message}${more}. ${first!.fix}`,
+    `${spec}: ${errors.length} fault${errors.length === 1 ? '' : 's'} would break a training: ${first!.message.replace(/\.$/, '')}${more}. ${first!.fix}`,
     first!.file,
     { faults: errors },
   );

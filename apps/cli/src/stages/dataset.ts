@@ -1,6 +1,7 @@
 /** The data set of a command: its images, its nnU-Net name, its folders in the workspace. */
 import {
   allowedValues,
+  DatasetError,
   datasetJson,
   loadCase,
   type CaseFiles,
@@ -9,8 +10,8 @@ import {
   type LoadedCase,
 } from '@voxelwise/io';
 import { openDataset as openPath } from '@voxelwise/io/node';
-import { checkDatasetJson, type DatasetJson } from '@voxelwise/planner';
-import type { VoxelArray } from '@voxelwise/volume';
+import { checkDatasetJson, PlanError, type DatasetJson } from '@voxelwise/planner';
+import type { Volume, VoxelArray } from '@voxelwise/volume';
 import { join } from 'node:path';
 import { InputError } from '../exit.ts';
 import type { Context } from '../context.ts';
@@ -32,7 +33,7 @@ export async function openDataset(context: Context, spec: string): Promise<Opene
   const workspace = workspaceOf(context);
   const source = await openPath(spec, { roots: workspace });
   const description = datasetJson(source);
-  checkDatasetJson(description, source.description === undefined ? undefined : pathOf({ source }, source.description));
+  checkDescription(description, source);
   const name = experimentName(source);
   return {
     name,
@@ -44,6 +45,17 @@ export async function openDataset(context: Context, spec: string): Promise<Opene
   };
 }
 
+/** Throws: DatasetError for what the planner could not plan with. */
+function checkDescription(description: unknown, source: Dataset): asserts description is DatasetJson {
+  const file = source.description === undefined ? undefined : pathOf({ source }, source.description);
+  try {
+    checkDatasetJson(description, file);
+  } catch (error) {
+    if (!(error instanceof PlanError)) throw error;
+    throw new DatasetError(error.message, { ...(file === undefined ? {} : { file }), details: error.details });
+  }
+}
+
 /** `Task04_X` → `Dataset004_X`; a folder without a number gets the name that its description gives, and 000. */
 export function experimentName({ name, id, json }: Pick<Dataset, 'name' | 'id' | 'json'>): string {
   if (/^Dataset\d{3,}_/.test(name)) return name;
@@ -53,7 +65,10 @@ export function experimentName({ name, id, json }: Pick<Dataset, 'name' | 'id' |
   return `Dataset${String(id ?? 0).padStart(3, '0')}_${plain}`;
 }
 
-/** One training case with its labels. Throws: InputError if it has none, or they hold values that are not declared. */
+/**
+ * One training case with its labels. Throws: InputError if it has none, they hold values that are not declared, or the
+ * image holds NaN or infinity.
+ */
 export async function loadTrainingCase({ source }: OpenedDataset, files: CaseFiles): Promise<LoadedCase> {
   const fileOf = (path: string | undefined): string => source.tree.fullPath(path ?? files.images[0] ?? '');
   if (files.label === undefined)
@@ -63,8 +78,26 @@ export async function loadTrainingCase({ source }: OpenedDataset, files: CaseFil
       fileOf(undefined),
     );
   const loaded = await loadCase(source, files);
+  requireFinite(loaded.images, files, source);
   requireDeclared(loaded.labels!.voxels, source.labels, fileOf(files.label));
   return loaded;
+}
+
+/** One such voxel makes the whole of a normalized image NaN. Throws: InputError naming the channel's file and the voxel. */
+export function requireFinite({ voxels, grid }: Volume, files: CaseFiles, { tree }: Pick<Dataset, 'tree'>): void {
+  if (!(voxels instanceof Float32Array || voxels instanceof Float64Array)) return;
+  const wrong = voxels.findIndex((value) => !Number.isFinite(value));
+  if (wrong < 0) return;
+  const [depth, height, width] = grid.shape;
+  const channel = Math.floor(wrong / (depth * height * width));
+  const position = [Math.floor(wrong / (height * width)) % depth, Math.floor(wrong / width) % height, wrong % width];
+  const file = tree.fullPath(files.images[Math.min(channel, files.images.length - 1)]!);
+  throw new InputError(
+    'image-not-finite',
+    `${file}: voxel [${position.join(', ')}] (z, y, x) of channel ${channel} is ${voxels[wrong]!}; intensities must be finite. Replace such voxels, for example by 0, and find out where they came from.`,
+    file,
+    { channel, position },
+  );
 }
 
 /** Throws: InputError naming the first label that is not declared. */

@@ -11,6 +11,7 @@ import { canonicalCase, type Case } from '@voxelwise/volume';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
+import { InputError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
 import { loadTrainingCase, requireConsecutiveLabels, type OpenedDataset } from './dataset.ts';
 
@@ -30,6 +31,12 @@ export async function fingerprintStage(
   if (!again && exists(path)) return readFingerprint(await readFile(path, 'utf8'));
   requireConsecutiveLabels(dataset);
   const cases = dataset.source.training;
+  if (cases.length === 0)
+    throw new InputError(
+      'no-cases',
+      `${dataset.source.name}: has no training case; images belong into imagesTr as {case}_0000${dataset.source.fileEnding}, labels into labelsTr as {case}${dataset.source.fileEnding}. Does "file_ending" say how the files end?`,
+      dataset.source.tree.root,
+    );
   const progress = context.output.progress('fingerprint', cases.length, 'case');
   const turned = turnsToCanonical(dataset.datasetJson.overwrite_image_reader_writer ?? '');
   async function* opened(): AsyncGenerator<Case> {

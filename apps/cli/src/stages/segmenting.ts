@@ -16,6 +16,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { livingDevice, reopenDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
+import { requireFinite } from './dataset.ts';
 import { exists, readJson, writeJson } from '../files.ts';
 import { nextStageFile, saveNextStage, type NextStage } from './cascade.ts';
 import { saveProbabilities } from './probabilities.ts';
@@ -141,6 +142,7 @@ async function predictOne(
 ): Promise<Prediction> {
   if (files.images.length === 0 && prepared) return predictor.predictPrepared(await prepared(files.id), how);
   const subject = await loadCase(source, files, { withLabels: false });
+  requireFinite(subject.images, files, source);
   const before =
     typeof previousStage === 'string'
       ? join(previousStage, `${files.id}${predictor.model.plan.fileEnding}`)

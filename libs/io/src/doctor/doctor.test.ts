@@ -50,6 +50,13 @@ describe('examineDataset', () => {
     expect(await examine(await healthy())).toEqual([]);
   });
 
+  it('finds that there is nothing to learn', async () => {
+    const files = await healthy();
+    for (let n = 0; n < 3; n++) files.set(`labelsTr/c${n}.nii.gz`, await nifti(new Uint8Array(120)));
+    const errors = (await examine(files)).filter(({ severity }) => severity === 'error');
+    expect(errors).toMatchObject([{ code: 'label-never-used', message: expect.stringMatching(/^None of the 3/) }]);
+  });
+
   const cases: readonly (readonly [
     string,
     Fault['severity'],

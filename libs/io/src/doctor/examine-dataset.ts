@@ -271,12 +271,24 @@ function unusedLabels(dataset: Dataset, cases: readonly Examined[]): readonly Fa
   const labelled = cases.filter((c) => c.labels?.values);
   if (labelled.length === 0) return [];
   const unused = dataset.labels.foreground.filter((v) => !labelled.some((c) => c.labels!.values!.has(v)));
+  const file = dataset.tree.fullPath(dataset.description ?? '');
+  if (unused.length === dataset.labels.foreground.length)
+    return [
+      {
+        severity: 'error',
+        code: 'label-never-used',
+        file,
+        message: `None of the ${labelled.length} label files holds anything but the background.`,
+        fix: 'Export the labels again: there is nothing to learn from.',
+        details: { unused },
+      },
+    ];
   const nameOf = (value: number): string =>
     Object.entries(dataset.labels.names).find(([, v]) => v === value)?.[0] ?? String(value);
   return unused.map((value) => ({
     severity: 'warning',
     code: 'label-never-used',
-    file: dataset.tree.fullPath(dataset.description ?? ''),
+    file,
     message: `No case has the label ${value} ("${nameOf(value)}").`,
     fix: 'Take it out of the description, or look for the cases that were left out.',
     details: { value },
