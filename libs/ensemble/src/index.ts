@@ -12,7 +12,7 @@ export {
 export { ensembleName, type FoldName, type ModelIdentity, modelName, parseModelName } from './choice/model-names.ts';
 export { EnsembleError } from './errors.ts';
 export type { LabelMap } from './label-map.ts';
-export { meanProbabilities, segmentProbabilities, vote } from './merge/merge.ts';
+export { meanChannels, meanProbabilities, RunningSegmentation, segmentProbabilities, vote } from './merge/merge.ts';
 export {
   determinePostprocessing,
   type JudgedCase,

@@ -5,6 +5,7 @@ it('exports what it promises: growing this list is a decision', () => {
   expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
     [
       "EnsembleError",
+      "RunningSegmentation",
       "applyPostprocessing",
       "chooseBest",
       "determinePostprocessing",
@@ -12,6 +13,7 @@ it('exports what it promises: growing this list is a decision', () => {
       "findBest",
       "inferenceInformation",
       "inferenceInstructions",
+      "meanChannels",
       "meanProbabilities",
       "modelName",
       "parseModelName",

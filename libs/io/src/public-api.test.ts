@@ -51,6 +51,7 @@ it('exports what it promises: growing this list is a decision', () => {
     labelSetFromNumbers
     loadCase
     memoryTree
+    openNpz
     openSource
     readDataset
     readFolderDataset

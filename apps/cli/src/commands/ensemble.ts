@@ -10,7 +10,6 @@ import type { CommandDefinition } from '../command-definition.ts';
 import { readDatasetJson } from '../stages/known-dataset.ts';
 import { caseNames, readLabels, writeLabels } from '../stages/label-files.ts';
 import { mergeCase } from '../stages/merging.ts';
-import { saveProbabilities } from '../stages/probabilities.ts';
 import { endingIn } from '../stages/scoring.ts';
 
 interface EnsembleFlags {
@@ -85,15 +84,7 @@ async function meanOf(
   const { labels, regions_class_order: order } = await readDatasetJson(description);
   const scheme = labelScheme(labels, order);
   return async (id) => {
-    const { map, probabilities, channels, like } = await mergeCase(inputs, id, ending, scheme);
-    if (save)
-      await saveProbabilities(output, id, {
-        grid: like.grid,
-        channels: Array.from({ length: channels }, (_, c) => String(c)),
-        pieces: async function* () {
-          yield probabilities;
-        },
-      });
+    const { map, like } = await mergeCase(inputs, id, ending, scheme, save ? output : undefined);
     await writeLabels(join(output, id + ending), like, map);
   };
 }

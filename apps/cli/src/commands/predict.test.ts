@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
 import { residentBytes } from '../memory.ts';
-import { loadProbabilities } from '../stages/probabilities.ts';
+import { openProbabilities } from '../stages/probabilities.ts';
 import { runLine, temporaryFolder } from '../testing/command-line.ts';
 import { TOTAL_CLASSES, writeRandomModel } from '../testing/random-model.ts';
 
@@ -77,12 +77,15 @@ describe('predict with a model of 117 classes', () => {
 
   it('saves probabilities in little memory, by way of the disk', async () => {
     await runLine(line('probable', '--save-probabilities'));
-    const { values, shape, channels } = await loadProbabilities(work.at('probable', 'ct.npz'));
+    const saved = await openProbabilities(work.at('probable', 'ct.npz'));
+    const { shape, channels } = saved;
+    const planes: Float32Array[] = [];
+    for await (const plane of saved.planes()) planes.push(plane);
+    await saved.close();
     expect([channels, shape]).toEqual([118, [14, 20, 40]]);
-    const size = 14 * 20 * 40;
     const { voxels } = await readVolume(work.at('probable', 'ct.nii.gz'));
     const wrong = voxels.findIndex((label: number, v: number) => {
-      const all = Array.from({ length: channels }, (_, k) => values[k * size + v]!);
+      const all = Array.from({ length: channels }, (_, k) => planes[k]![v]!);
       return Math.max(...all) > all[label]! || Math.abs(all.reduce((a, b) => a + b) - 1) > 1e-4;
     });
     expect(wrong).toBe(-1);

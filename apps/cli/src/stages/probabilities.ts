@@ -1,18 +1,19 @@
 /** Saved probabilities of a case: `CASE.npz` as nnU-Net writes it, and `CASE.json` with the grid they lie on. */
-import { asFloat32, decodeNpz, streamNpz, type StreamedVolume } from '@voxelwise/io';
+import { asFloat32, openNpz, streamNpz, type StreamedVolume } from '@voxelwise/io';
+import { openFile } from '@voxelwise/io/node';
 import { spacing, type PerAxis } from '@voxelwise/volume';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../exit.ts';
-import { writeJson, writeWhole } from '../files.ts';
+import { exists, writeJson, writeWhole } from '../files.ts';
 
 const KEY = 'probabilities';
 
 export interface SavedProbabilities {
-  /** [channels, z, y, x] */
-  readonly values: Float32Array;
   readonly channels: number;
   readonly shape: PerAxis;
+  /** Each [z, y, x]. */
+  planes(): AsyncGenerator<Float32Array>;
+  close(): Promise<void>;
 }
 
 /** `probabilities`: [C, z, y, x] on the input's grid. The properties come first: who finds the npz finds both. */
@@ -34,37 +35,35 @@ export async function saveProbabilities(
   );
 }
 
-/** Reads a file of ours or of nnU-Net's. Throws: InputError, FormatError. */
-export async function loadProbabilities(path: string): Promise<SavedProbabilities> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
+/** Opens a file of ours or of nnU-Net's; its probabilities come channel by channel. Close it. Throws: InputError, FormatError. */
+export async function openProbabilities(path: string): Promise<SavedProbabilities> {
+  if (!exists(path))
     throw new InputError(
       'missing-probabilities',
       `${path}: there are no saved probabilities; predict with --save-probabilities, train with --export-validation-probabilities.`,
       path,
-      {},
-      { cause: error },
     );
+  const file = await openFile(path);
+  try {
+    const array = await openNpz(file, [KEY, 'softmax']);
+    if (array?.shape.length !== 4 || array.fortranOrder)
+      throw new InputError(
+        'bad-probabilities',
+        `${path}: expected an array "${KEY}" [channels, z, y, x] in C order, came ${array ? `[${array.shape.join(', ')}]` : 'none of that name'}.`,
+        path,
+      );
+    const [channels, ...shape] = array.shape as [number, number, number, number];
+    return {
+      channels,
+      shape,
+      async *planes() {
+        const { dtype } = array;
+        for await (const data of array.pieces(shape[0] * shape[1] * shape[2])) yield asFloat32({ dtype, shape, data });
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
   }
-  const arrays = await decodeNpz(bytes, { file: path });
-  const array = arrays.get(KEY) ?? arrays.get('softmax');
-  if (array === undefined || array.shape.length !== 4)
-    throw new InputError(
-      'bad-probabilities',
-      `${path}: expected an array "${KEY}" [channels, z, y, x], came ${[...arrays].map(([name, { shape }]) => `"${name}" [${shape.join(', ')}]`).join(', ') || 'nothing'}.`,
-      path,
-    );
-  const [channels, ...shape] = array.shape as [number, number, number, number];
-  const values = asFloat32(array);
-  const wrong = values.findIndex(Number.isNaN);
-  if (wrong >= 0)
-    throw new InputError(
-      'bad-probabilities',
-      `${path}: probabilities must be numbers, element ${wrong} of [${array.shape.join(', ')}] is NaN; predict the case anew.`,
-      path,
-      { element: wrong },
-    );
-  return { values, channels, shape };
 }

@@ -23,7 +23,7 @@ import { exists, writeWhole } from '../files.ts';
 import { gatherFolds, type GatheredModel } from './cross-validation.ts';
 import type { KnownDataset } from './known-dataset.ts';
 import { readLabels, writeLabels } from './label-files.ts';
-import { loadProbabilities } from './probabilities.ts';
+import { openProbabilities } from './probabilities.ts';
 
 export interface Selection {
   readonly best: Best;
@@ -71,8 +71,14 @@ export async function selectModel(
     },
     ...(pairs
       ? {
-          probabilities: async (model: ModelIdentity, id: string) =>
-            (await loadProbabilities(join(of(model).validation.get(id)!, `${id}.npz`))).values,
+          async *probabilities(model: ModelIdentity, id: string) {
+            const saved = await openProbabilities(join(of(model).validation.get(id)!, `${id}.npz`));
+            try {
+              yield* saved.planes();
+            } finally {
+              await saved.close();
+            }
+          },
           onEnsembled: async (name: string, id: string, map: Parameters<typeof writeLabels>[2]) => {
             stopIfInterrupted(context);
             const like = await readLabels(join(dataset.references, id + ending));

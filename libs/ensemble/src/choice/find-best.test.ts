@@ -34,7 +34,11 @@ function crossValidation(set: string): CrossValidation {
     scheme,
     cases: folds.map((i) => `case_${i}`),
     reference,
-    probabilities,
+    async *probabilities(model, id) {
+      const values = await probabilities(model, id);
+      const [nz, ny, nx] = (await reference(id)).shape;
+      for (let at = 0; at < values.length; at += nz * ny * nx) yield values.subarray(at, at + nz * ny * nx);
+    },
     prediction: async (model, id) =>
       segmentProbabilities(await probabilities(model, id), (await reference(id)).shape, scheme),
   };

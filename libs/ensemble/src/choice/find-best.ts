@@ -8,7 +8,7 @@ import { type CaseScores, scoreLabels, summarize, type Summary } from '@voxelwis
 import type { LabelScheme } from '@voxelwise/planner';
 import { EnsembleError } from '../errors.ts';
 import type { LabelMap } from '../label-map.ts';
-import { meanProbabilities, segmentProbabilities } from '../merge/merge.ts';
+import { meanChannels, RunningSegmentation } from '../merge/merge.ts';
 import { determinePostprocessing, type Postprocessing } from '../postprocessing/determine-postprocessing.ts';
 import { ensembleName, type FoldName, type ModelIdentity, modelName } from './model-names.ts';
 
@@ -23,8 +23,8 @@ export interface CrossValidation {
   readonly fileOf?: (id: string) => string;
   readonly reference: (id: string) => Promise<LabelMap>;
   readonly prediction: (model: ModelIdentity, id: string) => Promise<LabelMap>;
-  /** Probabilities [C, z, y, x] on the reference's grid. Without it no pairs are tried. */
-  readonly probabilities?: (model: ModelIdentity, id: string) => Promise<Float32Array>;
+  /** Probabilities on the reference's grid, a channel [z, y, x] after the other. Without it no pairs are tried. */
+  readonly probabilities?: (model: ModelIdentity, id: string) => AsyncIterable<Float32Array>;
   /** Called with each ensembled case, to keep it. */
   readonly onEnsembled?: (name: string, id: string, map: LabelMap) => Promise<void>;
 }
@@ -114,7 +114,8 @@ async function predicted(
   shape: LabelMap['shape'],
 ): Promise<LabelMap> {
   if (members.length === 1) return validation.prediction(members[0]!, id);
-  const each: Float32Array[] = [];
-  for (const member of members) each.push(await validation.probabilities!(member, id));
-  return segmentProbabilities(meanProbabilities(each), shape, validation.scheme);
+  const running = new RunningSegmentation(shape, validation.scheme);
+  const each = members.map((member) => validation.probabilities!(member, id));
+  for await (const channel of meanChannels(each)) running.take(channel);
+  return running.map;
 }

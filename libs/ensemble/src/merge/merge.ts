@@ -4,7 +4,7 @@ import { EnsembleError } from '../errors.ts';
 import { type LabelMap, requireSameShape } from '../label-map.ts';
 
 /**
- * Mean of probabilities [C, z, y, x], in float32 as the reference adds them up.
+ * Mean of probabilities [C, z, y, x], or of one channel of them, in float32 as the reference adds them up.
  * Throws: EnsembleError if there are none, or they differ in length.
  */
 export function meanProbabilities(members: readonly Float32Array[]): Float32Array {
@@ -39,23 +39,66 @@ export function segmentProbabilities(
       `segmentProbabilities: ${probabilities.length} values, expected [${scheme.outputChannels}, ${shape.join(', ')}].`,
       { expected: size * scheme.outputChannels, came: probabilities.length },
     );
-  const order = scheme.regionsClassOrder;
-  const largest = Math.max(...(order ?? [scheme.outputChannels - 1]));
-  const voxels = largest < 256 ? new Uint8Array(size) : new Uint16Array(size);
-  if (order === undefined) {
-    const best = probabilities.slice(0, size);
-    for (let c = 1; c < scheme.outputChannels; c++)
-      for (let i = 0; i < size; i++) {
-        const p = probabilities[c * size + i]!;
-        if (p <= best[i]!) continue;
-        best[i] = p;
-        voxels[i] = c;
-      }
-  } else
-    order.forEach((label, c) => {
-      for (let i = 0; i < size; i++) if (probabilities[c * size + i]! > 0.5) voxels[i] = label;
-    });
-  return { voxels, shape };
+  const running = new RunningSegmentation(shape, scheme);
+  for (let c = 0; c < scheme.outputChannels; c++) running.take(probabilities.subarray(c * size, (c + 1) * size));
+  return running.map;
+}
+
+/** The same from channels that come one after the other and need not be together. Complete with the scheme's last channel. */
+export class RunningSegmentation {
+  readonly map: LabelMap;
+  readonly #regions: readonly number[] | undefined;
+  #best: Float32Array | undefined;
+  #taken = 0;
+
+  constructor(shape: LabelMap['shape'], { outputChannels, regionsClassOrder: order }: LabelScheme) {
+    const size = shape[0] * shape[1] * shape[2];
+    const largest = Math.max(...(order ?? [outputChannels - 1]));
+    this.map = { voxels: largest < 256 ? new Uint8Array(size) : new Uint16Array(size), shape };
+    this.#regions = order;
+  }
+
+  /** The next channel [z, y, x]. */
+  take(channel: Float32Array): void {
+    const { voxels } = this.map as { readonly voxels: Uint8Array };
+    const c = this.#taken++;
+    const label = this.#regions?.[c];
+    if (label !== undefined) {
+      for (let i = 0; i < channel.length; i++) if (channel[i]! > 0.5) voxels[i] = label;
+      return;
+    }
+    const best = this.#best;
+    if (best === undefined) {
+      this.#best = channel.slice();
+      return;
+    }
+    for (let i = 0; i < channel.length; i++) {
+      const p = channel[i]!;
+      if (p <= best[i]!) continue;
+      best[i] = p;
+      voxels[i] = c;
+    }
+  }
+}
+
+/** Means of members whose channels [z, y, x] come in step, one after the other. Throws: EnsembleError as `meanProbabilities`. */
+export async function* meanChannels(members: readonly AsyncIterable<Float32Array>[]): AsyncGenerator<Float32Array> {
+  const iterators = members.map((member) => member[Symbol.asyncIterator]());
+  try {
+    for (;;) {
+      const next = [];
+      for (const iterator of iterators) next.push(await iterator.next());
+      if (next.every(({ done }) => done === true)) return;
+      if (next.some(({ done }) => done === true))
+        throw new EnsembleError(
+          'meanChannels: members have different numbers of channels; predict with the same labels.',
+          {},
+        );
+      yield meanProbabilities(next.map(({ value }) => value as Float32Array));
+    }
+  } finally {
+    for (const iterator of iterators) await iterator.return?.();
+  }
 }
 
 /**

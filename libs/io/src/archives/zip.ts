@@ -2,23 +2,17 @@
 import { crc32 } from '../bytes/crc32.ts';
 import { collect, concatenate, inSteps } from '../bytes/collect.ts';
 import { LARGEST_DEFLATE_RATIO, deflate, inflate, inflateSmall } from '../bytes/deflate.ts';
-import { FormatError } from '../errors.ts';
-
-export interface ZipEntry {
-  readonly name: string;
-  readonly method: number;
-  readonly packedSize: number;
-  readonly size: number;
-  readonly crc: number;
-  readonly headerOffset: number;
-}
-
-const END = 0x06054b50;
-const END64 = 0x06064b50;
-const LOCATOR64 = 0x07064b50;
-const ENTRY = 0x02014b50;
-const LOCAL = 0x04034b50;
-const DESCRIPTOR = 0x08074b50;
+import {
+  DESCRIPTOR,
+  END,
+  END64,
+  ENTRY,
+  failZip,
+  LOCAL,
+  LOCATOR64,
+  readDirectory,
+  type ZipEntry,
+} from './zip-directory.ts';
 
 export function isZip(head: Uint8Array): boolean {
   return (
@@ -41,7 +35,7 @@ export class Zip {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#file = file;
-    this.entries = this.#directory();
+    this.entries = readDirectory({ bytes, start: 0, size: bytes.length, file });
   }
 
   /** The unpacked bytes of an entry; a view of the archive if it is stored. Throws: FormatError if missing, damaged or too large. */
@@ -92,99 +86,8 @@ export class Zip {
     );
   }
 
-  #directory(): Map<string, ZipEntry> {
-    const { start, count } = this.#end();
-    const entries = new Map<string, ZipEntry>();
-    let at = start;
-    let packed = 0;
-    for (let i = 0; i < count; i++) {
-      if (at + 46 > this.#bytes.length || this.#view.getUint32(at, true) !== ENTRY)
-        this.#fail(
-          'central directory',
-          at,
-          `the directory ends after ${i} of ${count} entries; the archive is damaged.`,
-        );
-      const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) => this.#view.getUint16(at + o, true)) as [
-        number,
-        number,
-        number,
-      ];
-      const end = at + 46 + nameLength + extraLength + commentLength;
-      if (end > this.#bytes.length)
-        this.#fail('central directory', at, 'an entry reaches beyond the end; the archive is damaged.');
-      const name = new TextDecoder().decode(this.#bytes.subarray(at + 46, at + 46 + nameLength));
-      const entry = this.#entry(name, at, at + 46 + nameLength, extraLength);
-      // entries that share bytes would let a small archive unpack without end
-      packed += entry.packedSize;
-      if (packed > this.#bytes.length)
-        this.#fail('central directory', at, 'the entries claim more bytes than the archive has; it is damaged.');
-      entries.set(name, entry);
-      at = end;
-    }
-    return entries;
-  }
-
-  #entry(name: string, at: number, extraAt: number, extraLength: number): ZipEntry {
-    let [packedSize, size, headerOffset] = [20, 24, 42].map((o) => this.#view.getUint32(at + o, true)) as [
-      number,
-      number,
-      number,
-    ];
-    for (let p = extraAt; p + 4 <= extraAt + extraLength;) {
-      const [id, length] = [this.#view.getUint16(p, true), this.#view.getUint16(p + 2, true)];
-      const end = Math.min(p + 4 + length, extraAt + extraLength);
-      let q = p + 4;
-      const wide = (): number => {
-        if (q + 8 > end) return this.#fail('central directory', q, `the 64-bit sizes of "${name}" are cut off.`);
-        q += 8;
-        return Number(this.#view.getBigUint64(q - 8, true));
-      };
-      if (id === 1) {
-        if (size === 0xffffffff) size = wide();
-        if (packedSize === 0xffffffff) packedSize = wide();
-        if (headerOffset === 0xffffffff) headerOffset = wide();
-      }
-      p += 4 + length;
-    }
-    return {
-      name,
-      method: this.#view.getUint16(at + 10, true),
-      crc: this.#view.getUint32(at + 16, true),
-      packedSize,
-      size,
-      headerOffset,
-    };
-  }
-
-  #end(): { readonly start: number; readonly count: number } {
-    const last = this.#bytes.length - 22;
-    for (let at = last; at >= Math.max(0, last - 65535); at--) {
-      if (this.#view.getUint32(at, true) !== END) continue;
-      const count = this.#view.getUint16(at + 10, true);
-      const start = this.#view.getUint32(at + 16, true);
-      if ((count === 0xffff || start === 0xffffffff) && at >= 20 && this.#view.getUint32(at - 20, true) === LOCATOR64) {
-        const end64 = Number(this.#view.getBigUint64(at - 12, true));
-        if (end64 + 56 <= at && this.#view.getUint32(end64, true) === END64)
-          return {
-            count: Number(this.#view.getBigUint64(end64 + 32, true)),
-            start: Number(this.#view.getBigUint64(end64 + 48, true)),
-          };
-      }
-      return { start, count };
-    }
-    return this.#fail(
-      'central directory',
-      this.#bytes.length,
-      'there is no end-of-archive record; the file is incomplete or no zip.',
-    );
-  }
-
   #fail(field: string, byteOffset: number, message: string): never {
-    throw new FormatError(`${this.#file ?? 'zip archive'}: ${message}`, {
-      ...(this.#file === undefined ? {} : { file: this.#file }),
-      field,
-      byteOffset,
-    });
+    return failZip(this.#file, field, byteOffset, message);
   }
 }
 

@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { asFloat32, decodeNpy, decodeNpz, encodeNpy, encodeNpz, encodeZip, Zip } from '../../index.ts';
+import {
+  asFloat32,
+  bytesSource,
+  decodeNpy,
+  decodeNpz,
+  encodeNpy,
+  encodeNpz,
+  encodeZip,
+  FormatError,
+  openNpz,
+  streamNpz,
+  Zip,
+} from '../../index.ts';
+import { collect } from '../../bytes/collect.ts';
 import type { ArrayType, NamedArray } from '../../index.ts';
 import { ARRAY_BYTES, arrayData, numberToHalf } from '../../arrays/named-array.ts';
 import { halfToNumber } from '../../voxels/stored-type.ts';
@@ -70,6 +83,29 @@ describe('npy', () => {
 });
 
 describe('npz', () => {
+  it('is written and read in pieces', async () => {
+    const data = Float32Array.from({ length: 5 * 7001 }, (_, k) => Math.sin(k));
+    const pieces = async function* (): AsyncGenerator<Float32Array> {
+      for (let at = 0; at < data.length; at += 1234) yield data.subarray(at, at + 1234);
+    };
+    const bytes = await collect(streamNpz({ name: 'p', dtype: 'float32', shape: [5, 7001], pieces: pieces() }));
+    expect((await decodeNpz(bytes)).get('p')).toEqual({ dtype: 'float32', shape: [5, 7001], data });
+    const array = (await openNpz(bytesSource(bytes), ['q', 'p']))!;
+    expect([array.dtype, array.shape, array.fortranOrder]).toEqual(['float32', [5, 7001], false]);
+    let row = 0;
+    for await (const piece of array.pieces(7001)) expect(piece).toEqual(data.slice(row * 7001, ++row * 7001));
+    expect(row).toBe(5);
+    expect(await openNpz(bytesSource(bytes), ['q'])).toBeUndefined();
+
+    bytes[bytes.length - 60 - 900]! ^= 1;
+    const read = async (): Promise<void> => {
+      for await (const _ of array.pieces(7001));
+    };
+    await expect(read()).rejects.toThrow(FormatError);
+    const short = streamNpz({ name: 'p', dtype: 'float32', shape: [5, 7002], pieces: pieces() });
+    await expect(collect(short)).rejects.toThrow(/takes 35010 numbers, came 35005/);
+  });
+
   it.each([true, false])('keeps its arrays, packed: %s', async (compress) => {
     const arrays = new Map(TYPES.map((t) => [t as string, sample(t)]));
     expect(await decodeNpz(await encodeNpz(arrays, { compress }))).toEqual(arrays);

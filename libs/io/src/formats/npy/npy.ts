@@ -2,6 +2,9 @@
 import { ARRAY_BYTES, arrayBytes, arrayData, elementCount } from '../../arrays/named-array.ts';
 import type { ArrayData, ArrayType, NamedArray, NamedArrays } from '../../arrays/named-array.ts';
 import { Zip, zipChunks } from '../../archives/zip.ts';
+import { ZipSource } from '../../archives/zip-source.ts';
+import type { ByteSource } from '../../bytes/byte-source.ts';
+import { ByteStream } from '../../bytes/byte-stream.ts';
 import { collect, concatenate, inSteps } from '../../bytes/collect.ts';
 import { FormatError } from '../../errors.ts';
 
@@ -23,6 +26,8 @@ const TYPES: Readonly<Record<string, ArrayType>> = {
 };
 const CODES = Object.fromEntries(Object.entries(TYPES).map(([code, type]) => [type, code]));
 const MOST_AXES = 64;
+/** Where the numbers of any array of MOST_AXES axes have begun. */
+const MOST_HEADER_BYTES = 1 << 14;
 
 /** A type as NumPy writes it, "<f4"; undefined for those that are not read (structures, objects, texts). */
 export function parseNumpyType(text: string): { dtype: ArrayType; littleEndian: boolean } | undefined {
@@ -199,4 +204,46 @@ export function streamNpz({ name, dtype, shape, pieces }: StreamedArray): AsyncG
       });
   };
   return zipChunks([{ name: `${name}.npy`, chunks: chunks() }], { compress: true });
+}
+
+/** An array of an .npz, read in pieces. */
+export interface NpzArray extends Pick<NpyHeader, 'dtype' | 'shape' | 'fortranOrder'> {
+  /** Pieces of `count` numbers, the last perhaps fewer, in the order of the file. Throws: FormatError for damaged files. */
+  pieces(count: number): AsyncGenerator<ArrayData>;
+}
+
+/** An array of an archive by its first name that is there, or undefined. Throws: FormatError. */
+export async function openNpz(source: ByteSource, names: readonly string[]): Promise<NpzArray | undefined> {
+  const zip = await ZipSource.open(source);
+  const entry = names.map((name) => `${name}.npy`).find((name) => zip.entries.has(name));
+  if (entry === undefined) return undefined;
+  const place = `${source.name ?? 'npz'}:${entry}`;
+  const first = new ByteStream(zip.chunks(entry), place);
+  const head = new Uint8Array(Math.min(MOST_HEADER_BYTES, zip.entries.get(entry)!.size));
+  await first.fill(head);
+  await first.close();
+  const { dataOffset, littleEndian, ...header } = parseNpyHeader(head, place);
+  const unit = ARRAY_BYTES[header.dtype];
+  const total = elementCount(header.shape);
+  return {
+    ...header,
+    async *pieces(count) {
+      const stream = new ByteStream(zip.chunks(entry), place);
+      try {
+        await stream.skip(dataOffset, 'header');
+        for (let done = 0; done < total; done += count) {
+          const bytes = new Uint8Array(unit * Math.min(count, total - done));
+          if ((await stream.fill(bytes)) < bytes.length)
+            throw new FormatError(`${place}: ends before its ${total} numbers do; it is incomplete.`, {
+              field: 'data',
+              byteOffset: stream.position,
+            });
+          yield arrayData(header.dtype, bytes, littleEndian);
+        }
+        await stream.drain(0);
+      } finally {
+        await stream.close();
+      }
+    },
+  };
 }
