@@ -4,7 +4,7 @@ import { issue } from './issue.ts';
 import type { Issue } from './issue.ts';
 
 /** What slices of one image have in common; the time of day and numbers may grow from slice to slice. */
-const sharedKeys = ['temporal position', 'echo time', 'b value', 'image type'] as const;
+const sharedKeys = ['temporal position', 'echo time', 'b value', 'complex component', 'image type'] as const;
 
 /** Slices that lie in one stack and differ in what sets images apart: they may be several images, one between the other. */
 export function acquisitionIssues(slices: readonly FrameInfo[]): Issue[] {

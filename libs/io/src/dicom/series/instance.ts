@@ -83,6 +83,8 @@ const vectors = [
   ['time slot', TAG.TimeSlotVector],
 ] as const;
 
+const GE_IMAGE_PART = 0x0043102f;
+const GE_PARTS: Readonly<Record<number, string>> = { 0: 'MAGNITUDE', 1: 'PHASE', 2: 'REAL', 3: 'IMAGINARY' };
 const frameTypes = [TAG.MRFrameTypeSequence, TAG.CTFrameTypeSequence, TAG.PETFrameTypeSequence] as const;
 
 function keysOf(
@@ -108,6 +110,10 @@ function keysOf(
   for (const [name, vector] of vectors) add(name, top.numbers(vector)[frame]);
   const isEnhanced = top.has(TAG.PerFrameFunctionalGroupsSequence);
   const types = isEnhanced ? frameTypes.map((macro) => groups.string(macro, TAG.FrameType)) : [];
+  // GE says in a private element which part of the complex image this is.
+  const part = GE_PARTS[top.has(GE_IMAGE_PART) ? (top.bytes(GE_IMAGE_PART)![0] ?? -1) : -1];
+  const component = isEnhanced ? groups.string(TAG.MRFrameTypeSequence, TAG.ComplexImageComponent) : undefined;
+  add('complex component', part ?? component ?? top.string(TAG.ComplexImageComponent));
   add('image type', types.find((type) => type !== undefined) ?? (top.strings(TAG.ImageType).join('\\') || undefined));
   add('acquisition time', top.string(TAG.AcquisitionTime));
   add('instance', top.number(TAG.InstanceNumber));

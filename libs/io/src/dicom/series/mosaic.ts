@@ -1,4 +1,4 @@
-/** Siemens mosaics: many slices tiled in one square image, their number and direction in a private header. */
+/** Many slices tiled in one image, their number and places in a private header: mosaics of Siemens, grids of United Imaging. */
 import type { DataSet } from '../dataset/dataset.ts';
 import { TAG } from '../dataset/tags.ts';
 import type { PixelFormat } from '../pixels/pixel-format.ts';
@@ -19,6 +19,9 @@ export interface Mosaic {
   tiles(plane: Plane): readonly { readonly window: Window; readonly plane: Plane }[];
 }
 
+/** What United Imaging calls its tiles; they fill as few rows as hold them. */
+const VIRTUAL_FRAMES = 'VFRAME';
+const SLICES_IN_VOLUME = 0x00651050;
 const CSA_IMAGE_HEADER = 0x00291010;
 const NUMBER_IN_MOSAIC = 0x0019100a;
 const MATRIX_TEXT = 0x0051100b;
@@ -40,11 +43,43 @@ function statedCount(top: DataSet): number | undefined {
 /** Whether an image says that it is a mosaic. Enhanced images keep that word when the scanner has taken them apart into slices. */
 export function saysMosaic(top: DataSet, format: PixelFormat): boolean {
   return (
-    top.strings(TAG.ImageType).includes('MOSAIC') &&
+    top.strings(TAG.ImageType).some((value) => value === 'MOSAIC' || value === VIRTUAL_FRAMES) &&
     format.samples === 1 &&
     format.frames === 1 &&
     !top.has(TAG.PerFrameFunctionalGroupsSequence)
   );
+}
+
+/** A grid of United Imaging, each tile with a position of its own; undefined when these are not all there. Throws: FormatError as `mosaicOf`. */
+function virtualFrames(top: DataSet, format: PixelFormat): Mosaic | undefined {
+  const count = Number(top.text(SLICES_IN_VOLUME));
+  const corners = top
+    .items(TAG.MRVirtualFrameSequence)
+    .map((item) => item.numbers(TAG.ImagePositionPatient))
+    .filter((corner) => corner.length === 3) as unknown as readonly Vector[];
+  if (!(count > 0) || corners.length !== count) return undefined;
+  const across = Math.ceil(Math.sqrt(count));
+  const down = Math.ceil(count / across);
+  if (format.rows % down !== 0 || format.columns % across !== 0)
+    throw top.fault(
+      TAG.ImageType,
+      `is a grid of ${count} slices, but its ${format.columns} × ${format.rows} pixels do not divide into ${across} × ${down} tiles.`,
+      { tiles: count },
+    );
+  const rows = format.rows / down;
+  const columns = format.columns / across;
+  return {
+    count,
+    rows,
+    columns,
+    sliceSpacing: top.number(TAG.SpacingBetweenSlices) ?? top.number(TAG.SliceThickness) ?? 1,
+    guessed: false,
+    tiles: (plane) =>
+      corners.map((position, k) => ({
+        window: { top: Math.floor(k / across) * rows, left: (k % across) * columns, rows, columns },
+        plane: { ...plane, position },
+      })),
+  };
 }
 
 /**
@@ -53,6 +88,7 @@ export function saysMosaic(top: DataSet, format: PixelFormat): boolean {
  */
 export function mosaicOf(top: DataSet, format: PixelFormat): Mosaic | undefined {
   if (!saysMosaic(top, format)) return undefined;
+  if (top.strings(TAG.ImageType).includes(VIRTUAL_FRAMES)) return virtualFrames(top, format);
   const csa = readCsa(top.bytes(CSA_IMAGE_HEADER));
   const stated = csa?.number('NumberOfImagesInMosaic') ?? statedCount(top);
   const size = tileSize(top);

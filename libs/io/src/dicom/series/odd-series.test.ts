@@ -40,6 +40,26 @@ describe('several images in one series', () => {
     ]);
   });
 
+  it('parts of complex images are told apart by the standard element and by that of GE', async () => {
+    const standard = repeated(4, 2, (time) => ({ ComplexImageComponent: ['MAGNITUDE', 'PHASE'][time]! }));
+    const plain = repeated(4, 2, () => ({}));
+    const ge = plain.map((source) => {
+      const bytes = source.read(0, source.size) as Uint8Array;
+      // (0043,102F) SS in front of the pixels: 2 is real, 3 imaginary
+      const at = bytes.length - 2 * size.rows * size.columns - 12;
+      const part = 2 + Math.floor(Number(source.name.replace('slice ', '')) / 4);
+      const own = [0x43, 0, 0x2f, 0x10, 0x53, 0x53, 2, 0, part, 0];
+      return memorySource(source.name, Uint8Array.from([...bytes.subarray(0, at), ...own, ...bytes.subarray(at)]));
+    });
+    for (const [sources, parts] of [
+      [standard, ['MAGNITUDE', 'PHASE']],
+      [ge, ['REAL', 'IMAGINARY']],
+    ] as const) {
+      const { volume } = await readStack((await scanDicom(sources)).stacks[0]!);
+      expect([...volume.channels].sort()).toEqual(parts.map((part) => `MR complex component ${part}`).sort());
+    }
+  });
+
   it('one echo between the slices of the other is told of', async () => {
     const sources = repeated(4, 2, (time, place) => ({
       EchoTime: [5, 10][time]!,
@@ -145,6 +165,8 @@ describe('enhanced images', () => {
 describe('mosaics without the CSA header', () => {
   const text = (value: string): number[] => [...new TextEncoder().encode(value)];
   const short = (value: number): number[] => [value & 255, value >> 8];
+  const long = (value: number): number[] => [...short(value & 0xffff), ...short(value >>> 16)];
+  const tag = (value: number): number[] => [...short(value >>> 16), ...short(value & 0xffff)];
   const element = (group: number, number: number, vr: string, value: readonly number[]): number[] => [
     ...short(group),
     ...short(number),
@@ -186,6 +208,44 @@ describe('mosaics without the CSA header', () => {
     const origin = [3, 7, 11].map((i) => volume.grid.affine[i]!);
     expect(origin).toEqual([-(10 + (2.5 * (9 - 3)) / 2), -(20 + (2 * (12 - 4)) / 2), 30]);
   });
+
+  it.each([7, 6])(
+    'of United Imaging have %i tiles in as few rows as hold them, each at its own place',
+    async (count) => {
+      const down = Math.ceil(count / 3);
+      const items = Array.from({ length: count }, (_, k) => {
+        // a place of its own for each tile: these lie from the last to the first
+        const position = text(`1\\2\\${30 - 4 * k}`.padEnd(8));
+        return [...tag(0xfffee000), ...long(8 + position.length), ...element(0x20, 0x32, 'DS', position)];
+      }).flat();
+      const own = [
+        ...element(0x65, 0x1050, 'DS', text(`${count} `)),
+        ...tag(0x00651051),
+        ...text('SQ'),
+        ...[0, 0],
+        ...long(items.length),
+        ...items,
+      ];
+      const [grid] = syntheticSeries({
+        rows: 4 * down,
+        columns: 9,
+        slices: 1,
+        spacing: [2, 2.5],
+        value: (i, j) => Math.floor(j / 4) * 3 + Math.floor(i / 3),
+        edit: ({ ImagePositionPatient: _, ...content }) => ({
+          ...content,
+          ImageType: ['ORIGINAL', 'PRIMARY', 'VFRAME'],
+        }),
+      });
+      const bytes = grid!.read(0, grid!.size) as Uint8Array;
+      const at = bytes.length - 2 * 4 * down * 9 - 12;
+      const joined = Uint8Array.from([...bytes.subarray(0, at), ...own, ...bytes.subarray(at)]);
+      const { volume, kind } = await readStack((await scanDicom([memorySource('grid', joined)])).stacks[0]!);
+      expect([kind, volume.grid.shape]).toEqual(['mosaic', [count, 4, 3]]);
+      expect([...volume.voxels].every((v, i) => v === count - 1 - Math.floor(i / 12))).toBe(true);
+      expect([2, 3, 7, 8, 11].map((i) => volume.grid.affine[i])).toEqual([-2.5, -1, -2, 4, 30 - 4 * (count - 1)]);
+    },
+  );
 
   it('that nothing counts are refused alone, and taken for slices where each has its place', async () => {
     expect((await issuesOf(mosaic([])))[0]).toContain('refuse untold-mosaic: the image says it is a mosaic');

@@ -55,8 +55,11 @@ interface Placement {
 }
 
 function placementOf(groups: Groups, top: DataSet): Placement {
+  const stated = groups.numbers(TAG.PlanePositionSequence, TAG.ImagePositionPatient);
   const patient = {
-    position: groups.numbers(TAG.PlanePositionSequence, TAG.ImagePositionPatient),
+    // Tiles of a grid may have all positions, and the grid none.
+    position:
+      stated.length > 0 ? stated : (top.first(TAG.MRVirtualFrameSequence)?.numbers(TAG.ImagePositionPatient) ?? []),
     orientation: groups.numbers(TAG.PlaneOrientationSequence, TAG.ImageOrientationPatient),
   };
   if (patient.position.length > 0 || patient.orientation.length > 0) return patient;

@@ -24,6 +24,7 @@ const sortKeys = [
   'time slot',
   'echo time',
   'b value',
+  'complex component',
   'image type',
   'trigger time',
   'acquisition time',
