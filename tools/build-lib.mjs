@@ -15,6 +15,16 @@ const entries = Object.values(manifest.exports ?? {})
   .filter(Boolean);
 const binaries = Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'));
 
+/** Packages that a manifest wants in the bundle: a command starts faster when it opens fewer files. */
+const bundled = manifest.bundledPackages ?? [];
+
+/** All others stay imports. */
+function outside({ onResolve }) {
+  onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+    kind === 'entry-point' || bundled.includes(path) ? undefined : { path, external: true },
+  );
+}
+
 const isBinary = (entry) => binaries.includes(basename(entry, '.ts'));
 const settings = {
   bundle: true,
@@ -22,8 +32,16 @@ const settings = {
   platform: 'neutral',
   mainFields: ['module', 'main'],
   target: 'es2022',
-  packages: 'external',
   external: ['node:*'],
+  plugins: [{ name: 'packages', setup: outside }],
+  // What is bundled and still CommonJS asks for Node's modules by a `require` that modules do not have.
+  ...(bundled.length === 0
+    ? {}
+    : {
+        banner: {
+          js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",
+        },
+      }),
   legalComments: 'none',
   logLevel: 'warning',
   outdir: 'dist',

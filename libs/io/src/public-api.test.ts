@@ -67,7 +67,8 @@ it('exports what it promises: growing this list is a decision', () => {
 
 it('exports what it promises for Node', () => {
   expect(names(node)).toMatchInlineSnapshot(`
-    "dicomFile
+    "FormatError
+    dicomFile
     dicomFolder
     folderTree
     openDataset
@@ -75,6 +76,7 @@ it('exports what it promises for Node', () => {
     openVolume
     readVolume
     resolveDataset
+    scanFolder
     writeStack
     writeVolume"
   `);

@@ -1,15 +1,14 @@
 /** `convert`: DICOM to volumes and back, volumes between formats, data sets between layouts. */
-import { FORMATS, endingOf } from '@voxelwise/io';
 import { openDataset as openPath } from '@voxelwise/io/node';
-import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { exists, readJson } from '../files.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { allFromDicom, fromDicom, isDicom, toDicom, type DicomFlags } from '../stages/dicom-conversion.ts';
-import { convertVolumes, volumesIn } from '../stages/volume-conversion.ts';
+import { convertVolumes } from '../stages/volume-conversion.ts';
 import { parseWhole } from '../values.ts';
+import { VOLUME_ENDINGS } from '../volume-endings.ts';
 import { workspaceOf } from '../workspace.ts';
 
 interface ConvertFlags {
@@ -27,16 +26,12 @@ interface ConvertFlags {
   readonly labelNames?: string;
 }
 
-const VOLUME_ENDINGS: Readonly<Record<string, string>> = { nifti: '.nii.gz', nrrd: '.nrrd', mha: '.mha' };
 const LAYOUTS = ['nnunet', 'msd'];
 const FORMS = [...Object.keys(VOLUME_ENDINGS), ...LAYOUTS, 'dicom-seg', 'dicom-labelmap', 'rtstruct'];
 const OVERLAPS = ['error', 'priority', 'channels'] as const;
 const TILTS = ['refuse', 'shear', 'keep'] as const;
 const DUPLICATES = ['refuse', 'drop'] as const;
 const UNEVEN = ['refuse', 'resample'] as const;
-/** Endings of volumes in a folder: not the second file of a pair, nor what other programs call their files too. */
-const READABLE = FORMATS.flatMap(({ endings }) => endings).filter((ending) => !/^\.(img|rec|st)/.test(ending));
-
 /** A flag's value as one of those it may have. Throws: CommandUsageError. */
 function oneOf<T extends string>(flag: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
@@ -104,8 +99,9 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
       ...(dicom.stack === undefined ? {} : { stack: dicom.stack }),
     });
   else if (await isDicom(source))
-    document = await fromDicom(context, source, await outFile(flags.out, source, to), dicom);
+    document = await fromDicom(context, source, await volumeFile(flags.out, source, to), dicom);
   else {
+    const { volumeWork } = await import('../stages/volume-names.ts');
     const work = await volumeWork(source, flags.out, to);
     const { rois, onOverlap } = dicom;
     const names = await labelNames(flags.labelNames);
@@ -118,45 +114,11 @@ async function convert(context: Context, source: string, flags: ConvertFlags): P
   context.output.document(document);
 }
 
-/** Endings of files that can be written, the longest first. */
-const WRITABLE = FORMATS.filter(({ encode }) => encode)
-  .flatMap(({ endings }) => endings)
-  .sort((a, b) => b.length - a.length);
-
-/**
- * `--out` as a file: a folder, or a name without an ending, gets the source's name in the form asked for.
- * Throws: CommandUsageError for an ending that is not written, or that says something else than `--to`.
- */
-async function outFile(out: string, source: string, to: string | undefined): Promise<string> {
-  const wanted = VOLUME_ENDINGS[to ?? 'nifti']!;
-  const ending = WRITABLE.find((one) => out.toLowerCase().endsWith(one));
-  const folder = exists(out) && (await stat(out)).isDirectory();
-  if (folder || (ending === undefined && (to !== undefined || !/\.[A-Za-z][A-Za-z0-9]*$/.test(out))))
-    return join(out, basename(source, endingOf(source)) + wanted);
-  if (ending === undefined)
-    throw new CommandUsageError(`--out ${out}: no format that is written ends so; use ${WRITABLE.join(', ')}`);
-  if (to !== undefined && formatOf(ending) !== formatOf(wanted))
-    throw new CommandUsageError(`--out ${out} ends in ${ending}, --to says ${to}; leave one of them away`);
-  return out;
-}
-
-const formatOf = (ending: string): string | undefined => FORMATS.find(({ endings }) => endings.includes(ending))?.name;
-
-/** The volumes of a file or folder, and where each goes. */
-async function volumeWork(
-  source: string,
-  out: string,
-  to: string | undefined,
-): Promise<readonly { readonly source: string; readonly output: string }[]> {
-  if (!(await stat(source)).isDirectory()) return [{ source, output: await outFile(out, source, to) }];
-  const files = await volumesIn(source, READABLE);
-  if (files.length === 0)
-    throw new InputError('no-images', `${source}: holds no volumes (${READABLE.join(', ')}) and no DICOM.`, source);
-  if (to === undefined) throw new CommandUsageError(`convert of a folder needs --to: ${FORMS.join(', ')}`);
-  return files.map((file) => ({
-    source: file,
-    output: join(out, basename(file, endingOf(file)) + VOLUME_ENDINGS[to]!),
-  }));
+/** `outFile`; the usual name is told without loading every format. */
+async function volumeFile(out: string, source: string, to: string | undefined): Promise<string> {
+  if (to === undefined && /\.nii(\.gz)?$/i.test(out) && !exists(out)) return out;
+  const { outFile } = await import('../stages/volume-names.ts');
+  return outFile(out, source, to);
 }
 
 async function labelNames(file: string | undefined): Promise<Map<number, string>> {

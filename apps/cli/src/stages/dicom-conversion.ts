@@ -1,25 +1,6 @@
 /** DICOM on one side, volumes on the other. */
-import {
-  isSegmentation,
-  openStack,
-  readSegmentation,
-  readStructures,
-  referencedSeries,
-  scanDicom,
-  straightLabels,
-  targetOf,
-  targetOfGrid,
-  writeSegmentation,
-  writeStructures,
-  TAG,
-  type DicomFile,
-  type DicomStack,
-  type MaskTarget,
-  type ReadStackOptions,
-  type DicomScan,
-} from '@voxelwise/io/dicom';
-import { FormatError } from '@voxelwise/io';
-import { dicomFolder, readVolume, writeStack } from '@voxelwise/io/node';
+import type { DicomFile, DicomScan, DicomStack, LabelVolume, MaskTarget, ReadStackOptions } from '@voxelwise/io/dicom';
+import { FormatError, dicomFolder, readVolume, scanFolder, writeStack } from '@voxelwise/io/node';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { stopIfInterrupted, type Context } from '../context.ts';
@@ -39,6 +20,9 @@ export interface DicomFlags {
   readonly part?: number | undefined;
   readonly stack?: Pick<ReadStackOptions, 'onTilt' | 'onDuplicates' | 'onUneven'>;
 }
+
+/** Segmentations and structure sets, loaded with the first: who converts a series does not wait for them. */
+const masksAndMore = (): Promise<typeof import('@voxelwise/io/dicom')> => import('@voxelwise/io/dicom');
 
 /** Files of a folder that are looked at before it is taken for one without DICOM. */
 const LOOKED_AT = 32;
@@ -62,26 +46,9 @@ export async function fromDicom(
   out: string,
   flags: DicomFlags,
 ): Promise<Record<string, unknown>> {
-  const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
-  const objects = scan.objects.filter(
-    (file) => isSegmentation(file) || file.dataset.string(TAG.Modality) === 'RTSTRUCT',
-  );
-  const [object] = objects;
-  if (object !== undefined && scan.stacks.length === 0) {
-    if (objects.length > 1)
-      throw new InputError(
-        'series',
-        `${source}: holds ${objects.length} segmentations and structure sets: ${objects.map(({ name }) => name).join(', ')}; name the file of one.`,
-        source,
-      );
-    const place = flags.reference === undefined ? undefined : await placeFrom(context, flags.reference, flags, object);
-    const options = maskOptions(flags);
-    const read = isSegmentation(object)
-      ? await readSegmentation(object, { ...options, ...(place === undefined ? {} : { target: place.target }) })
-      : await readStructures(object, { ...options, target: (place ?? missingReference(source)).target });
-    const volume = place?.straighten === true ? straightLabels(read.volume, place.target.lattice) : read.volume;
-    return writeLabelVolume(context, out, { ...read, volume });
-  }
+  const scan = await scanFolder(source, { signal: context.signal });
+  const read = scan.stacks.length === 0 ? await fromObject(context, source, scan, flags) : undefined;
+  if (read !== undefined) return writeLabelVolume(context, out, read);
   const stack = chooseStack(scan, source, flags);
   const { grid, issues, kind } = await writeStack(out, stack, { ...flags.stack, signal: context.signal });
   for (const issue of issues) context.output.warn(issue.message);
@@ -95,6 +62,34 @@ export async function fromDicom(
   };
 }
 
+/** The labels of the one SEG or RTSTRUCT that a folder holds; undefined where there is none. Throws: InputError for several. */
+async function fromObject(
+  context: Context,
+  source: string,
+  scan: DicomScan,
+  flags: DicomFlags,
+): Promise<LabelVolume | undefined> {
+  const { TAG, isSegmentation, readSegmentation, readStructures, straightLabels } = await masksAndMore();
+  const objects = scan.objects.filter(
+    (file) => isSegmentation(file) || file.dataset.string(TAG.Modality) === 'RTSTRUCT',
+  );
+  const [object] = objects;
+  if (object === undefined) return undefined;
+  if (objects.length > 1)
+    throw new InputError(
+      'series',
+      `${source}: holds ${objects.length} segmentations and structure sets: ${objects.map(({ name }) => name).join(', ')}; name the file of one.`,
+      source,
+    );
+  const place = flags.reference === undefined ? undefined : await placeFrom(context, flags.reference, flags, object);
+  const options = maskOptions(flags);
+  const read = isSegmentation(object)
+    ? await readSegmentation(object, { ...options, ...(place === undefined ? {} : { target: place.target }) })
+    : await readStructures(object, { ...options, target: (place ?? missingReference(source)).target });
+  const volume = place?.straighten === true ? straightLabels(read.volume, place.target.lattice) : read.volume;
+  return { ...read, volume };
+}
+
 /**
  * Every series of a folder, and every orientation of it, as a volume of its own in the folder `out`. One that cannot be a volume
  * is told of and left out; the others are written.
@@ -105,7 +100,7 @@ export async function allFromDicom(
   out: string,
   { ending, stack: remedies }: { readonly ending: string } & Pick<DicomFlags, 'stack'>,
 ): Promise<Record<string, unknown>> {
-  const { stacks, damaged } = await scanDicom(dicomFolder(source), { signal: context.signal });
+  const { stacks, damaged } = await scanFolder(source, { signal: context.signal });
   for (const { name, error } of damaged) context.output.warn(`${name}: ${error.message}`);
   const volumes: Record<string, unknown>[] = [];
   const refused: Record<string, unknown>[] = [];
@@ -151,8 +146,9 @@ function missingReference(source: string): never {
 
 /** The stack that the flags name; without their word, that which masks refer to, by its series or else its frame of reference. */
 async function oneStack(context: Context, source: string, flags: DicomFlags, masks?: DicomFile): Promise<DicomStack> {
-  const scan = await scanDicom(dicomFolder(source), { signal: context.signal });
+  const scan = await scanFolder(source, { signal: context.signal });
   if (flags.series !== undefined || masks === undefined) return chooseStack(scan, source, flags);
+  const { TAG, referencedSeries } = await masksAndMore();
   const made = referencedSeries(masks);
   const frame = masks.dataset.string(TAG.FrameOfReferenceUID);
   const named = scan.stacks.find((stack) => made.includes(stack.series));
@@ -195,6 +191,7 @@ interface MaskPlace {
 async function placeFrom(context: Context, reference: string, flags: DicomFlags, masks: DicomFile): Promise<MaskPlace> {
   if (!exists(reference))
     throw new InputError('missing-reference', `--reference ${reference}: there is no such file or folder.`, reference);
+  const { openStack, targetOf, targetOfGrid } = await masksAndMore();
   if (!(await isDicom(reference)))
     return { target: targetOfGrid((await readVolume(reference)).grid), straighten: false };
   const opened = await openStack(await oneStack(context, reference, flags, masks), { ...flags.stack, onTilt: 'keep' });
@@ -220,6 +217,7 @@ export async function toDicom(
     throw new CommandUsageError(
       `convert --to ${form} needs --reference: the DICOM series that the segmentation belongs to`,
     );
+  const { openStack, writeSegmentation, writeStructures } = await masksAndMore();
   const { stack } = await openStack(await oneStack(context, flags.reference, flags), {
     ...flags.stack,
     onTilt: 'keep',

@@ -1,7 +1,7 @@
 /** Volumes between formats, one by one; where a file names its segments, as labels with their names. */
 import type { DecodedVolume } from '@voxelwise/io';
 import { readVolume, writeVolume } from '@voxelwise/io/node';
-import { labelVolume, targetOfGrid, type LabelVolume, type Mask, type MaskOptions } from '@voxelwise/io/dicom';
+import type { LabelVolume, Mask, MaskOptions } from '@voxelwise/io/dicom';
 import { voxelCount } from '@voxelwise/volume';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -47,7 +47,13 @@ export function maskOptions({ rois, onOverlap }: Pick<VolumeFlags, 'rois' | 'onO
 }
 
 /** Segments that lie in layers, with numbers that may repeat, as one label volume. */
-function labelsOf(file: string, { voxels, grid, source }: DecodedVolume, flags: VolumeFlags): Promise<LabelVolume> {
+async function labelsOf(
+  file: string,
+  { voxels, grid, source }: DecodedVolume,
+  flags: VolumeFlags,
+): Promise<LabelVolume> {
+  // Loaded here: hardly any file has layers.
+  const { labelVolume, targetOfGrid } = await import('@voxelwise/io/dicom');
   const size = voxelCount(grid.shape);
   const segments = source.segments ?? [];
   const known = new Set(segments.map(({ channel, value }) => `${channel} ${value}`));

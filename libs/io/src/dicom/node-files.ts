@@ -8,7 +8,13 @@ import type { DicomSource } from './dataset/dicom-source.ts';
  * Reads are synchronous where slices are small and a thread pool round trip costs more than the read; `fill` is for large ones.
  */
 export function dicomFile(path: string): DicomSource {
-  const { size } = statSync(path);
+  return fileOfSize(path, statSync(path).size);
+}
+
+/** `known`: bytes of the file, where they have been asked for; else they are when they are needed. */
+function fileOfSize(path: string, known?: number): DicomSource {
+  let bytes = known;
+  const size = (): number => (bytes ??= statSync(path).size);
   const fillSync = (offset: number, target: Uint8Array): number => {
     const handle = openSync(path, 'r');
     try {
@@ -37,11 +43,13 @@ export function dicomFile(path: string): DicomSource {
     });
   return {
     name: path,
-    size,
+    get size() {
+      return size();
+    },
     fillSync,
     fill,
     read(offset, length) {
-      const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      const buffer = new Uint8Array(Math.max(0, Math.min(length, size() - offset)));
       return buffer.subarray(0, fillSync(offset, buffer));
     },
   };
@@ -57,6 +65,6 @@ export function dicomFolder(path: string): DicomSource[] {
     .flatMap((entry) => {
       if (entry.name.startsWith('.')) return [];
       const child = `${folder}${entry.name}`;
-      return entry.isDirectory() ? dicomFolder(child) : entry.isFile() ? [dicomFile(child)] : [];
+      return entry.isDirectory() ? dicomFolder(child) : entry.isFile() ? [fileOfSize(child)] : [];
     });
 }

@@ -1,8 +1,8 @@
 /** Images by path: read, opened lazily, written whole or not at all. */
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { checkVolume } from '@voxelwise/volume';
 import type { Volume } from '@voxelwise/volume';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type {
@@ -71,12 +71,7 @@ export async function writeVolume(
   volume: Volume | StreamedVolume,
   options: EncodeOptions = {},
 ): Promise<void> {
-  const { encodeFiles, encodeStream, formatForEnding } = await formats();
-  const { ending } = formatForEnding(basename(path));
-  const stem = path.slice(0, path.length - ending.length);
-  const encoding = { name: basename(stem), ...options };
-  const files =
-    'pieces' in volume ? await encodeStream(volume, ending, encoding) : encodeFiles(volume, ending, encoding);
+  const { stem, files } = await filesOf(path, volume, options);
   await mkdir(dirname(path), { recursive: true });
   const places = files.map((file) => ({ file, path: files.length === 1 ? path : stem + file.ending }));
   const written: { readonly from: string; readonly to: string }[] = [];
@@ -90,9 +85,47 @@ export async function writeVolume(
   }
 }
 
+/** What a volume's files hold. NIfTI is what most results are written as: its writer is loaded without the other formats. */
+async function filesOf(
+  path: string,
+  volume: Volume | StreamedVolume,
+  options: EncodeOptions,
+): Promise<{ readonly stem: string; readonly files: readonly EncodedFile[] }> {
+  const name = basename(path);
+  const nifti = /\.nii(\.gz)?$/i.exec(name)?.[0];
+  const stemOf = (ending: string): string => path.slice(0, path.length - ending.length);
+  if (nifti !== undefined) {
+    const { encodeNifti, encodeNiftiStream } = await import('../formats/nifti/nifti-write.ts');
+    const stem = stemOf(nifti);
+    const encoding = { name: basename(stem), ...options };
+    if ('pieces' in volume) return { stem, files: encodeNiftiStream(volume, nifti.toLowerCase(), encoding) };
+    checkVolume(volume);
+    return { stem, files: encodeNifti(volume, nifti.toLowerCase(), encoding) };
+  }
+  const { encodeFiles, encodeStream, formatForEnding } = await formats();
+  const { ending } = formatForEnding(name);
+  const stem = stemOf(ending);
+  const encoding = { name: basename(stem), ...options };
+  return {
+    stem,
+    files: 'pieces' in volume ? await encodeStream(volume, ending, encoding) : encodeFiles(volume, ending, encoding),
+  };
+}
+
+/** A new file beside `path`, under a name that nobody else writes. */
+async function openBeside(path: string): Promise<{ readonly handle: FileHandle; readonly temporary: string }> {
+  for (let attempt = 0; ; attempt++) {
+    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${attempt}.part`);
+    try {
+      return { handle: await open(temporary, 'wx'), temporary };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
 async function writeBeside(path: string, file: EncodedFile): Promise<string> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
-  const handle = await open(temporary, 'wx');
+  const { handle, temporary } = await openBeside(path);
   // One chunk is written while the next is made.
   let writing: Promise<void> = Promise.resolve();
   try {

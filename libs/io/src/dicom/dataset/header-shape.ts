@@ -16,6 +16,7 @@ const [IMPLICIT, SHORT, LONG] = [0, 1, 2];
 const UNDEFINED = 0xffffffff;
 /** Of the preamble and the prefix behind it, where the first element begins. */
 const START = 132;
+const wordsOf = (bytes: Uint8Array): Uint16Array => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
 const isCapital = (byte: number): boolean => byte >= 65 && byte <= 90;
 
 /** Where the elements of the file that was fitted last lie. */
@@ -60,7 +61,9 @@ interface Heads {
 }
 
 export class HeaderShape {
-  private readonly bytes: Uint8Array;
+  /** The header that the shape was taken from, and the one that was fitted last, two bytes to a word. */
+  private readonly words: Uint16Array;
+  private current: Uint16Array;
   private readonly syntax: TransferSyntax;
   private readonly elements: readonly Element[];
   /** How many of the elements are meta information. */
@@ -71,10 +74,9 @@ export class HeaderShape {
   private readonly now: Places;
   private readonly indices: ReadonlyMap<number, number>;
   private readonly syntaxPlace: Uint32Array;
-  private current: Uint8Array;
 
   private constructor(bytes: Uint8Array, file: DicomFile, elements: readonly Element[], heads: Heads) {
-    this.bytes = this.current = bytes;
+    this.words = this.current = wordsOf(bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes));
     this.syntax = file.syntax;
     this.elements = elements;
     this.metaCount = file.meta.starts.length;
@@ -138,7 +140,6 @@ export class HeaderShape {
   fit(bytes: Uint8Array, source: DicomSource): DicomFile | undefined {
     if (!this.place(bytes) || !this.unchanged(this.syntaxPlace)) return undefined;
     const { metaCount, elements, now } = this;
-    this.current = bytes;
     const count = elements.length - 1;
     const set = (
       range: readonly [number, number],
@@ -170,11 +171,10 @@ export class HeaderShape {
   /** Finds every element in `bytes`. False where one is not where it should be. */
   private place(bytes: Uint8Array): boolean {
     if (bytes.byteOffset % 2 !== 0 || (bytes[0] === 0x1f && bytes[1] === 0x8b)) return false;
-    for (let i = 128; i < START; i++) if (bytes[i] !== this.bytes[i]) return false;
-    const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
+    const words = (this.current = wordsOf(bytes));
+    for (let i = 64; i < START / 2; i++) if (words[i] !== this.words[i]) return false;
     const { groups, numbers, spellings, forms } = this.heads;
     const { offsets, lengths } = this.now;
-    this.current = bytes;
     const last = groups.length - 1;
     let at = START / 2;
     for (let i = 0; i <= last; i++) {
@@ -208,11 +208,14 @@ export class HeaderShape {
     return offsets[i + 1]! - (this.heads.forms[i + 1] === LONG ? 12 : 8) - offsets[i]!;
   }
 
+  /** `length` is even, as all lengths here. */
   private sameBytes(i: number, length: number): boolean {
-    const { bytes, current } = this;
-    const [a, b] = [this.first.offsets[i]!, this.now.offsets[i]!];
-    if (b + length > current.length) return false;
-    for (let k = 0; k < length; k++) if (bytes[a + k] !== current[b + k]) return false;
+    const { words, current } = this;
+    const from = this.first.offsets[i]! / 2;
+    const to = this.now.offsets[i]! / 2;
+    const count = length / 2;
+    if (to + count > current.length) return false;
+    for (let k = 0; k < count; k++) if (words[from + k] !== current[to + k]) return false;
     return true;
   }
 

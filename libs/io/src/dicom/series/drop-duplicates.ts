@@ -1,11 +1,11 @@
 /** Slices that are there twice: left out where their pixels are equal. */
-import { openFrames } from '../pixels/frames.ts';
 import type { FrameInfo } from './instance.ts';
 import { issue, refusal } from './issue.ts';
 import type { Issue } from './issue.ts';
 import type { DicomStack } from './scan.ts';
 
 async function samePixels(a: FrameInfo, b: FrameInfo): Promise<boolean> {
+  const { openFrames } = await import('../pixels/frames.ts');
   const [x, y] = await Promise.all(
     [a, b].map(async (f) => (await (await openFrames(f.instance.file, f.instance.format)).read(f.index)).values),
   );

@@ -1,7 +1,6 @@
 /** The frames of a stack, decoded and rescaled into one array. */
 import type { VoxelArray } from '@voxelwise/volume';
 import { paletteToRgb, toRgb } from '../pixels/color.ts';
-import { openFrames } from '../pixels/frames.ts';
 import type { FrameReader } from '../pixels/frames.ts';
 import { bytesOfArray } from '../pixels/native.ts';
 import { lookUp } from '../pixels/lookup-table.ts';
@@ -92,6 +91,8 @@ class FrameDecoder {
   /** The frame's values; they last until the next is asked for. */
   async decode(info: FrameInfo): Promise<DecodedFrame> {
     if (info.instance !== this.instance || this.reader === undefined) {
+      // Loaded with the first frame that is packed: most series need no decoder.
+      const { openFrames } = await import('../pixels/frames.ts');
       this.reader = await openFrames(info.instance.file, info.instance.format, this.scratch);
       this.instance = info.instance;
       this.held = undefined;

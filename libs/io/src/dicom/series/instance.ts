@@ -143,31 +143,23 @@ function slim(file: DicomFile): DicomFile {
 const NO_BYTES = new Uint8Array(0);
 const NO_ELEMENTS: ReadonlyMap<number, Element> = new Map();
 
-/** What slices of a series share, as a rule: everything but their names, places and times. */
-export interface InstanceFacts extends Pick<
-  DicomInstance,
-  | 'sopClass'
-  | 'study'
-  | 'series'
-  | 'frameOfReference'
-  | 'modality'
-  | 'description'
-  | 'format'
-  | 'palette'
-  | 'mosaic'
-  | 'untoldMosaic'
-> {
-  readonly table: LookupTable | undefined;
-  readonly dimensions: readonly number[];
-}
-
-/** Throws: FormatError when the file is no image. */
-export function instanceFacts(file: DicomFile): InstanceFacts {
+/**
+ * Reads one image object. `keepHeader`: keep all its elements in memory.
+ * Throws: FormatError when it is no image, or a field that places it cannot be read.
+ */
+export function imageInstance(
+  file: DicomFile,
+  { keepHeader = true }: { readonly keepHeader?: boolean } = {},
+): DicomInstance {
   const top = file.dataset;
   const format = pixelFormat(file);
   const mosaic = mosaicOf(top, format);
-  return {
+  const frames: FrameInfo[] = [];
+  const instance: DicomInstance = {
+    name: file.name,
+    file: keepHeader ? file : slim(file),
     sopClass: top.string(TAG.SOPClassUID) ?? '',
+    sopInstance: top.string(TAG.SOPInstanceUID) ?? '',
     study: top.string(TAG.StudyInstanceUID) ?? '',
     series: top.string(TAG.SeriesInstanceUID) ?? '',
     frameOfReference: top.string(TAG.FrameOfReferenceUID),
@@ -177,31 +169,10 @@ export function instanceFacts(file: DicomFile): InstanceFacts {
     palette: format.photometric === 'PALETTE COLOR' ? paletteOf(top, format.signed) : undefined,
     mosaic,
     untoldMosaic: mosaic === undefined && saysMosaic(top, format),
-    table: modalityTable(top, format.signed),
-    dimensions: otherDimensions(top),
-  };
-}
-
-/**
- * Reads one image object. `keepHeader`: keep all its elements in memory. `facts`: of another file, where this one's are the same.
- * Throws: FormatError when it is no image, or a field that places it cannot be read.
- */
-export function imageInstance(
-  file: DicomFile,
-  { keepHeader = true, facts }: { readonly keepHeader?: boolean; readonly facts?: InstanceFacts } = {},
-): DicomInstance {
-  const top = file.dataset;
-  const { table, dimensions, ...shared } = facts ?? instanceFacts(file);
-  const { format, mosaic } = shared;
-  if (facts !== undefined) checkRoom(file, format);
-  const frames: FrameInfo[] = [];
-  const instance: DicomInstance = {
-    name: file.name,
-    file: keepHeader ? file : slim(file),
-    sopInstance: top.string(TAG.SOPInstanceUID) ?? '',
-    ...shared,
     frames,
   };
+  const table = modalityTable(top, format.signed);
+  const dimensions = otherDimensions(top);
   const perFrame = top.items(TAG.PerFrameFunctionalGroupsSequence).length;
   if (perFrame > 0 && perFrame !== format.frames)
     throw top.fault(
@@ -230,5 +201,62 @@ export function imageInstance(
       for (const tile of mosaic.tiles(plane))
         frames.push({ ...info, window: tile.window, plane: tile.plane, thickness: mosaic.sliceSpacing });
   }
+  return instance;
+}
+
+/** What slices of a series differ in: `instanceLike` reads these anew. */
+export const VARYING: ReadonlySet<number> = new Set<number>([
+  TAG.SOPInstanceUID,
+  TAG.ImagePositionPatient,
+  TAG.RescaleSlope,
+  TAG.RescaleIntercept,
+  TAG.InstanceNumber,
+  TAG.AcquisitionTime,
+]);
+
+/** Whether others may be read like this image: one plain frame, placed and scaled by the data set itself. */
+export function isPattern({ format, palette, mosaic, frames }: DicomInstance, file: DicomFile): boolean {
+  const top = file.dataset;
+  const { plane, table } = frames[0]!;
+  const stated = top.numbers(TAG.ImagePositionPatient);
+  return (
+    format.frames === 1 &&
+    palette === undefined &&
+    mosaic === undefined &&
+    table === undefined &&
+    plane !== undefined &&
+    plane.position.every((mm, i) => mm === stated[i]) &&
+    file.pixels?.tag === TAG.PixelData &&
+    !NESTED.some((tag) => top.has(tag))
+  );
+}
+const NESTED = [TAG.SharedFunctionalGroupsSequence, TAG.PerFrameFunctionalGroupsSequence, TAG.ExtendedOffsetTable];
+
+/**
+ * What `imageInstance` gives for a file whose elements are those of `pattern`, and equal to them but for the varying ones.
+ * Undefined where one of those is missing. Throws: FormatError as that does.
+ */
+export function instanceLike(pattern: DicomInstance, file: DicomFile): DicomInstance | undefined {
+  const top = file.dataset;
+  checkRoom(file, pattern.format);
+  const [x, y, z] = top.numbers(TAG.ImagePositionPatient);
+  if (x === undefined || y === undefined || z === undefined) return undefined;
+  const first = pattern.frames[0]!;
+  const frames: FrameInfo[] = [];
+  const sopInstance = top.string(TAG.SOPInstanceUID) ?? '';
+  const instance: DicomInstance = { ...pattern, name: file.name, file: slim(file), sopInstance, frames };
+  const keys: Record<string, number | string> = { ...first.keys };
+  const own = { 'acquisition time': top.string(TAG.AcquisitionTime), instance: top.number(TAG.InstanceNumber) };
+  for (const [name, value] of Object.entries(own)) {
+    if ((value === undefined) !== (keys[name] === undefined)) return undefined;
+    if (value !== undefined) keys[name] = value;
+  }
+  frames.push({
+    ...first,
+    ...lineOf(new Groups(top, 0), top),
+    instance,
+    plane: { ...first.plane!, position: [x, y, z] },
+    keys,
+  });
   return instance;
 }

@@ -10,8 +10,8 @@ import { TAG } from '../dataset/tags.ts';
 import { pixelShortage } from '../pixels/pixel-format.ts';
 import { arrange } from './arrange.ts';
 import type { Arrangement } from './arrange.ts';
-import { imageInstance, instanceFacts } from './instance.ts';
-import type { DicomInstance, FrameInfo, InstanceFacts } from './instance.ts';
+import { VARYING, imageInstance, instanceLike, isPattern } from './instance.ts';
+import type { DicomInstance, FrameInfo } from './instance.ts';
 import { issue } from './issue.ts';
 import type { Issue } from './issue.ts';
 
@@ -55,20 +55,19 @@ interface Loaded {
   readonly foreign: string[];
 }
 
-/** The facts of an image, or undefined for what has no slices to stack. Throws: FormatError. */
-function factsOf(file: DicomFile): InstanceFacts | undefined {
+/** Whether a file has slices to stack, or is meant to have. */
+function isImage(file: DicomFile): boolean {
   const { dataset } = file;
-  if (dataset.string(TAG.DirectoryRecordType) !== undefined || dataset.has(TAG.DirectoryRecordSequence))
-    return undefined;
+  if (dataset.string(TAG.DirectoryRecordType) !== undefined || dataset.has(TAG.DirectoryRecordSequence)) return false;
   const imageless = file.pixels === undefined && dataset.truncatedAt === undefined && !dataset.has(TAG.Rows);
-  return imageless || isSegmentation(file) ? undefined : instanceFacts(file);
+  return !imageless && !isSegmentation(file);
 }
 
-/** The layout of a header, what it said, and which of its elements that was read from. */
+/** An image, the layout of its header, and which of the elements that it was made of must be equal for another to be like it. */
 interface Known {
+  readonly pattern: DicomInstance;
   readonly shape: HeaderShape;
-  readonly facts: InstanceFacts;
-  readonly asked: Uint32Array;
+  readonly equal: Uint32Array;
 }
 
 /** Layouts that files are compared with before they are parsed: series may lie mixed in a folder. */
@@ -88,19 +87,27 @@ class Loader {
       const alike = this.readAlike(given);
       if (alike !== undefined) return void instances.push(alike);
       const file = await readDicomFile(given);
-      const asked = (file.dataset.asked = new Set<number>());
-      const facts = factsOf(file);
-      file.dataset.asked = undefined;
-      if (facts === undefined) return void objects.push(file);
-      const isFirst = !this.series.has(facts.series);
-      this.series.add(facts.series);
-      instances.push(imageInstance(file, { keepHeader: isFirst || file.pixels?.tag !== TAG.PixelData, facts }));
-      this.remember(file, facts, asked);
+      const { dataset } = file;
+      const asked = (dataset.asked = new Set<number>());
+      const image = isImage(file) ? this.imageOf(file) : undefined;
+      dataset.asked = undefined;
+      if (image === undefined) return void objects.push(file);
+      instances.push(image);
+      this.remember(image, file, asked);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       if (error.field === 'DICM prefix' && error.message.includes('not a DICOM file')) foreign.push(name);
       else damaged.push({ name, error: error.inFile(name) });
     }
+  }
+
+  private imageOf(file: DicomFile): DicomInstance {
+    const series = file.dataset.string(TAG.SeriesInstanceUID) ?? '';
+    const image = imageInstance(file, {
+      keepHeader: !this.series.has(series) || file.pixels?.tag !== TAG.PixelData,
+    });
+    this.series.add(series);
+    return image;
   }
 
   /** An image whose header is laid out as a known one, and says the same but for its place; undefined for others. */
@@ -110,21 +117,18 @@ class Loader {
     this.scratch ??= new Uint8Array(FIRST_READ);
     const bytes = this.scratch.subarray(0, Math.min(source.size, FIRST_READ));
     if (given.fillSync(0, bytes) !== bytes.length) return undefined;
-    for (const { shape, facts, asked } of this.known) {
+    for (const { pattern, shape, equal } of this.known) {
       const file = shape.fit(bytes, source);
-      if (file !== undefined && shape.unchanged(asked)) return imageInstance(file, { keepHeader: false, facts });
+      if (file !== undefined && shape.unchanged(equal)) return instanceLike(pattern, file);
     }
     return undefined;
   }
 
-  /** Plain slices are remembered: of the others there is more to read than one place. */
-  private remember(file: DicomFile, facts: InstanceFacts, asked: ReadonlySet<number>): void {
-    const { format, palette, mosaic, table } = facts;
-    const isPlain = palette === undefined && mosaic === undefined && table === undefined && format.frames === 1;
-    if (!isPlain || file.pixels?.tag !== TAG.PixelData || file.dataset.has(TAG.ExtendedOffsetTable)) return;
-    const shape = HeaderShape.of(file);
+  private remember(pattern: DicomInstance, file: DicomFile, asked: ReadonlySet<number>): void {
+    const shape = isPattern(pattern, file) ? HeaderShape.of(file) : undefined;
     if (shape === undefined) return;
-    this.known.unshift({ shape, facts, asked: shape.placesOf(asked) });
+    const equal = shape.placesOf([...asked].filter((tag) => !VARYING.has(tag)));
+    this.known.unshift({ pattern, shape, equal });
     if (this.known.length > MOST_KNOWN) this.known.pop();
   }
 }
