@@ -284,6 +284,18 @@ describe('predict with folders of nnU-Net v2', () => {
         runLine(['predict', '--model', work.at('evil.zip'), '--input', input, '--output', work.at('x')]),
       ).rejects.toMatchObject({ code: 'unsafe-path' });
     }
+    // A file that is a folder too, and one that unpacks to two hundred times the archive.
+    const faulty = [
+      [['a', 'a/plans.json'], 10, 'bad-archive'],
+      [['a/plans.json'], 2 ** 27, 'zip-bomb'],
+    ] as const;
+    for (const [names, size, code] of faulty) {
+      const contents = names.map((name) => ({ name, bytes: new Uint8Array(size) }));
+      writeFileSync(work.at('evil.zip'), await encodeZip(contents, { compress: true }));
+      await expect(runLine(['import', work.at('evil.zip'), '--into', work.at('nowhere')])).rejects.toMatchObject({
+        code,
+      });
+    }
     expect(existsSync(work.at('nowhere'))).toBe(false);
     expect(
       await codeOf(runLine(['predict', '--model', work.at('nothing'), '--input', input, '--output', work.at('x')])),

@@ -25,11 +25,43 @@ export async function openModelFolder(path: string, configuration?: string): Pro
   return zippedModel(path, await openModelZip(path), configuration);
 }
 
-/** `bytes`: what the file holds, where it was read already. Throws: InputError naming an entry that is absolute or climbs out with '..'. */
+/** Weights hardly pack; whatever claims to unpack to more than this many times its archive holds no model. */
+const MOST_UNPACKED = 64;
+const ALWAYS_UNPACKED = 2 ** 26;
+
+/**
+ * `bytes`: what the file holds, where it was read already. Throws: InputError naming an entry that is absolute or climbs
+ * out with '..', or that claims far more than the archive holds.
+ */
 export async function openModelZip(path: string, bytes?: Uint8Array): Promise<Zip> {
-  const zip = new Zip(bytes ?? (await readFile(path)), path);
-  for (const name of zip.entries.keys()) checkEntryName(path, name);
+  const packed = bytes ?? (await readFile(path));
+  const zip = new Zip(packed, path);
+  let total = 0;
+  for (const [name, { size }] of zip.entries) {
+    checkEntryName(path, name);
+    const folder = folders(name).find((one) => zip.entries.has(one));
+    if (folder !== undefined)
+      throw new InputError(
+        'bad-archive',
+        `${path}: its entry "${folder}" is a file, and the folder of "${name}".`,
+        path,
+      );
+    total += size;
+    if (total > MOST_UNPACKED * packed.length + ALWAYS_UNPACKED)
+      throw new InputError(
+        'zip-bomb',
+        `${path}: has ${packed.length} bytes, and claims to unpack to ${total} and more by "${name}"; no model packs so, it is refused.`,
+        path,
+        { entry: name },
+      );
+  }
   return zip;
+}
+
+/** `a/b/c` → `a`, `a/b` */
+function folders(name: string): string[] {
+  const parts = name.split('/').slice(0, -1);
+  return parts.map((_, k) => parts.slice(0, k + 1).join('/'));
 }
 
 function checkEntryName(zip: string, name: string): void {
