@@ -56,7 +56,7 @@ export const convertCommand: CommandDefinition = {
       .option('--rois <list>', 'names of regions, in the order of their labels 1, 2, …')
       .option('--on-overlap <what>', OVERLAPS.join(', '), 'error')
       .option('--series <uid>', 'which series, where a folder holds several; all: each as a volume in the folder --out')
-      .option('--part <n>', 'which orientation, from 0, where a series holds several')
+      .option('--part <n>', 'which stack, from 0, where a series holds several: orientations, say')
       .option('--on-tilt <what>', `series of a tilted gantry, volumes on sheared axes: ${TILTS.join(', ')}`, 'refuse')
       .option('--on-duplicates <what>', `slices that are there twice: ${DUPLICATES.join(', ')}`, 'refuse')
       .option('--on-uneven <what>', `missing or unevenly spaced slices: ${UNEVEN.join(', ')}`, 'refuse')

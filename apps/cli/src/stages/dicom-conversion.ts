@@ -16,7 +16,7 @@ export interface DicomFlags {
   readonly rois?: readonly string[] | undefined;
   readonly onOverlap: 'error' | 'priority' | 'channels';
   readonly series?: string | undefined;
-  /** Which orientation of that series, from 0. */
+  /** Which stack of that series, from 0. */
   readonly part?: number | undefined;
   readonly stack?: Pick<ReadStackOptions, 'onTilt' | 'onDuplicates' | 'onUneven'>;
 }
@@ -177,7 +177,7 @@ function chooseStack({ stacks, damaged }: DicomScan, source: string, { series, p
   const what =
     stacks.length === 0
       ? 'holds no DICOM images'
-      : `${fitting.length === 0 ? 'holds no such series' : oneSeries ? 'holds a series with several orientations' : 'holds several series'}: ${list}; choose one with ${oneSeries ? '--part' : '--series'}`;
+      : `${fitting.length === 0 ? 'holds no such series' : oneSeries ? 'holds a series of several stacks' : 'holds several series'}: ${list}; choose one with ${oneSeries ? '--part' : '--series'}`;
   throw new InputError('series', `${source}: ${what}.`, source, { series: stacks.map((stack) => stack.series) });
 }
 

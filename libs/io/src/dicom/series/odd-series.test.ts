@@ -60,12 +60,21 @@ describe('several images in one series', () => {
     }
   });
 
-  it('one echo between the slices of the other is told of', async () => {
-    const sources = repeated(4, 2, (time, place) => ({
-      EchoTime: [5, 10][time]!,
-      ImagePositionPatient: [0, 0, 3 * place + 1.5 * time],
-    }));
-    expect(await issuesOf(sources)).toEqual([
+  it('one echo between the slices of the other is a volume of its own; one above the other is told of', async () => {
+    for (const offset of [1.5, 1.1]) {
+      const between = repeated(4, 2, (time, place) => ({
+        EchoTime: [5, 10][time]!,
+        ImagePositionPatient: [0, 0, 3 * place + offset * time],
+      }));
+      const { stacks } = await scanDicom(between);
+      expect(stacks.map((s) => [s.order[0]!.length, s.parts, s.issues])).toEqual([
+        [4, 2, []],
+        [4, 2, []],
+      ]);
+      expect(stacks.map((s) => new Set(s.frames.map((f) => f.keys['echo time'])).size)).toEqual([1, 1]);
+    }
+    const above = repeated(8, 1, (_, place) => ({ EchoTime: place < 4 ? 5 : 10 }));
+    expect(await issuesOf(above)).toEqual([
       'warn mixed-acquisitions: slices of one stack differ in echo time: 5 in 4, 10 in 4.',
     ]);
   });

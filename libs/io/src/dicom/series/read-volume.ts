@@ -151,7 +151,7 @@ async function voxelsOf(
 export interface ReadDicomOptions extends ReadStackOptions {
   /** SeriesInstanceUID to read, where the files hold several. */
   readonly series?: string;
-  /** Which orientation of that series, from 0, where it holds several. */
+  /** Which stack of that series, from 0, where it holds several. */
   readonly part?: number;
   /** DICOM files that cannot be parsed: `refuse`, because each may be a slice, or `skip`. */
   readonly onDamaged?: 'refuse' | 'skip';

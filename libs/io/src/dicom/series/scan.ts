@@ -15,7 +15,7 @@ import type { DicomInstance, FrameInfo } from './instance.ts';
 import { issue } from './issue.ts';
 import type { Issue } from './issue.ts';
 
-/** Slices of one series and one orientation, in order. */
+/** Slices of one series that belong together, in order. */
 export interface DicomStack extends Arrangement {
   readonly series: string;
   readonly study: string;
@@ -23,7 +23,7 @@ export interface DicomStack extends Arrangement {
   readonly description: string;
   readonly frames: readonly FrameInfo[];
   readonly instances: readonly DicomInstance[];
-  /** `split` when one series held several orientations: this is one of `parts`. */
+  /** A series may hold several orientations, or stacks of one: this is one of `parts`. */
   readonly part: number;
   readonly parts: number;
 }
@@ -199,14 +199,34 @@ const APART: ReadonlySet<string> = new Set([
   'tilt',
 ]);
 
-/** Frames of one orientation, taken apart by the stacks that their object names where together they make no volume. */
-function byStack(frames: readonly FrameInfo[]): FrameInfo[][] {
-  const stacks = new Map<string | undefined, FrameInfo[]>();
-  for (const frame of frames) stacks.set(frame.stack, [...(stacks.get(frame.stack) ?? []), frame]);
-  const together = stacks.size < 2 || stacks.has(undefined) || stacks.size === frames.length;
-  if (together || !arrange(frames).issues.some((i) => i.severity === 'refuse' && APART.has(i.code)))
-    return [[...frames]];
-  return [...stacks.values()];
+function groupedBy<K>(frames: readonly FrameInfo[], key: (frame: FrameInfo) => K): Map<K, FrameInfo[]> {
+  const groups = new Map<K, FrameInfo[]>();
+  for (const frame of frames) {
+    const members = groups.get(key(frame));
+    if (members === undefined) groups.set(key(frame), [frame]);
+    else members.push(frame);
+  }
+  return groups;
+}
+
+const isRefused = ({ issues }: Arrangement): boolean => issues.some((i) => i.severity === 'refuse');
+
+/**
+ * Frames of one orientation as the volumes they make: taken apart by the stacks that their object names where together they are none, and by
+ * echo time where the slices of one echo lie between those of another.
+ */
+function volumesOf(frames: readonly FrameInfo[]): (readonly FrameInfo[])[] {
+  const stacks = groupedBy<string | undefined>(frames, (f) => f.stack);
+  const echoes = groupedBy<string | number | undefined>(frames, (f) => f.keys['echo time']);
+  const named = stacks.size > 1 && !stacks.has(undefined) && stacks.size < frames.length;
+  if (!named && (echoes.size < 2 || echoes.has(undefined))) return [frames];
+  const whole = arrange(frames);
+  if (named && whole.issues.some((i) => i.severity === 'refuse' && APART.has(i.code))) return [...stacks.values()];
+  const groups = [...echoes.values()];
+  if (whole.order.length !== 1 || !groups.every((group) => group.length > 2 && !isRefused(arrange(group))))
+    return [frames];
+  const changes = whole.order[0]!.filter((f, k, all) => k > 0 && f.keys['echo time'] !== all[k - 1]!.keys['echo time']);
+  return changes.length >= groups.length ? groups : [frames];
 }
 
 function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
@@ -219,7 +239,7 @@ function stacksOf(instances: readonly DicomInstance[]): DicomStack[] {
       else cluster.push(frame);
     }
   const { series, study, modality, description } = kept[0]!;
-  return clusters.flatMap(byStack).map((frames, part, all) => {
+  return clusters.flatMap(volumesOf).map((frames, part, all) => {
     const members = [...new Set(frames.map((f) => f.instance))];
     const arrangement = arrange(frames);
     const mixed =
