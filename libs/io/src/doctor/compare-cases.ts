@@ -1,9 +1,9 @@
 /** Faults that show only beside the other cases: labels turned round or exchanged, channels exchanged, voxel sizes in other units. */
 import { spacing } from '@voxelwise/volume';
-import type { Grid } from '@voxelwise/volume';
+import type { Grid, VoxelArray } from '@voxelwise/volume';
 import type { CaseFiles, Dataset } from '../datasets/dataset.ts';
 import { readFromTree } from '../datasets/load-case.ts';
-import { explainedBy } from './agreement.ts';
+import { steepnessOf } from './agreement.ts';
 import type { Agreement } from './agreement.ts';
 import type { Fault } from './fault.ts';
 import type { VoxelFacts } from './voxel-facts.ts';
@@ -16,8 +16,7 @@ export interface Examined {
   /** Per channel. */
   readonly channels: readonly VoxelFacts[];
   readonly labels: VoxelFacts | undefined;
-  /** With the channel that the label explains best. */
-  readonly agreement: (Agreement & { readonly channel: number }) | undefined;
+  readonly agreement: Agreement | undefined;
   /** Of each class, RAS+ mm. */
   readonly centers: ReadonlyMap<number, readonly [number, number, number]>;
 }
@@ -41,7 +40,7 @@ export async function compareCases(dataset: Dataset, cases: readonly Examined[])
     ...exchangedChannels(dataset, cases),
     ...turned,
     ...mirroredClasses(dataset, cases).filter((fault) => !known.has(fault.case)),
-    ...(await exchangedLabels(dataset, cases)),
+    ...(await exchangedLabels(dataset, cases, known)),
   ];
 }
 
@@ -122,14 +121,24 @@ type Labelled = Examined & { readonly agreement: NonNullable<Examined['agreement
 const labelled = (cases: readonly Examined[]): readonly Labelled[] =>
   cases.filter((one): one is Labelled => one.agreement !== undefined);
 
-/** Labels that would fit their image much better turned round, where those of most other cases fit as they are. */
+/** A label fits another way, or another image, only where its borders are steeper there by this factor. */
+const CLEARLY = 1.1;
+
+/** The middle, and how far from it values lie by nature: robust against the few that do not belong. */
+function usualRange(values: readonly number[]): { readonly middle: number; readonly deviation: number } {
+  const middle = median(values);
+  return { middle, deviation: 1.4826 * median(values.map((v) => Math.abs(v - middle))) };
+}
+
+/** Labels that would fit their image better turned round, where those of most other cases fit as they are. */
 function turnedLabels(dataset: Dataset, cases: readonly Examined[]): readonly Fault[] {
   const known = labelled(cases);
-  const fitting = known.filter(({ agreement: { asStored, bestFlip } }) => asStored >= bestFlip.value);
-  if (known.length < FEWEST || fitting.length < 0.8 * known.length) return [];
-  const usual = median(fitting.map((one) => one.agreement.asStored));
-  return known.flatMap(({ id, files, agreement: { asStored, bestFlip } }): readonly Fault[] => {
-    if (bestFlip.value < 1.5 * asStored || bestFlip.value < 0.7 * usual || asStored > 0.7 * usual) return [];
+  const leads = known.map(({ agreement: { asStored, bestFlip } }) => Math.log(asStored / bestFlip.value));
+  if (known.length < FEWEST || leads.filter((lead) => lead >= 0).length < 0.8 * known.length) return [];
+  const { middle, deviation } = usualRange(leads);
+  const usual = median(known.map((one) => one.agreement.asStored));
+  return known.flatMap(({ id, files, agreement: { asStored, bestFlip } }, i): readonly Fault[] => {
+    if (leads[i]! > -Math.log(CLEARLY) || leads[i]! > middle - 4 * deviation) return [];
     const axes = ['z', 'y', 'x'].filter((_, axis) => bestFlip.flip[axis]).join(' and ');
     return [
       {
@@ -137,7 +146,7 @@ function turnedLabels(dataset: Dataset, cases: readonly Examined[]): readonly Fa
         code: 'label-turned',
         case: id,
         file: dataset.tree.fullPath(files.label!),
-        message: `The label fits its image poorly (it explains ${percent(asStored)} of the intensities around it, usual are ${percent(usual)}) and much better turned round along ${axes} (${percent(bestFlip.value)}).`,
+        message: `The image changes ${times(asStored)} as much across the label's borders as around them, in the other cases about ${times(usual)}; turned round along ${axes}, this label would have ${times(bestFlip.value)}.`,
         fix: `Look at both together; if so, flip the label's voxels along ${axes}.`,
         details: { asStored, turned: bestFlip.value, usual, axes },
       },
@@ -189,56 +198,63 @@ function mirroredClasses(dataset: Dataset, cases: readonly Examined[]): readonly
   return [...faults.values()];
 }
 
-/** Two labels that each explain the other's image as labels usually do, and their own poorly. */
-async function exchangedLabels(dataset: Dataset, cases: readonly Examined[]): Promise<readonly Fault[]> {
+/** Two labels that fit each other's image better than their own. `turned`: cases whose label fits poorly for that reason. */
+async function exchangedLabels(
+  dataset: Dataset,
+  cases: readonly Examined[],
+  turned: ReadonlySet<string | undefined>,
+): Promise<readonly Fault[]> {
   const known = labelled(cases);
   if (known.length < FEWEST) return [];
-  const usual = median(known.map((one) => one.agreement.asStored));
-  const poor = known.filter((one) => one.agreement.asStored < 0.7 * usual);
-  if (poor.length > 0.3 * known.length + 1) return [];
-  const pairs = poor.flatMap((a, i) => poor.slice(i + 1).map((b) => [a, b] as const)).filter(([a, b]) => alike(a, b));
+  const { middle, deviation } = usualRange(known.map((one) => Math.log(one.agreement.asStored)));
+  const poor = known
+    .filter((one) => !turned.has(one.id) && Math.log(one.agreement.asStored) < middle - deviation)
+    .sort((a, b) => a.agreement.asStored - b.agreement.asStored);
+  const pairs = poor.flatMap((b, i) => poor.slice(0, i).map((a) => [a, b] as const)).filter(([a, b]) => alike(a, b));
   const faults: Fault[] = [];
+  const told = new Set<string>();
   for (const [a, b] of pairs.slice(0, MOST_PAIRS)) {
-    const [ab, ba] = [await crossed(dataset, a, b), await crossed(dataset, b, a)];
-    const better = (found: number, own: number): boolean => found > 1.5 * own && found > 0.7 * usual;
-    if (!better(ab, a.agreement.asStored) || !better(ba, b.agreement.asStored)) continue;
-    for (const [one, other] of [
-      [a, b],
-      [b, a],
-    ] as const)
+    if (told.has(a.id) || told.has(b.id)) continue;
+    const gains = [
+      (await crossed(dataset, a, b)) / a.agreement.asStored,
+      (await crossed(dataset, b, a)) / b.agreement.asStored,
+    ] as const;
+    // each alone may deceive, both together do not
+    if (Math.sqrt(gains[0] * gains[1]) < CLEARLY || Math.min(...gains) < 1 / CLEARLY) continue;
+    for (const [one, other, gain] of [
+      [a, b, gains[0]],
+      [b, a, gains[1]],
+    ] as const) {
+      told.add(one.id);
       faults.push({
         severity: 'warning',
         code: 'labels-exchanged',
         case: one.id,
         file: dataset.tree.fullPath(one.files.label!),
-        message: `The label fits its own image poorly and the image of ${other.id} well, whose label fits here: the labels of ${one.id} and ${other.id} seem to be exchanged.`,
+        message: `The label of ${other.id} fits this image better than its own (across its borders the image changes ${times(gain)} as much), and the other way round: the labels of ${one.id} and ${other.id} seem to be exchanged.`,
         fix: 'Look at both cases; if so, exchange the two label files.',
-        details: { other: other.id, own: one.agreement.asStored, crossed: one === a ? ba : ab, usual },
+        details: { other: other.id, gain },
       });
+    }
   }
-  return faults;
+  const order = new Map(cases.map(({ id }, i) => [id, i]));
+  return faults.sort((a, b) => order.get(a.case!)! - order.get(b.case!)!);
 }
 
-const percent = (part: number): string => `${Math.round(100 * part)} %`;
+const times = (factor: number): string => `${factor.toPrecision(3)} times`;
 const alike = (a: Examined, b: Examined): boolean =>
   a.grid !== undefined && b.grid !== undefined && a.grid.shape.every((n, axis) => n === b.grid!.shape[axis]);
 
-/** How well the label of `to` explains the image of `from`, in its most telling channel. */
+/** How well the label of `to` fits the image of `from`. */
 async function crossed(dataset: Dataset, from: Labelled, to: Labelled): Promise<number> {
   const { tree } = dataset;
   const { shape } = from.grid!;
   const voxels = shape.reduce((product, n) => product * n, 1);
   const label = await readFromTree(tree, to.files.label!, { kind: 'labels' });
-  let channel = from.agreement.channel;
+  const images: VoxelArray[] = [];
   for (const path of from.files.images) {
     const image = await readFromTree(tree, path, { kind: 'intensity' });
-    if (channel < image.channels.length)
-      return explainedBy({
-        image: image.voxels.subarray(channel * voxels, (channel + 1) * voxels),
-        label: label.voxels,
-        shape,
-      });
-    channel -= image.channels.length;
+    image.channels.forEach((_, c) => images.push(image.voxels.subarray(c * voxels, (c + 1) * voxels)));
   }
-  return 0;
+  return steepnessOf({ images, label: label.voxels, shape });
 }

@@ -5,7 +5,7 @@ import type { CaseFiles, Dataset } from '../datasets/dataset.ts';
 import { allowedValues } from '../datasets/label-set.ts';
 import { readFromTree } from '../datasets/load-case.ts';
 import type { DecodeOptions, DecodedVolume } from '../formats/format.ts';
-import { agreementOf, classCenters, explainedBy } from './agreement.ts';
+import { agreementOf, classCenters } from './agreement.ts';
 import type { Agreement } from './agreement.ts';
 import { faultOf } from './fault.ts';
 import type { Fault, FaultCode } from './fault.ts';
@@ -20,8 +20,8 @@ export interface CaseFindings {
   /** Per channel, over the channel's voxels. */
   readonly channels: readonly VoxelFacts[];
   readonly labels: VoxelFacts | undefined;
-  /** How well the label explains the image, with the channel that it explains best. */
-  readonly agreement: (Agreement & { readonly channel: number }) | undefined;
+  /** How well the label fits the image. */
+  readonly agreement: Agreement | undefined;
   /** Where each class of the label lies, RAS+ mm. */
   readonly centers: ReturnType<typeof classCenters>;
 }
@@ -236,19 +236,15 @@ export async function examineCase(dataset: Dataset, files: CaseFiles, isTraining
     return facts;
   }
 
-  /** Undefined where the label has another shape or no foreground. */
+  /** Undefined where the label has another shape or tells nothing. */
   function agreementWith(label: DecodedVolume): CaseFindings['agreement'] {
     const { shape } = label.grid;
     const count = label.voxels.length;
     const fitting = images.every(({ volume }) => volume.grid.shape.every((n, axis) => n === shape[axis]));
-    const pairs = images
-      .flatMap(({ volume }) => volume.channels.map((_, c) => volume.voxels.subarray(c * count, (c + 1) * count)))
-      .map((image) => ({ image, label: label.voxels, shape }));
-    if (!fitting || pairs.length === 0) return undefined;
-    const values = pairs.map(explainedBy);
-    const channel = values.indexOf(Math.max(...values));
-    const found = agreementOf(pairs[channel]!);
-    return found && { ...found, channel };
+    const parts = images.flatMap(({ volume }) =>
+      volume.channels.map((_, c) => volume.voxels.subarray(c * count, (c + 1) * count)),
+    );
+    return fitting ? agreementOf({ images: parts, label: label.voxels, shape }) : undefined;
   }
 
   function compareLabel(path: string, label: Grid, image: Grid): void {
