@@ -138,7 +138,7 @@ function turnedLabels(dataset: Dataset, cases: readonly Examined[]): readonly Fa
   const { middle, deviation } = usualRange(leads);
   const usual = median(known.map((one) => one.agreement.asStored));
   return known.flatMap(({ id, files, agreement: { asStored, bestFlip } }, i): readonly Fault[] => {
-    if (leads[i]! > -Math.log(CLEARLY) || leads[i]! > middle - 4 * deviation) return [];
+    if (leads[i]! > -Math.log(CLEARLY) || leads[i]! > middle - 3 * deviation) return [];
     const axes = ['z', 'y', 'x'].filter((_, axis) => bestFlip.flip[axis]).join(' and ');
     return [
       {
@@ -160,6 +160,8 @@ const DIRECTIONS = [
   ['in front of', 'behind'],
   ['above', 'below'],
 ] as const;
+/** Organs come in pairs: only where many cases show one side, another side is no matter of chance. */
+const FEWEST_OF_PAIRS = 12;
 /** Classes that are compared with each other. */
 const MOST_CLASSES = 12;
 
@@ -172,8 +174,8 @@ function mirroredClasses(dataset: Dataset, cases: readonly Examined[]): readonly
   for (const [i, a] of classes.entries())
     for (const b of classes.slice(i + 1)) {
       const both = cases.filter(({ centers }) => centers.has(a) && centers.has(b));
-      if (both.length < FEWEST) continue;
       for (const axis of [0, 1, 2]) {
+        if (both.length < (axis === 0 ? FEWEST_OF_PAIRS : FEWEST)) continue;
         const offsets = both.map(({ centers }) => centers.get(a)![axis]! - centers.get(b)![axis]!);
         const usual = median(offsets);
         const spread = 1.4826 * median(offsets.map((v) => Math.abs(v - usual)));
