@@ -156,6 +156,13 @@ describe('examineDataset', () => {
     expect(faults[0]!.fix).not.toBe('');
   });
 
+  it('tells where in a damaged file the damage lies', async () => {
+    const files = await healthy();
+    files.set(IMAGE, Uint8Array.of(92, 1, 0, 0, 0));
+    const fault = (await examine(files)).find(({ code }) => code === 'unreadable');
+    expect(fault?.details).toMatchObject({ field: 'header', byteOffset: 5 });
+  });
+
   it('tells that image and label are exchanged', async () => {
     const files = await healthy();
     const [a, b] = [files.get(IMAGE)!, files.get(LABEL)!];

@@ -68,6 +68,13 @@ export function faultOf(error: unknown, file: string, caseId?: string): Fault {
         ? 'Repair the description of the data set.'
         : 'Fetch the file again or take the case out of the data set.',
     ...(caseId === undefined ? {} : { case: caseId }),
-    details: error.details,
+    details: { ...placeOf(error), ...error.details },
   };
+}
+
+/** Where in the file a format's fault lies. */
+function placeOf(error: Error): Readonly<Record<string, unknown>> {
+  if (!(error instanceof FormatError)) return {};
+  const { field, byteOffset } = error;
+  return { ...(field === undefined ? {} : { field }), ...(byteOffset === undefined ? {} : { byteOffset }) };
 }

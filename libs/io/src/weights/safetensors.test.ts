@@ -43,6 +43,19 @@ describe('safetensors', () => {
     expect([...tensors.get('b')!.data]).toEqual([3.140625]);
   });
 
+  it('reads numbers without a sign', () => {
+    const unsigned = new Map([
+      ['a', { shape: [2], data: Uint16Array.of(0, 65535) }],
+      ['b', { shape: [1], data: Uint32Array.of(4294967295) }],
+    ]);
+    expect(decodeSafetensors(encodeSafetensors(unsigned)).tensors).toEqual(unsigned);
+    const header = new TextEncoder().encode('{"c":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}');
+    const bytes = new Uint8Array(8 + header.length + 8).fill(255);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+    bytes.set(header, 8);
+    expect([...decodeSafetensors(bytes).tensors.get('c')!.data]).toEqual([2 ** 64]);
+  });
+
   it.each([0, 4, 8, 60, file.length - 1])('refuses a file that ends at byte %d', (length) => {
     expect(() => decodeSafetensors(file.slice(0, length), 'x.safetensors')).toThrow(FormatError);
     expect(() => decodeSafetensors(file.slice(0, length), 'x.safetensors')).toThrow(/x\.safetensors/);

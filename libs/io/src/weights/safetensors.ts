@@ -3,13 +3,30 @@
  * Source: huggingface/safetensors, format description.
  */
 import { FormatError } from '../errors.ts';
+import { halfToNumber } from '../voxels/stored-type.ts';
 
-export type SafetensorsType = 'F64' | 'F32' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL' | 'F16' | 'BF16';
+const WIDTHS = {
+  F64: 8,
+  F32: 4,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+  F16: 2,
+  BF16: 2,
+} as const;
+export type SafetensorsType = keyof typeof WIDTHS;
 
 /** A named array: numbers in row-major order. */
 export interface NamedTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array | Float64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
+  readonly data:
+    Float32Array | Float64Array | Int32Array | Int16Array | Int8Array | Uint32Array | Uint16Array | Uint8Array;
 }
 
 export interface Safetensors {
@@ -23,6 +40,8 @@ const TYPES = {
   I32: Int32Array,
   I16: Int16Array,
   I8: Int8Array,
+  U32: Uint32Array,
+  U16: Uint16Array,
   U8: Uint8Array,
 } as const;
 /** The format allows a header of 100 MB; ours are some kilobytes. */
@@ -54,7 +73,7 @@ export function encodeSafetensors(
 }
 
 /**
- * Reads a file. Half precision comes as Float32Array, BOOL as Uint8Array.
+ * Reads a file. Half precision comes as Float32Array, BOOL as Uint8Array, 64-bit integers as Float64Array.
  *
  * Throws: FormatError with the byte where the file stops making sense: a header that is no JSON, ranges that overlap the
  * end or disagree with the shape, an unknown type.
@@ -135,25 +154,17 @@ function numbers(
   fail: (message: string) => never,
 ): NamedTensor['data'] {
   const count = shape.reduce((product, n) => product * n, 1);
-  const width = { F64: 8, F32: 4, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1, F16: 2, BF16: 2 }[dtype];
-  if (width === undefined)
-    return fail(`has the type ${dtype}; known are F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL.`);
+  const width = WIDTHS[dtype as SafetensorsType];
+  if (!Object.hasOwn(WIDTHS, dtype)) return fail(`has the type ${dtype}; known are ${Object.keys(WIDTHS).join(', ')}.`);
   if (bytes.length !== count * width)
     return fail(
       `has shape [${shape.join(', ')}] of ${dtype}, which is ${count * width} bytes, but holds ${bytes.length}.`,
     );
   if (dtype === 'BOOL') return bytes;
   if (dtype === 'I64') return Float64Array.from(new BigInt64Array(bytes.buffer), Number);
+  if (dtype === 'U64') return Float64Array.from(new BigUint64Array(bytes.buffer), Number);
   if (dtype === 'F16') return Float32Array.from(new Uint16Array(bytes.buffer), halfToNumber);
   if (dtype === 'BF16')
     return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
   return new TYPES[dtype as keyof typeof TYPES](bytes.buffer);
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
