@@ -66,6 +66,9 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   const { output } = context;
   const budget = flags.budget === undefined ? undefined : parseDuration(flags.budget);
   const dataset = await openDataset(context, spec);
+  const folds = chooseFolds(flags, budget);
+  const splits = await splitsStage(dataset);
+  requireFolds(dataset, splits, folds);
   const state = await RunState.open(dataset.results, {
     spec: dataset.source.tree.root,
     budget,
@@ -90,10 +93,6 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   await state.stage('fingerprint', () => fingerprintStage(context, dataset));
   const plans = await state.stage('plan', () => plansStage(context, dataset));
   const configurations = chooseConfigurations(plans, flags, budget);
-  const folds = chooseFolds(flags, budget);
-  const splits = await splitsStage(dataset);
-  requireFolds(dataset, splits, folds);
-
   const cascade = configurations.find((name) => planOf(dataset, plans, name).previousStage !== undefined);
   if (cascade !== undefined && !folds.includes('all') && splits.some((_, k) => !folds.includes(k)))
     throw new CommandUsageError(

@@ -1,7 +1,17 @@
 /** A nnU-Net user's script, word for word, on two channels and overlapping regions: convert, plan, train, choose, predict, hand on. */
 import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -161,6 +171,22 @@ describe('the commands of nnU-Net', { timeout: 60_000 }, () => {
     } finally {
       renameSync(work.at('raw-elsewhere'), work.at('raw'));
     }
+  });
+
+  it('prepare anew what was changed since, and nothing else', async () => {
+    const folder = work.at('preprocessed/Dataset099_Mini/nnUNetPlans_3d_fullres');
+    const prepared = join(folder, readdirSync(folder)[0]!);
+    const written = (): number[] => [0, 1].map((k) => statSync(join(prepared, `mini_${k}.safetensors`)).mtimeMs);
+    const before = written();
+    const label = work.at('raw/Dataset099_Mini/labelsTr/mini_1.nii.gz');
+    const old = await readVolume(label, { kind: 'labels' });
+    await writeVolume(label, { ...old, voxels: old.voxels.map((v) => (v === 2 ? 1 : v)) } as Volume);
+    await run('nnUNetv2_preprocess -d 99 -c 3d_fullres');
+    const after = written();
+    expect([after[0] === before[0], after[1]! > before[1]!]).toEqual([true, true]);
+    const kept = await readVolume(work.at('preprocessed/Dataset099_Mini/gt_segmentations/mini_1.nii.gz'));
+    expect(kept.voxels).not.toContain(2);
+    await writeVolume(label, old);
   });
 
   it('leave no checkpoint where none is wanted', async () => {

@@ -4,7 +4,8 @@ import type { ConfigurationPlan } from '@voxelwise/planner';
 import { caseFromNnunet, prepareCase } from '@voxelwise/training';
 import { caseFolder, type CaseFolder } from '@voxelwise/training/node';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import type { CaseFiles } from '@voxelwise/io';
 import { join } from 'node:path';
 import { openPreparationDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
@@ -19,7 +20,7 @@ export function preparedCases(dataset: OpenedDataset, plan: ConfigurationPlan): 
   return caseFolder(join(dataset.preprocessed, plan.dataIdentifier, mark.slice(0, 12)), { plan: mark });
 }
 
-/** Prepares the cases that are not prepared yet. */
+/** Prepares the cases that are not prepared yet, or whose files were changed since. */
 export async function prepareStage(
   context: Context,
   dataset: OpenedDataset,
@@ -29,7 +30,11 @@ export async function prepareStage(
   const cases = dataset.source.training;
   await writeJson(join(dataset.preprocessed, 'dataset.json'), dataset.datasetJson);
   const missing = [];
-  for (const files of cases) if (!(await folder.has(files.id))) missing.push(files);
+  for (const files of cases) {
+    const saved = await folder.savedAt(files.id);
+    const isOld = files.images.length > 0 && saved !== undefined && saved < (await changedAt(dataset, files));
+    if (saved === undefined || isOld) missing.push(files);
+  }
   await keepGroundTruth(dataset);
   if (missing.length === 0) return folder;
   requireConsecutiveLabels(dataset);
@@ -58,6 +63,20 @@ export async function prepareStage(
   if (taken > 0)
     context.output.note(`${taken} of these cases are as nnU-Net preprocessed them (${plan.dataIdentifier})`);
   return folder;
+}
+
+/** When the youngest of a case's files was written, in milliseconds since 1970; 0 where none is there. */
+async function changedAt(
+  dataset: OpenedDataset,
+  { images = [], label }: Partial<Pick<CaseFiles, 'images' | 'label'>>,
+): Promise<number> {
+  const times = [...images, ...(label === undefined ? [] : [label])].map((file) =>
+    stat(pathOf(dataset, file)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
+  );
+  return Math.max(0, ...(await Promise.all(times)));
 }
 
 /** nnU-Net's own preprocessed case, where its folder holds one. Throws: TrainingError if it is of another plan. */
@@ -89,8 +108,10 @@ async function keepGroundTruth(dataset: OpenedDataset): Promise<void> {
   for (const { id, label } of dataset.source.training) {
     if (label === undefined) continue;
     const target = join(folder, `${id}${dataset.source.fileEnding}`);
-    if (exists(target)) continue;
-    await copyFile(pathOf(dataset, label), `${target}.part`);
+    const source = pathOf(dataset, label);
+    if (source === target || (exists(target) && (await stat(target)).mtimeMs >= (await changedAt(dataset, { label }))))
+      continue;
+    await copyFile(source, `${target}.part`);
     await rename(`${target}.part`, target);
   }
 }

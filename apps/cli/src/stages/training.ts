@@ -95,7 +95,7 @@ export async function splitsStage(dataset: OpenedDataset, given?: string): Promi
 export function requireFolds({ name, source }: OpenedDataset, splits: readonly Split[], folds: readonly Fold[]): void {
   if (splits.length > 0 || folds.every((fold) => fold === 'all')) return;
   throw new CommandUsageError(
-    `${name} has ${source.training.length} cases, too few for five folds; train on all of them (fold all), or name the folds in a splits_final.json`,
+    `${name} has ${source.training.length} cases, too few for five folds; train on all of them (fold all, run --folds all), or name the folds in a splits_final.json`,
     { cases: source.training.length },
   );
 }

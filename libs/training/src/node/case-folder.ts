@@ -1,5 +1,5 @@
 /** Prepared cases in a folder, the most recently used ones kept in memory. */
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeCase, encodeCase } from '../cases/case-file.ts';
 import { memoryCase, type CaseArrays } from '../cases/memory-case.ts';
@@ -8,7 +8,8 @@ import { TrainingError } from '../errors.ts';
 import { directoryStore } from './directory-store.ts';
 
 export interface CaseFolder extends CaseSource {
-  has(id: string): Promise<boolean>;
+  /** When a case was saved, in milliseconds since 1970; undefined if it was not. */
+  savedAt(id: string): Promise<number | undefined>;
   save(arrays: CaseArrays): Promise<void>;
 }
 
@@ -45,12 +46,17 @@ export function caseFolder(folder: string, { plan, cacheBytes = 2 ** 29 }: CaseF
     return memoryCase(arrays);
   };
   return {
-    has: (id) =>
-      access(join(folder, fileOf(id))).then(
-        () => true,
-        () => false,
+    savedAt: (id) =>
+      stat(join(folder, fileOf(id))).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => undefined,
       ),
-    save: (arrays) => store.write(fileOf(arrays.id), encodeCase(arrays, plan)),
+    save: async (arrays) => {
+      await store.write(fileOf(arrays.id), encodeCase(arrays, plan));
+      const known = cache.get(arrays.id);
+      cache.delete(arrays.id);
+      held -= known?.bytes ?? 0;
+    },
     open: (id) => {
       const known = cache.get(id);
       if (known) {
