@@ -91,7 +91,9 @@ async function strayFiles(dataset: Dataset): Promise<readonly Fault[]> {
     for (const path of c.images) folders.set(path.slice(0, Math.max(0, path.lastIndexOf('/'))), 'image');
     if (c.label !== undefined) folders.set(c.label.slice(0, Math.max(0, c.label.lastIndexOf('/'))), 'label');
   }
-  if (dataset.layout === 'nnunet' && !('dataset' in dataset.json)) {
+  // nnU-Net takes what lies in its folders, unless the description lists the cases
+  const byFolder = dataset.layout === 'nnunet' && !('dataset' in dataset.json);
+  if (byFolder) {
     folders.set('imagesTr', 'image');
     folders.set('labelsTr', 'label');
   }
@@ -115,7 +117,7 @@ async function strayFiles(dataset: Dataset): Promise<readonly Fault[]> {
         });
       else if (endingOf(name) !== '' && role === 'label')
         faults.push({
-          severity: dataset.layout === 'nnunet' ? 'error' : 'warning',
+          severity: byFolder ? 'error' : 'warning',
           code: 'label-without-image',
           file,
           message: 'This label belongs to no image of the data set.',
