@@ -392,6 +392,18 @@ describe('runner', () => {
         () => [0, ''],
         (error: Error) => [exitCodeOf(error), error.message],
       );
+    const processed = await runLine(
+      `runner plan_and_process --input_config ${work.at('input.yaml')} --clean --npfp 2 --no_pp`.split(' '),
+    );
+    expect(processed.steps).toHaveLength(2);
+    expect(await verb('plan_experiments', '--preprocessor_name', 'Mine')).toEqual([
+      2,
+      expect.stringContaining('DefaultPreprocessor, the only one here'),
+    ]);
+    expect(await verb('predict_ensemble_postprocessing')).toEqual([
+      3,
+      expect.stringContaining('`runner find_best_configuration` writes it'),
+    ]);
     for (const name of ['train_single_model', 'validate_single_model'])
       expect(await verb(name)).toEqual([2, expect.stringContaining(`runner ${name} needs --config and --fold`)]);
     const predict = [

@@ -26,15 +26,26 @@ interface RunnerConfig {
 }
 
 const CONFIGURATIONS = ['2d', '3d_fullres', '3d_lowres', '3d_cascade_fullres'];
-const FLAGS =
-  '--input_config! --work_dir= --trainer_class_name= --export_validation_probabilities= --config= --configs* --fold= --folds* --c* --p= --pl= --gpu_memory_target= --overwrite_plans_name= --verify_dataset_integrity= --data_dir= --overwrite_id= --plans* --trainers* --allow_ensembling= --list_of_lists_or_source_folder= --output_folder= --model_training_output_dir= --use_folds* --use_mirroring= --gpu_id= --gpu_id_for_all= --n_proc* --pretrained_weights= --use_compressed= --val= --disable_checkpointing= --overwrite_target_spacing* --run_ensemble= --run_predict= --run_postprocessing= --use_gaussian= --checkpoint_name= --run_convert_dataset= --run_plan_and_process= --run_train= --run_find_best_configuration= --run_predict_ensemble_postprocessing=';
+/** Arguments of the runner and its methods; `?` are true or false, and true where they stand alone. */
+const FLAGS = [
+  '--input_config! --work_dir= --trainer_class_name= --export_validation_probabilities?',
+  '--data_dir= --overwrite_id= --fpe= --npfp= --verify_dataset_integrity? --clean? --n_proc* --no_pp?',
+  '--pl= --gpu_memory_target= --preprocessor_name= --overwrite_target_spacing* --overwrite_plans_name= --c*',
+  '--config= --configs* --fold= --folds* --p= --pretrained_weights= --use_compressed? --val? --disable_checkpointing?',
+  '--gpu_id= --gpu_id_for_all* --plans* --trainers* --allow_ensembling? --num_processes= --overwrite? --strict?',
+  '--list_of_lists_or_source_folder= --output_folder= --model_training_output_dir= --use_folds* --tile_step_size=',
+  '--use_gaussian? --use_mirroring? --perform_everything_on_gpu? --save_probabilities? --checkpoint_name=',
+  '--folder_with_segs_from_prev_stage= --num_parts= --part_id= --num_processes_preprocessing=',
+  '--num_processes_segmentation_export= --run_ensemble? --run_predict? --run_postprocessing? --run_convert_dataset?',
+  '--run_plan_and_process? --run_train? --run_find_best_configuration? --run_predict_ensemble_postprocessing? --verbose?',
+].join(' ');
 
 /** One step: a command line of ours, or work of the runner itself. */
 type Step = readonly string[] | ((context: Context) => Promise<unknown>);
 type Verb = (config: RunnerConfig, words: UpstreamWords) => readonly Step[];
 
 const isOn = (words: UpstreamWords, flag: string, fallback: boolean): boolean =>
-  !/^(false|0|no)$/i.test(words.one(flag, String(fallback)));
+  words.has(flag) ? !/^(false|0|no)$/i.test(words.one(flag, 'true')) : fallback;
 const list = (values: readonly string[]): string[] =>
   values.flatMap((value) => value.replace(/[()[\]'"\s]/g, '').split(',')).filter(Boolean);
 
@@ -46,6 +57,7 @@ const plan: Verb = ({ id }, words) => [
     '-pl',
     words.one('--pl', 'ExperimentPlanner'),
     ...(words.has('--gpu_memory_target') ? ['-gpu_memory_target', words.one('--gpu_memory_target', '8')] : []),
+    ...(words.has('--preprocessor_name') ? ['-preprocessor_name', words.one('--preprocessor_name', '')] : []),
     ...(words.has('--overwrite_plans_name') ? ['-overwrite_plans_name', words.one('--overwrite_plans_name', '')] : []),
     ...(words.has('--overwrite_target_spacing')
       ? ['-overwrite_target_spacing', ...list(words.many('--overwrite_target_spacing', []))]
@@ -58,6 +70,8 @@ const fingerprints: Verb = ({ id }, words) => [
     '-d',
     String(id),
     ...(isOn(words, '--verify_dataset_integrity', false) ? ['--verify_dataset_integrity'] : []),
+    ...(isOn(words, '--clean', false) ? ['--clean'] : []),
+    ...(words.has('--fpe') ? ['-fpe', words.one('--fpe', '')] : []),
   ],
 ];
 const preprocess: Verb = ({ id }, words) => {
@@ -166,7 +180,14 @@ const predict: Verb = (_, words) => {
       ...folds,
       '-chk',
       words.one('--checkpoint_name', 'checkpoint_final.pth'),
+      '-step_size',
+      words.one('--tile_step_size', '0.5'),
       ...(isOn(words, '--use_mirroring', true) ? [] : ['--disable_tta']),
+      ...(isOn(words, '--save_probabilities', false) ? ['--save_probabilities'] : []),
+      ...(isOn(words, '--overwrite', true) ? [] : ['--continue_prediction']),
+      ...(words.has('--folder_with_segs_from_prev_stage')
+        ? ['-prev_stage_predictions', words.one('--folder_with_segs_from_prev_stage', '')]
+        : []),
     ],
   ];
 };
@@ -175,13 +196,20 @@ const predictBest: Verb = (config, words) => [
   async (context) => {
     const name = await datasetName(config);
     const results = join(config.roots.nnUNet_results, name);
+    const chosen = join(results, 'inference_information.json');
+    if (!exists(chosen))
+      throw new InputError(
+        'missing-choice',
+        `${chosen}: there is no such file; \`runner find_best_configuration\` writes it.`,
+        chosen,
+      );
     const information = await readJson<{
       folds: (number | string)[];
       best_model_or_ensemble: {
         postprocessing_file: string;
         selected_model_or_models: { configuration: string; trainer: string; plans_identifier: string }[];
       };
-    }>(join(results, 'inference_information.json'));
+    }>(chosen);
     const { selected_model_or_models: models, postprocessing_file: postprocessing } =
       information.best_model_or_ensemble;
     const inputs = join(config.roots.nnUNet_raw, name, 'imagesTs');
@@ -247,10 +275,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   plan_and_process: (config, words) => [
     ...fingerprints(config, words),
     ...plan(config, words),
-    ...preprocess(config, words),
+    ...(isOn(words, '--no_pp', false) ? [] : preprocess(config, words)),
   ],
   train_single_model: oneFold('train_single_model', false),
   train,
+  // It shares configurations and folds out among GPUs; here one device trains one after the other.
+  train_parallel: train,
   validate_single_model: oneFold('validate_single_model', true),
   validate: everyFold(true),
   find_best_configuration: findBest,

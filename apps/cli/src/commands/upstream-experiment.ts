@@ -12,11 +12,21 @@ const plansNameOf = (planner: string): string =>
 
 const PLANNING = '-pl= -gpu_memory_target= -preprocessor_name= -overwrite_target_spacing* -overwrite_plans_name=';
 
+/** Classes of upstream's that a user may have replaced by Python of their own. Throws: CommandUsageError. */
+function requireStock(words: UpstreamWords, flag: string, stock: string): void {
+  if (words.one(flag, stock) === stock) return;
+  throw new CommandUsageError(
+    `${words.command}: ${flag} is ${stock}, the only one here, came '${words.one(flag, '')}'`,
+  );
+}
+
 function fingerprintLine(words: UpstreamWords, dataset: string): string[] {
+  requireStock(words, '-fpe', 'DatasetFingerprintExtractor');
   return ['fingerprint', dataset, ...(words.has('--clean') ? ['--clean'] : [])];
 }
 
 function planLine(words: UpstreamWords, dataset: string): string[] {
+  requireStock(words, '-preprocessor_name', 'DefaultPreprocessor');
   const memory = words.optional('-gpu_memory_target');
   const spacing = words.many('-overwrite_target_spacing', []);
   const name = words.optional('-overwrite_plans_name');

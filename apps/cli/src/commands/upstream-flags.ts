@@ -5,7 +5,7 @@ import { CommandUsageError } from '../exit.ts';
 export interface UpstreamFlag {
   readonly name: string;
   readonly aliases: readonly string[];
-  readonly values: 'none' | 'one' | 'many';
+  readonly values: 'none' | 'optional' | 'one' | 'many';
   readonly required: boolean;
 }
 
@@ -19,21 +19,30 @@ export interface UpstreamWords {
   many(flag: string, fallback: readonly string[]): readonly string[];
 }
 
+const VALUES: Readonly<Record<string, UpstreamFlag['values']>> = {
+  '': 'none',
+  '?': 'optional',
+  '=': 'one',
+  '!': 'one',
+  '*': 'many',
+  '+': 'many',
+};
+
 /**
- * `-i! -f* --npz`: flags by name, `|` between names of one flag, `=` one value, `*` several values, `!` one value that is
- * required, `+` several that are.
+ * `-i! -f* --npz`: flags by name, `|` between names of one flag, `=` one value, `?` one or none, `*` several values, `!` one
+ * value that is required, `+` several that are.
  */
 export function flagsOf(text: string): UpstreamFlag[] {
   return text
     .split(/\s+/)
     .filter(Boolean)
     .map((word) => {
-      const mark = /[=*!+]$/.exec(word)?.[0] ?? '';
+      const mark = /[=?*!+]$/.exec(word)?.[0] ?? '';
       const [name, ...aliases] = (mark === '' ? word : word.slice(0, -1)).split('|');
       return {
         name: name!,
         aliases,
-        values: mark === '' ? 'none' : mark === '=' || mark === '!' ? 'one' : 'many',
+        values: VALUES[mark]!,
         required: mark === '!' || mark === '+',
       };
     });
@@ -64,9 +73,10 @@ export function readUpstream(
         `${command}: does not know ${head}; it takes ${[...positionals, ...new Set(flags.map(({ name }) => name))].join(' ')}`,
       );
     const values: string[] = inline === undefined ? [] : [inline];
-    const most = flag.values === 'none' ? 0 : flag.values === 'one' ? 1 : Infinity;
+    const most = flag.values === 'none' ? 0 : flag.values === 'many' ? Infinity : 1;
     while (values.length < most && at < words.length && !isFlag(words[at]!)) values.push(words[at++]!);
-    if (flag.values !== 'none' && values.length === 0) throw new CommandUsageError(`${command}: ${head} needs a value`);
+    if ((flag.values === 'one' || flag.values === 'many') && values.length === 0)
+      throw new CommandUsageError(`${command}: ${head} needs a value`);
     found.set(flag.name, values);
   }
   if (positional.length !== positionals.length)
