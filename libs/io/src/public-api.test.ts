@@ -92,6 +92,7 @@ it('exports what it promises for DICOM', () => {
     encodeFile
     examineDicom
     gridOf
+    imagesOf
     isSegmentation
     labelVolume
     memorySource
@@ -106,7 +107,6 @@ it('exports what it promises for DICOM', () => {
     readStack
     readStructureSet
     readStructures
-    referencedSeries
     scanDicom
     straightLabels
     tagName

@@ -1,6 +1,6 @@
 /** `doctor`: what this machine can do, and what is wrong with a data set, before anything is computed. */
 import type { Fault } from '@voxelwise/io';
-import { examineDicom, scanDicom } from '@voxelwise/io/dicom';
+import { TAG, examineDicom, scanDicom } from '@voxelwise/io/dicom';
 import { dicomFolder } from '@voxelwise/io/node';
 import { arch } from 'node:os';
 import type { Context } from '../context.ts';
@@ -50,7 +50,14 @@ async function examine(context: Context, spec: string): Promise<readonly Fault[]
     String(frames.length),
     lattice === undefined ? '' : `${lattice.slices} × ${lattice.rows} × ${lattice.columns}`,
   ]);
-  output.print(`\n${formatTable(['series', '', '', 'images', 'volume'], rows)}`);
+  const objects = scan.objects.map(({ name, dataset }) => [
+    name,
+    dataset.string(TAG.Modality) ?? '',
+    dataset.text(TAG.SeriesDescription) ?? '',
+    '',
+    '',
+  ]);
+  output.print(`\n${formatTable(['series', '', '', 'images', 'volume'], [...rows, ...objects])}`);
   return examineDicom(scan, { signal });
 }
 

@@ -148,13 +148,8 @@ function missingReference(source: string): never {
 async function oneStack(context: Context, source: string, flags: DicomFlags, masks?: DicomFile): Promise<DicomStack> {
   const scan = await scanFolder(source, { signal: context.signal });
   if (flags.series !== undefined || masks === undefined) return chooseStack(scan, source, flags);
-  const { TAG, referencedSeries } = await masksAndMore();
-  const made = referencedSeries(masks);
-  const frame = masks.dataset.string(TAG.FrameOfReferenceUID);
-  const named = scan.stacks.find((stack) => made.includes(stack.series));
-  const alike = scan.stacks.filter((stack) => stack.instances[0]!.frameOfReference === frame);
-  const series = named ?? (frame !== undefined && alike.length === 1 ? alike[0] : undefined);
-  return chooseStack(scan, source, { ...flags, series: series?.series });
+  const { imagesOf } = await masksAndMore();
+  return chooseStack(scan, source, { ...flags, series: imagesOf(masks, scan.stacks)?.series });
 }
 
 /** The stack that the flags name, or the only one. */

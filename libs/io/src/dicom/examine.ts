@@ -1,6 +1,7 @@
 /** What is wrong with a heap of DICOM files before anybody trains or predicts on them, and what to do about it. */
 import { faultOf } from '../doctor/fault.ts';
 import type { Fault } from '../doctor/fault.ts';
+import { examineMasks } from './examine-masks.ts';
 import type { IssueCode } from './series/issue.ts';
 import { readStack } from './series/read-volume.ts';
 import type { DicomScan, DicomStack } from './series/scan.ts';
@@ -49,8 +50,9 @@ function stackFaults(stack: DicomStack): Fault[] {
 }
 
 /**
- * Everything that speaks against the series among some files: damaged files, what keeps slices from being one volume, and pixels
- * that cannot be decoded (`readPixels`, on by default, reads every stack that is whole). Errors first.
+ * Everything that speaks against the series among some files: damaged files, what keeps slices from being one volume, pixels that cannot
+ * be decoded, and masks that are empty, damaged or do not fit their images (`readPixels`, on by default, reads every stack that is whole,
+ * and every segmentation and structure set). Errors first.
  */
 export async function examineDicom(
   scan: DicomScan,
@@ -67,6 +69,10 @@ export async function examineDicom(
     } catch (error) {
       faults.push(faultOf(error, stack.instances[0]!.name, stack.series));
     }
+  }
+  for (const file of scan.objects) {
+    signal?.throwIfAborted();
+    faults.push(...(readPixels ? await examineMasks(file, scan.stacks) : []));
   }
   if (scan.stacks.length === 0 && scan.objects.length === 0 && scan.damaged.length === 0)
     faults.push({

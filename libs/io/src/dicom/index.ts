@@ -25,7 +25,7 @@ export { labelVolume } from './segmentation/masks.ts';
 export type { LabelVolume, Mask, MaskOptions, MaskReport, MaskSelection } from './segmentation/masks.ts';
 export { readSegmentation } from './segmentation/read-segmentation.ts';
 export type { SegmentationOptions } from './segmentation/read-segmentation.ts';
-export { referencedSeries } from './segmentation/referenced-series.ts';
+export { imagesOf } from './segmentation/referenced-series.ts';
 export { openSegmentation } from './segmentation/segment-frames.ts';
 export type { Segment, SegmentFrame, SegmentationObject } from './segmentation/segment-frames.ts';
 export { targetOf, targetOfGrid } from './segmentation/target.ts';

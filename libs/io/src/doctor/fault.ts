@@ -31,6 +31,8 @@ export type FaultCode =
   | 'label-not-finite'
   | 'label-lossy'
   | 'label-empty'
+  | 'masks-overlap'
+  | 'mask-oddity'
   | 'image-not-finite'
   | 'image-constant'
   | 'image-outlier'

@@ -126,6 +126,7 @@ export async function labelVolume(
       .join(' + ');
   for (const { mask, label } of wanted) {
     let count = 0;
+    let lost = 0;
     const base = channels ? values.indexOf(label) * size : 0;
     const value = channels ? 1 : label;
     const remarks = await mask.paint((index) => {
@@ -135,6 +136,7 @@ export async function labelVolume(
         count++;
       } else if (there !== value) {
         overlapVoxels++;
+        lost++;
         overlaps.set(`${there} ${value}`, (overlaps.get(`${there} ${value}`) ?? 0) + 1);
       }
     });
@@ -143,8 +145,8 @@ export async function labelVolume(
       name: mask.name,
       label,
       voxels: count,
-      status: count > 0 ? 'used' : 'empty',
-      notes: remarks,
+      status: count + lost > 0 ? 'used' : 'empty',
+      notes: count === 0 && lost > 0 ? [...remarks, 'every voxel belongs to masks before it'] : remarks,
     });
   }
   if (overlapVoxels > 0 && onOverlap === 'error') {
