@@ -87,12 +87,7 @@ export {
   nnunetNoise,
   nnunetOutsideToBackground,
 } from './nnunet/augmentation/intensity.ts';
-export {
-  nnunetBlankBoxes,
-  nnunetMedian,
-  nnunetSharpen,
-  nnunetShift,
-} from './nnunet/augmentation/artifacts.ts';
+export { nnunetBlankBoxes, nnunetMedian, nnunetSharpen, nnunetShift } from './nnunet/augmentation/artifacts.ts';
 export { nnunetBrightnessSpot, nnunetGammaSpot } from './nnunet/augmentation/local.ts';
 export { equalAxes, randomQuarterTurns, randomTranspose } from './nnunet/augmentation/quarter-turns.ts';
 export { mirror } from './nnunet/augmentation/mirror.ts';
