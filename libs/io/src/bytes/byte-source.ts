@@ -27,16 +27,43 @@ export function bytesSource(bytes: Uint8Array, name?: string): ByteSource {
 export function blobSource(blob: Blob, name?: string): ByteSource {
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
     checkRange(offset, length, blob.size, name);
-    return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    const bytes = new Uint8Array(length);
+    await fillFrom(blob.slice(offset, offset + length), bytes);
+    return bytes;
   };
   return {
     name,
     size: blob.size,
     read,
     async fill(offset, target) {
-      target.set(await read(offset, target.length));
+      checkRange(offset, target.length, blob.size, name);
+      await fillFrom(blob.slice(offset, offset + target.length), target);
     },
   };
+}
+
+const ROOM_BYTES = 1 << 17;
+/** Memory that browsers read into, one piece to a reading under way. */
+const rooms: ArrayBuffer[] = [];
+
+/** All of a blob to `target`, by memory that is used again: a browser collects what `arrayBuffer` gives only after dozens of MiB. */
+async function fillFrom(blob: Blob, target: Uint8Array): Promise<void> {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = blob.stream().getReader({ mode: 'byob' });
+  } catch {
+    // Not every browser fills memory that it is given.
+    return target.set(new Uint8Array(await blob.arrayBuffer()));
+  }
+  let room = rooms.pop() ?? new ArrayBuffer(ROOM_BYTES);
+  for (let at = 0; ;) {
+    const { value, done } = await reader.read(new Uint8Array(room));
+    if (value !== undefined) room = value.buffer;
+    if (done) break;
+    target.set(value, at);
+    at += value.length;
+  }
+  rooms.push(room);
 }
 
 /** Throws: FormatError if the bytes asked for lie outside the source. */

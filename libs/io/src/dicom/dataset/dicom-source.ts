@@ -53,6 +53,7 @@ const fault = (what: string, { packed, cap, file, cause }: Unpacking): FormatErr
 const nodeZlib = (): typeof import('node:zlib') | undefined => globalThis.process?.getBuiltinModule?.('node:zlib');
 /** Memory for what unpacks to an unknown size. */
 const [LEAST_GUESS, MOST_GUESS] = [1 << 16, 1 << 24];
+const MARGIN = 4096;
 let lastSize = 0;
 
 /** Unpacks a raw deflate stream of at most `cap` bytes. Throws FormatError when damaged, truncated or longer. */
@@ -71,8 +72,8 @@ export function inflateRaw(packed: Uint8Array, cap?: number, file?: string): Uin
         cause: error,
       });
     }
-  // what fits one chunk is unpacked without a copy: the files of a series are of one size
-  const guess = cap === undefined ? Math.min(Math.max(lastSize, LEAST_GUESS), most, MOST_GUESS) : most;
+  // What fits one chunk is unpacked without a copy: the files of a series are of nearly one size.
+  const guess = cap === undefined ? Math.min(Math.max(lastSize + MARGIN, LEAST_GUESS), most, MOST_GUESS) : most;
   try {
     const bytes = zlib.inflateRawSync(packed, {
       chunkSize: Math.max(guess + 1, LEAST_GUESS),

@@ -3,6 +3,7 @@
  *
  * Each is one generated module with its code inside, so that it loads alike in Node and in any bundle.
  */
+import { bytesOfBase64 } from '../../bytes/base64.ts';
 import { FormatError } from '../../errors.ts';
 
 /** What a decoder says about the image it decoded. */
@@ -70,7 +71,7 @@ function compileLean(code: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>
 function compile(codec: Codec, wasm: string): Promise<WebAssembly.Module> {
   let module = compiled.get(codec);
   if (module === undefined) {
-    const code = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0));
+    const code = bytesOfBase64(wasm);
     module = codec === 'jpeg2000' ? compileLean(code) : WebAssembly.compile(code);
     compiled.set(codec, module);
   }

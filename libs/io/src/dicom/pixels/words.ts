@@ -3,6 +3,7 @@
  * What they cannot take, or find damaged, goes the plain way.
  */
 import type { VoxelArray } from '@voxelwise/volume';
+import { bytesOfBase64 } from '../../bytes/base64.ts';
 import code from '../../generated/words.ts';
 
 interface Kernels {
@@ -25,7 +26,7 @@ let started: Kernels | undefined;
 
 /** Kernels with a memory of their own. */
 function start(): Kernels {
-  module ??= new WebAssembly.Module(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
+  module ??= new WebAssembly.Module(bytesOfBase64(code));
   return new WebAssembly.Instance(module).exports as unknown as Kernels;
 }
 
