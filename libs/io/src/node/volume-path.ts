@@ -1,4 +1,5 @@
 /** Images by path: read, opened lazily, written whole or not at all. */
+import { writeSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -73,11 +74,14 @@ export async function writeVolume(
 ): Promise<void> {
   const { stem, files } = await filesOf(path, volume, options);
   await mkdir(dirname(path), { recursive: true });
+  // Pieces are read by system calls that wait; their writing, too, takes less time than a thread takes to hear of it.
+  const write = 'pieces' in volume ? writeAtOnce : writeChunk;
   const places = files.map((file) => ({ file, path: files.length === 1 ? path : stem + file.ending }));
   const written: { readonly from: string; readonly to: string }[] = [];
   try {
     // the header of a pair comes first in `files` and last under its name: who sees it finds its voxels
-    for (const place of places) written.push({ from: await writeBeside(place.path, place.file), to: place.path });
+    for (const place of places)
+      written.push({ from: await writeBeside(place.path, place.file, write), to: place.path });
     for (const { from, to } of written.reverse()) await rename(from, to);
   } catch (error) {
     await Promise.all(written.map(({ from }) => rm(from, { force: true })));
@@ -124,14 +128,14 @@ async function openBeside(path: string): Promise<{ readonly handle: FileHandle; 
   }
 }
 
-async function writeBeside(path: string, file: EncodedFile): Promise<string> {
+async function writeBeside(path: string, file: EncodedFile, write: typeof writeChunk): Promise<string> {
   const { handle, temporary } = await openBeside(path);
   // One chunk is written while the next is made.
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const chunk of file.chunks) {
       await writing;
-      writing = writeChunk(handle, chunk);
+      writing = write(handle, chunk);
       // Told of when it is awaited; making the next chunk may take longer than failing.
       writing.catch(() => undefined);
     }
@@ -149,4 +153,10 @@ async function writeBeside(path: string, file: EncodedFile): Promise<string> {
 /** The system may write less than it was given. */
 async function writeChunk(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+}
+
+/** The same while everything else waits; signals and timers have their turn after each chunk. Throws by the promise, as that does. */
+async function writeAtOnce({ fd }: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+  await new Promise((resolve) => setImmediate(resolve));
 }
