@@ -1,10 +1,6 @@
 /** The DICOMweb client against a real Orthanc on loopback: query, fetch a series, segment, store the result back. */
-import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ServerError } from '../../errors.ts';
@@ -17,142 +13,85 @@ import { targetOf } from '../segmentation/target.ts';
 import { writeSegmentation } from '../segmentation/write-segmentation.ts';
 import { readStructures } from '../structures/read-structures.ts';
 import { writeStructures } from '../structures/write-structures.ts';
+import { hasOrthanc, orthancNote, startOrthanc } from '../../testing/orthanc.ts';
+import type { Orthanc } from '../../testing/orthanc.ts';
 import { dicomWeb } from './dicom-web.ts';
 
 const fixtures = fileURLToPath(new URL('../../../fixtures/dicom/', import.meta.url));
-const program = ['/usr/sbin/Orthanc', '/usr/bin/Orthanc', '/usr/local/sbin/Orthanc'].find(existsSync);
-const plugin = ((): string | undefined => {
-  try {
-    return execFileSync('dpkg', ['-L', 'orthanc-dicomweb'], { encoding: 'utf8' })
-      .split('\n')
-      .find((line) => /OrthancDicomWeb.*\.so/i.test(line));
-  } catch {
-    return undefined;
-  }
-})();
+describe.skipIf(!hasOrthanc)(`DICOMweb with Orthanc${orthancNote}`, () => {
+  let server: Orthanc;
+  beforeAll(async () => {
+    server = await startOrthanc();
+  }, 40_000);
+  afterAll(() => server?.stop());
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
+  it('stores a series, finds it, fetches it, and takes its segmentation and structures', async () => {
+    const headers = { authorization: `Basic ${Buffer.from(`${server.user}:${server.password}`).toString('base64')}` };
+    const web = dicomWeb({ url: `${server.root}/dicom-web/`, headers });
+    expect(await web.searchStudies()).toEqual([]);
+    const source = join(fixtures, 'hippo_case/image');
+    const files = readdirSync(source).map((name) => new Uint8Array(readFileSync(join(source, name))));
+    const stored = await web.store(files);
+    expect(stored.stored).toHaveLength(files.length);
+    expect(stored.failed).toEqual([]);
+
+    const studies = await web.searchStudies({ PatientID: 'HIP*' });
+    expect(studies).toHaveLength(1);
+    const { study } = studies[0]!;
+    const series = await web.searchSeries(study);
+    expect(series.map((s) => s.modality)).toEqual(['MR']);
+    expect(await web.searchInstances({ study, series: series[0]!.series })).toHaveLength(files.length);
+
+    const scan = await scanDicom(web.retrieveSeries({ study, series: series[0]!.series }));
+    const stack = scan.stacks[0]!;
+    const image = await readStack(stack);
+    expect(image.volume.grid.shape).toEqual([38, 52, 36]);
+
+    const voxels = Uint8Array.from(image.volume.voxels, (v) => (v > 60 ? 1 : 0) + (v > 90 ? 1 : 0));
+    const labels = { grid: image.volume.grid, kind: 'labels' as const, channels: ['labels'], voxels };
+    const segments = [
+      { label: 1, name: 'bright' },
+      { label: 2, name: 'brighter' },
+    ];
+    const seg = await writeSegmentation(labels, stack, { segments });
+    const map = await writeSegmentation(labels, stack, { segments, form: 'labelmap' });
+    const rtstruct = await writeStructures(labels, stack, { segments });
+    expect((await web.store([seg, map, rtstruct], { study })).stored).toHaveLength(3);
+
+    const found = await web.searchSeries(study);
+    expect(found.map((s) => s.modality).sort()).toEqual(['MR', 'RTSTRUCT', 'SEG', 'SEG']);
+    const target = targetOf(stack);
+    for (const { series: uid, modality } of found.filter((s) => s.modality !== 'MR')) {
+      const [instance] = await web.searchInstances({ study, series: uid });
+      const back = await web.retrieveInstance({
+        study,
+        series: uid,
+        instance: instance!['00080018']!.Value![0] as string,
+      });
+      const file = await readDicomFile(back);
+      expect(file.dataset.string(TAG.Modality)).toBe(modality);
+      const again =
+        modality === 'SEG' ? await readSegmentation(file, { target }) : await readStructures(file, { target });
+      expect(again.volume.voxels).toEqual(voxels);
+    }
   });
 
-const installed = program !== undefined && plugin !== undefined;
-describe.skipIf(!installed)(
-  installed
-    ? 'DICOMweb with Orthanc'
-    : 'DICOMweb with Orthanc (skipped: orthanc and orthanc-dicomweb are not installed)',
-  () => {
-    let folder = '';
-    let server: ChildProcess;
-    let root = '';
-
-    beforeAll(async () => {
-      folder = mkdtempSync(join(tmpdir(), 'orthanc-'));
-      const [http, dicom] = [await freePort(), await freePort()];
-      writeFileSync(
-        join(folder, 'orthanc.json'),
-        JSON.stringify({
-          Name: 'test',
-          StorageDirectory: join(folder, 'db'),
-          IndexDirectory: join(folder, 'db'),
-          HttpPort: http,
-          DicomPort: dicom,
-          RemoteAccessAllowed: false,
-          AuthenticationEnabled: true,
-          RegisteredUsers: { reader: 'secret' },
-          Plugins: [plugin],
-        }),
-      );
-      server = spawn(program!, [join(folder, 'orthanc.json')], { stdio: 'ignore' });
-      root = `http://127.0.0.1:${http}`;
-      for (let tries = 0; tries < 150; tries++) {
-        if (
-          await fetch(`${root}/system`).then(
-            (r) => r.ok || r.status === 401,
-            () => false,
-          )
-        )
-          return;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-      throw new Error('Orthanc did not start');
-    }, 40_000);
-
-    afterAll(() => {
-      server?.kill();
-      rmSync(folder, { recursive: true, force: true });
+  it('says what the server refused', async () => {
+    const { root, user, password } = server;
+    const known = root.replace('://', `://${user}:${password}@`);
+    const web = dicomWeb({ url: `${known}/dicom-web` });
+    await expect(dicomWeb({ url: `${root}/dicom-web` }).searchStudies()).rejects.toMatchObject({
+      code: 'server',
+      status: 401,
     });
-
-    it('stores a series, finds it, fetches it, and takes its segmentation and structures', async () => {
-      const headers = { authorization: `Basic ${Buffer.from('reader:secret').toString('base64')}` };
-      const web = dicomWeb({ url: `${root}/dicom-web/`, headers });
-      expect(await web.searchStudies()).toEqual([]);
-      const source = join(fixtures, 'hippo_case/image');
-      const files = readdirSync(source).map((name) => new Uint8Array(readFileSync(join(source, name))));
-      const stored = await web.store(files);
-      expect(stored.stored).toHaveLength(files.length);
-      expect(stored.failed).toEqual([]);
-
-      const studies = await web.searchStudies({ PatientID: 'HIP*' });
-      expect(studies).toHaveLength(1);
-      const { study } = studies[0]!;
-      const series = await web.searchSeries(study);
-      expect(series.map((s) => s.modality)).toEqual(['MR']);
-      expect(await web.searchInstances({ study, series: series[0]!.series })).toHaveLength(files.length);
-
-      const scan = await scanDicom(web.retrieveSeries({ study, series: series[0]!.series }));
-      const stack = scan.stacks[0]!;
-      const image = await readStack(stack);
-      expect(image.volume.grid.shape).toEqual([38, 52, 36]);
-
-      const voxels = Uint8Array.from(image.volume.voxels, (v) => (v > 60 ? 1 : 0) + (v > 90 ? 1 : 0));
-      const labels = { grid: image.volume.grid, kind: 'labels' as const, channels: ['labels'], voxels };
-      const segments = [
-        { label: 1, name: 'bright' },
-        { label: 2, name: 'brighter' },
-      ];
-      const seg = await writeSegmentation(labels, stack, { segments });
-      const map = await writeSegmentation(labels, stack, { segments, form: 'labelmap' });
-      const rtstruct = await writeStructures(labels, stack, { segments });
-      expect((await web.store([seg, map, rtstruct], { study })).stored).toHaveLength(3);
-
-      const found = await web.searchSeries(study);
-      expect(found.map((s) => s.modality).sort()).toEqual(['MR', 'RTSTRUCT', 'SEG', 'SEG']);
-      const target = targetOf(stack);
-      for (const { series: uid, modality } of found.filter((s) => s.modality !== 'MR')) {
-        const [instance] = await web.searchInstances({ study, series: uid });
-        const back = await web.retrieveInstance({
-          study,
-          series: uid,
-          instance: instance!['00080018']!.Value![0] as string,
-        });
-        const file = await readDicomFile(back);
-        expect(file.dataset.string(TAG.Modality)).toBe(modality);
-        const again =
-          modality === 'SEG' ? await readSegmentation(file, { target }) : await readStructures(file, { target });
-        expect(again.volume.voxels).toEqual(voxels);
-      }
+    await expect(web.store([new Uint8Array(100)])).rejects.toThrow(ServerError);
+    await expect(web.searchSeries('../../system')).rejects.toMatchObject({ code: 'format' });
+    await expect(dicomWeb({ url: `${known}/nowhere` }).searchStudies()).rejects.toMatchObject({
+      code: 'server',
+      status: 404,
     });
-
-    it('says what the server refused', async () => {
-      const known = root.replace('://', '://reader:secret@');
-      const web = dicomWeb({ url: `${known}/dicom-web` });
-      await expect(dicomWeb({ url: `${root}/dicom-web` }).searchStudies()).rejects.toMatchObject({
-        code: 'server',
-        status: 401,
-      });
-      await expect(web.store([new Uint8Array(100)])).rejects.toThrow(ServerError);
-      await expect(web.searchSeries('../../system')).rejects.toMatchObject({ code: 'format' });
-      await expect(dicomWeb({ url: `${known}/nowhere` }).searchStudies()).rejects.toMatchObject({
-        code: 'server',
-        status: 404,
-      });
-      await expect(dicomWeb({ url: 'http://127.0.0.1:9' }).searchStudies()).rejects.toMatchObject({ code: 'server' });
-      const missing = web.retrieveSeries({ study: '1.2.3', series: '1.2.3.4' });
-      await expect(missing.next()).rejects.toMatchObject({ code: 'server', status: 404 });
-    });
-  },
-);
+    await expect(dicomWeb({ url: 'http://127.0.0.1:9' }).searchStudies()).rejects.toMatchObject({ code: 'server' });
+    const missing = web.retrieveSeries({ study: '1.2.3', series: '1.2.3.4' });
+    await expect(missing.next()).rejects.toMatchObject({ code: 'server', status: 404 });
+  });
+});
