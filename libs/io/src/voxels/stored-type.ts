@@ -127,17 +127,31 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+/** The two numbers of 16 bytes that C calls long double: IEEE's quadruple, and the 80 bits of Intel's processors, padded. */
+export type LongDouble = 'quadruple' | 'intel';
+
 /**
- * A long double, given as its low and high 64 bits, as the nearest number. It is IEEE quadruple precision, or the 80 bits of Intel's
- * processors padded with zeros; the latter would be quadruples below 1e-4932, so every value tells by itself which it is.
+ * Which of the two these are, given as low and high halves of 64 bits; undefined where they are zeros, or whole numbers of few bits, and do
+ * not tell. Intel's store the one before the point, the highest of the low half; what pads them is anything.
  */
-export function longDoubleToNumber(low: bigint, high: bigint): number {
-  const intel = high < 0x10000n;
-  const top = intel ? high : high >> 48n;
+export function longDoublesAre(lows: readonly bigint[], highs: readonly bigint[]): LongDouble | undefined {
+  const telling = lows.flatMap((low, i) => (low === 0n ? [] : [i]));
+  if (telling.length === 0) return undefined;
+  const isIntel = (i: number): boolean => {
+    const exponent = Number(highs[i]! & 0x7fffn);
+    // what is infinite, or no larger and no smaller than doubles are
+    return lows[i]! >> 63n === 1n && (exponent === 0x7fff || Math.abs(exponent - 16383) < 1100);
+  };
+  return telling.every(isIntel) ? 'intel' : 'quadruple';
+}
+
+/** A long double as the nearest number. */
+export function longDoubleToNumber(low: bigint, high: bigint, kind: LongDouble): number {
+  const top = kind === 'intel' ? high : high >> 48n;
   const sign = top & 0x8000n ? -1 : 1;
   const exponent = Number(top & 0x7fffn) - 16383;
-  // only Intel's stores the one before the point; Number() rounds to the nearest, half to even, as a narrowing conversion does
-  const significand = intel ? low << 49n : (1n << 112n) | ((high & 0xffffffffffffn) << 64n) | low;
+  // Number() rounds to the nearest, half to even, as a narrowing conversion does
+  const significand = kind === 'intel' ? low << 49n : (1n << 112n) | ((high & 0xffffffffffffn) << 64n) | low;
   if (exponent === 16384) return significand === 1n << 112n ? sign * Infinity : NaN;
   if (exponent === -16383) return sign * 0;
   return ((sign * Number(significand)) / 2 ** 112) * 2 ** exponent;

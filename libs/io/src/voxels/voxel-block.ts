@@ -12,12 +12,13 @@ import {
   halfToNumber,
   isVoxelType,
   longDoubleToNumber,
+  longDoublesAre,
   newVoxels,
   swapBytes,
   swapUnit,
   viewVoxels,
 } from './stored-type.ts';
-import type { StoredType, VoxelType } from './stored-type.ts';
+import type { LongDouble, StoredType, VoxelType } from './stored-type.ts';
 
 /** Numbers in file order: `volumes` one after another, each [z, y, x] with `components` interleaved at every voxel. */
 export interface VoxelBlock {
@@ -135,6 +136,7 @@ class Target {
   voxels: VoxelArray;
   readonly #block: VoxelBlock;
   readonly #count: number;
+  #longDouble: LongDouble | undefined;
 
   constructor(block: VoxelBlock, count: number) {
     this.#block = block;
@@ -152,7 +154,7 @@ class Target {
       const n = Math.min(CHUNK_NUMBERS, total - done);
       const bytes = buffer.subarray(0, n * size);
       await stream.fillAll(bytes, 'voxels');
-      this.#place(this.#numbers(bytes, n), volume, done);
+      this.#place(this.#numbers(bytes, n, volume * total + done), volume, done);
       done += n;
     }
   }
@@ -165,7 +167,8 @@ class Target {
     if (this.#block.littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(bytes, STORED_BYTES[this.#block.type]);
   }
 
-  #numbers(bytes: Uint8Array, n: number): ArrayLike<number> {
+  /** `before`: how many numbers were read already. */
+  #numbers(bytes: Uint8Array, n: number, before: number): ArrayLike<number> {
     const { type, littleEndian } = this.#block;
     if (littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(bytes, swapUnit(type));
     if (isVoxelType(type)) return viewVoxels(type, bytes.buffer, bytes.byteOffset, n);
@@ -184,13 +187,8 @@ class Target {
           new BigUint64Array(bytes.buffer, bytes.byteOffset, n) as unknown as ArrayLike<number>,
           Number,
         );
-      case 'float128': {
-        const halves = new BigUint64Array(bytes.buffer, bytes.byteOffset, 2 * n);
-        const [low, high] = HOST_IS_LITTLE_ENDIAN ? [0, 1] : [1, 0];
-        return Float64Array.from({ length: n }, (_, i) =>
-          longDoubleToNumber(halves[2 * i + low]!, halves[2 * i + high]!),
-        );
-      }
+      case 'float128':
+        return this.#longDoubles(new BigUint64Array(bytes.buffer, bytes.byteOffset, 2 * n), before);
       case 'complex64':
       case 'complex128': {
         // scaled before the magnitude is taken: the line is the number's, not the magnitude's
@@ -206,6 +204,17 @@ class Target {
       default:
         throw new TypeError(`readBlock: no way to read ${type as string}`);
     }
+  }
+
+  #longDoubles(halves: BigUint64Array, before: number): ArrayLike<number> {
+    const every = (first: number): readonly bigint[] => [...halves].filter((_, i) => i % 2 === first);
+    const [lows, highs] = HOST_IS_LITTLE_ENDIAN ? [every(0), every(1)] : [every(1), every(0)];
+    if (this.#longDouble === undefined) {
+      this.#longDouble = longDoublesAre(lows, highs);
+      // what did not tell before were zeros then, whatever their padding made of them
+      if (this.#longDouble === 'intel') this.voxels.fill(this.#block.inter, 0, before);
+    }
+    return lows.map((low, i) => longDoubleToNumber(low, highs[i]!, this.#longDouble ?? 'quadruple'));
   }
 
   /** Puts `numbers`, the ones from `start` on in this volume's file order, where they belong. */

@@ -197,30 +197,49 @@ describe('options', () => {
     ]);
     expect((await decodeVolume(packed)).voxels).toEqual(volume.voxels);
   });
-  it('reads 128-bit floats, quadruples and Intel’s, and says what is lost', async () => {
-    const bytes = new Uint8Array(352 + 8 * 16);
-    bytes.set((await encodeVolume(volume, '.nii')).subarray(0, 352));
+  /** A volume of these long doubles, given as low and high halves, read. */
+  const longDoubles = async (
+    values: readonly (readonly [bigint, bigint])[],
+    shape: readonly [number, number, number] = [1, 1, values.length],
+  ): Promise<DecodedVolume> => {
+    const grid = alignedGrid(shape);
+    const head = { grid, kind: 'intensity', channels: ['0'], voxels: new Float32Array(values.length) } as const;
+    const bytes = new Uint8Array(352 + 16 * values.length);
+    bytes.set((await encodeVolume(head, '.nii')).subarray(0, 352));
     const view = new DataView(bytes.buffer);
     view.setInt16(70, 1536, true);
     view.setInt16(72, 128, true);
-    // numpy.longdouble on x86 and the quadruples of IEEE 754-2008, low and high half
-    const values: readonly (readonly [bigint, bigint])[] = [
-      [0xc90fdaa22168c235n, 0x4000n], // Intel's pi
-      [0x8469898cc51701b8n, 0x4000921fb54442d1n], // pi
-      [0n, 0xbffe555555555555n], // -0.666…, cut
-      [0n, 0x7fff000000000000n],
-      [1n, 0x7fff000000000000n],
-      [0x8000000000000000n, 0xbfffn], // Intel's -1
-      [0n, 0x43fe000000000000n], // 2^1023
-      [0n, 0n],
-    ];
     values.forEach(([low, high], i) => {
       view.setBigUint64(352 + 16 * i, low, true);
       view.setBigUint64(360 + 16 * i, high, true);
     });
-    const { voxels, source } = await decodeVolume(bytes);
-    expect([...voxels]).toEqual([Math.PI, Math.PI, -(1 + 0x555555555555 / 2 ** 48) / 2, Infinity, NaN, -1, 2 ** 1023, 0]);
-    expect(source.warnings.map((w) => w.code)).toEqual(['precision']);
+    return decodeVolume(bytes);
+  };
+  it('reads 128-bit floats, quadruples and Intel’s, and says what is lost', async () => {
+    const quadruples = await longDoubles([
+      [0x8469898cc51701b8n, 0x4000921fb54442d1n], // pi
+      [0n, 0xbffe555555555555n],
+      [0n, 0x7fff000000000000n],
+      [1n, 0x7fff000000000000n],
+      [0n, 0x43fe000000000000n],
+      [0n, 0n],
+    ]);
+    expect([...quadruples.voxels]).toEqual([Math.PI, -(1 + 0x555555555555 / 2 ** 48) / 2, Infinity, NaN, 2 ** 1023, 0]);
+    expect(quadruples.source.warnings.map((w) => w.code)).toEqual(['precision']);
+    // as numpy.longdouble lies in memory on x86: six bytes of anything behind ten that count
+    const padding = 0xcfca934d00000000n;
+    const intel = await longDoubles([
+      [0n, padding],
+      [0xc90fdaa22168c235n, padding | 0x4000n], // pi
+      [0x8000000000000000n, padding | 0xbfffn], // -1
+    ]);
+    expect([...intel.voxels]).toEqual([0, Math.PI, -1]);
+  });
+  it('knows long doubles of zeros by those that follow them', async () => {
+    const zeros = Array.from({ length: 69_998 }, () => [0n, 0x3fff000000000000n] as const);
+    const more = [[0x8000000000000000n, 0x3fffn] as const, [0x8000000000000000n, 0x7fffn] as const];
+    const { voxels } = await longDoubles([...zeros, ...more], [1, 250, 280]);
+    expect([voxels[0], voxels[69_997], voxels[69_998], voxels[69_999]]).toEqual([0, 0, 1, Infinity]);
   });
   it('scales complex numbers before it takes their magnitude', async () => {
     const bytes = new Uint8Array(352 + 8 * 8);
