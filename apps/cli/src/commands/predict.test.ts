@@ -1,7 +1,7 @@
 /** `predict` with a model laid out as TotalSegmentator ships its own: 118 channels, one fold, plans of nnU-Net 2.0. */
 import { readVolume, writeVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
 import { residentBytes } from '../memory.ts';
@@ -75,6 +75,21 @@ describe('predict with a model of 117 classes', () => {
     expect(await readVolume(work.at('within', 'ct.nii.gz'))).toEqual(await readVolume(work.at('all', 'ct.nii.gz')));
   });
 
+  it('keeps what it segmented until an image changes', async () => {
+    const output = work.at('again', 'ct.nii.gz');
+    const written = async (): Promise<number> => {
+      await runLine(line('again', '--step-size', '1', '--no-mirroring'));
+      return statSync(output).mtimeMs;
+    };
+    const first = await written();
+    expect(await written()).toBe(first);
+    const before = await readVolume(output);
+    await writeVolume(work.at('images', 'ct_0000.nii.gz'), { ...image, voxels: image.voxels.map((v: number) => -v) });
+    expect(await written()).toBeGreaterThan(first);
+    expect([...(await readVolume(output)).voxels]).not.toEqual([...before.voxels]);
+    await writeVolume(work.at('images', 'ct_0000.nii.gz'), image);
+  });
+
   it('saves probabilities in little memory, by way of the disk', async () => {
     await runLine(line('probable', '--save-probabilities'));
     const saved = await openProbabilities(work.at('probable', 'ct.npz'));
@@ -90,7 +105,7 @@ describe('predict with a model of 117 classes', () => {
     });
     expect(wrong).toBe(-1);
     expect(readdirSync(work.at('probable')).sort()).toEqual([
-      '.made-by.json',
+      '.made-by',
       'ct.json',
       'ct.nii.gz',
       'ct.npz',

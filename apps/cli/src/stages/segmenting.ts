@@ -12,8 +12,9 @@ import {
 import type { Device } from '@voxelwise/compute';
 import { readVolume } from '@voxelwise/io/node';
 import type { Volume } from '@voxelwise/volume';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { livingDevice, reopenDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { CommandUsageError, InputError } from '../exit.ts';
 import { requireFinite } from './dataset.ts';
@@ -39,7 +40,7 @@ export interface SegmentOptions {
   readonly nextStages?: readonly NextStage[];
   /** Labels to write; voxels of others become background. Default: all. */
   readonly labels?: ReadonlySet<number> | undefined;
-  /** What made the segmentations: a finished file of the same model is kept, of another is made again. */
+  /** The model and its settings. A finished segmentation of the same, of images unchanged since, is kept; any other is made again. */
   readonly identity: string;
 }
 
@@ -62,7 +63,12 @@ export async function casesIn(
     ? [basename(path)]
     : (await readdir(root)).filter((name) => !name.startsWith('.') && name.endsWith(ending)).sort();
   if (all.length === 0)
-    throw new InputError('no-images', `${path}: holds no ${ending} files; the model was trained on those.`, path);
+    throw new InputError(
+      'no-images',
+      `${path}: holds no ${ending} files; the model was trained on those. ` +
+        `Turn images of other formats, DICOM series too, into them first: voxelwise convert SERIES --out images/CASE_0000${ending}`,
+      path,
+    );
   const byCase = new Map<string, string[]>();
   for (const name of all) {
     const stem = name.endsWith(ending) ? name.slice(0, -ending.length) : name.replace(/\.[^.]*$/, '');
@@ -85,9 +91,7 @@ export async function segmentCases(
   options: SegmentOptions,
 ): Promise<SegmentedCase[]> {
   const ending = model.plan.fileEnding;
-  const mark = join(folder, '.made-by.json');
-  const same = exists(mark) && (await readJson<{ identity: string }>(mark)).identity === options.identity;
-  if (!same) await writeJson(mark, { identity: options.identity });
+  await mkdir(join(folder, ORIGINS), { recursive: true });
   const predictor = openPredictor(model, livingDevice(device), {
     reopen: (lost) => reopenDevice(context, device, lost),
   });
@@ -98,6 +102,9 @@ export async function segmentCases(
       stopIfInterrupted(context);
       const output = join(folder, `${files.id}${ending}`);
       const begun = performance.now();
+      const origin = await originOf(source, files, previousFile(files.id, options, ending), options.identity);
+      const mark = join(folder, ORIGINS, `${files.id}.json`);
+      const same = exists(mark) && isDeepStrictEqual(await readJson(mark), origin);
       const next = options.nextStages ?? [];
       const whole =
         exists(output) &&
@@ -121,6 +128,7 @@ export async function segmentCases(
         for (const [k, stage] of next.entries())
           await saveNextStage(stage.folder, files.id, shapes[k]!, nextStages[k]!);
         await writeVolume(output, options.labels ? onlyLabels(segmentation, options.labels) : segmentation);
+        await writeJson(mark, origin);
         options.pace?.took((performance.now() - begun) / 1000);
       }
       done.push({ id: files.id, output, seconds: (performance.now() - begun) / 1000 });
@@ -133,20 +141,44 @@ export async function segmentCases(
   return done;
 }
 
+/** Beside the segmentations: what each was made of. */
+const ORIGINS = '.made-by';
+
+/** What a segmentation is made of: the model, and the files that are read for it as they are now. */
+async function originOf(
+  source: Dataset,
+  { images }: CaseFiles,
+  before: string | undefined,
+  model: string,
+): Promise<object> {
+  const read = [...images.map((name) => source.tree.fullPath(name)), ...(before === undefined ? [] : [before])];
+  const files = await Promise.all(
+    read.map(async (file) => {
+      // what is missing is refused when it is read
+      const { size = 0, mtimeMs = 0 } = (await stat(file).catch(() => undefined)) ?? {};
+      return { file: resolve(file), size, modified: mtimeMs };
+    }),
+  );
+  return { identity: model, files };
+}
+
+/** The previous stage's segmentation of a case, for a cascade. */
+function previousFile(id: string, { previousStage }: SegmentOptions, ending: string): string | undefined {
+  return typeof previousStage === 'string' ? join(previousStage, `${id}${ending}`) : previousStage?.(id);
+}
+
 async function predictOne(
   predictor: Predictor,
   source: Dataset,
   files: CaseFiles,
-  { prepared, previousStage }: SegmentOptions,
+  options: SegmentOptions,
   how: Omit<PredictOptions, 'device'>,
 ): Promise<Prediction> {
+  const { prepared } = options;
   if (files.images.length === 0 && prepared) return predictor.predictPrepared(await prepared(files.id), how);
   const subject = await loadCase(source, files, { withLabels: false });
   requireFinite(subject.images, files, source);
-  const before =
-    typeof previousStage === 'string'
-      ? join(previousStage, `${files.id}${predictor.model.plan.fileEnding}`)
-      : previousStage?.(files.id);
+  const before = previousFile(files.id, options, predictor.model.plan.fileEnding);
   const previous = before === undefined ? {} : { previousStage: await readVolume(before, { kind: 'labels' }) };
   return predictor.predict(subject, { ...how, ...previous });
 }
