@@ -69,7 +69,7 @@ describe('command line', { timeout: 120_000 }, () => {
   it('refuses a memory limit that it exceeds by being there, and names files that are missing', () => {
     const { status, stderr } = run('doctor', '--max-memory', '1MB');
     expect(status).toBe(4);
-    expect(stderr).toContain('--max-memory 1MB');
+    expect(stderr).toContain('--max-memory 1 MB');
     const missing = join(place, 'none.json');
     const answer = run('plan', '--fingerprint', missing, '--dataset-json', missing, '--json');
     expect(answer.status).toBe(3);
