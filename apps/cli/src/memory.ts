@@ -16,13 +16,18 @@ const LEAST_DEVICE_BYTES = 2 ** 22;
 
 let collect: (() => void) | undefined;
 
-/** Bytes that this process has resident, what can be collected being collected: memories of earlier devices above all. */
-export function residentBytes(): number {
+/** Collects what nobody holds any more: memories of disposed devices above all, which the engine is in no hurry to give back. */
+export function collectGarbage(): void {
   if (collect === undefined) {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;
   }
   collect();
+}
+
+/** Bytes that this process has resident once it has been collected. */
+export function residentBytes(): number {
+  collectGarbage();
   return process.memoryUsage.rss();
 }
 
@@ -41,7 +46,7 @@ export function deviceBytes(context: Pick<Context, 'maxMemory'>, beside = 0): nu
   const left = bytesLeft(context) - beside;
   if (left < LEAST_DEVICE_BYTES)
     throw new ResourceError(
-      `--max-memory ${formatBytes(maxMemory)}: the program alone takes ${formatBytes(maxMemory - left)} of memory before any work; give it more.`,
+      `--max-memory ${formatBytes(maxMemory)}: ${beside > 0 ? `the program and what lies beside the device take` : 'the program alone takes'} ${formatBytes(maxMemory - left)} of memory before any work; give it more.`,
       { maxMemory, needed: maxMemory - left + LEAST_DEVICE_BYTES },
     );
   return Math.min(DEVICE_SHARE * maxMemory, left, WASM_BYTES);

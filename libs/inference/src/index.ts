@@ -11,6 +11,7 @@ export {
 } from './model/nnunet-checkpoint.ts';
 export {
   plannedPrediction,
+  plannedPreparation,
   type PlannedCase,
   type PlannedPrediction,
   type PredictionMemory,

@@ -21,7 +21,13 @@ import { planOf, plansStage } from '../stages/plans.ts';
 import { classNames, finite, meanDiceOf, perClass } from '../stages/scoring.ts';
 import { casesIn } from '../stages/segmenting.ts';
 import { requireFit } from '../stages/prediction-memory.ts';
-import { bytesBeside, planValidation, requireTrainingMemory, type TrainingToPlan } from '../stages/training-memory.ts';
+import {
+  bytesBeside,
+  planTraining,
+  requireTrainingMemory,
+  type PlannedTraining,
+  type TrainingToPlan,
+} from '../stages/training-memory.ts';
 import { requireFolds, splitsStage } from '../stages/training.ts';
 import { formatTable } from '../terminal/output.ts';
 import { formatSeconds } from '../terminal/progress.ts';
@@ -105,22 +111,19 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   });
   // Any case may be validated; a fold for every case to train on has none.
   const validated = folds.some((fold) => fold !== 'all') ? dataset.source.training : [];
-  const validations = [];
+  const planned: PlannedTraining[] = [];
   for (const training of trainings)
-    validations.push(
-      await planValidation(context, dataset, training, {
-        cases: validated,
-        saveProbabilities: configurations.length > 1,
-      }),
+    planned.push(
+      await planTraining(context, dataset, training, { validated, saveProbabilities: configurations.length > 1 }),
     );
-  const device = await openDevice(context, 'training and predicting', bytesBeside(trainings, validations));
+  const device = await openDevice(context, 'training and predicting', bytesBeside(planned));
   const augmentOn = await openAugmentationDevice();
   try {
     // What cannot be done is not preprocessed first. With a budget, networks are made smaller than planned.
     if (budget === undefined)
-      for (const [k, training] of trainings.entries()) {
-        await requireTrainingMemory(context, device, training);
-        requireFit(context, validations[k]!);
+      for (const one of planned) {
+        await requireTrainingMemory(context, device, one);
+        requireFit(context, one.validation);
       }
     const job: Job = {
       context,

@@ -16,7 +16,7 @@ import { describePretrained, readPretrained, type PretrainedFlags } from '../sta
 import { finite } from '../stages/scoring.ts';
 import { chooseTrainer, stockTrainer } from '../stages/trainer-choice.ts';
 import { requireFit } from '../stages/prediction-memory.ts';
-import { bytesBeside, planValidation, requireTrainingMemory, type TrainingToPlan } from '../stages/training-memory.ts';
+import { bytesBeside, planTraining, requireTrainingMemory, type TrainingToPlan } from '../stages/training-memory.ts';
 import {
   checkpointFile,
   foldFolder,
@@ -136,16 +136,16 @@ async function trainOne(
     fold,
     files.map(({ id }) => id),
   );
-  const validation = await planValidation(context, dataset, training, {
-    cases: files.filter(({ id }) => val.includes(id)),
+  const memory = await planTraining(context, dataset, training, {
+    validated: files.filter(({ id }) => val.includes(id)),
     saveProbabilities: flags.exportValidationProbabilities ?? false,
   });
-  const device = await openDevice(context, 'training', bytesBeside([training], [validation]));
+  const device = await openDevice(context, 'training', bytesBeside([memory]));
   const augmentOn = await openAugmentationDevice();
   try {
     // What cannot be trained or validated is not preprocessed first.
-    if (!validateOnly) await requireTrainingMemory(context, device, training);
-    requireFit(context, validation);
+    if (!validateOnly) await requireTrainingMemory(context, device, memory);
+    requireFit(context, memory.validation);
     const cases = await prepareStage(context, dataset, plan);
     const end = flags.maxTime === undefined ? undefined : performance.now() + parseDuration(flags.maxTime) * 1000;
     const options: FoldOptions = {

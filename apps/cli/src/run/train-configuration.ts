@@ -73,7 +73,7 @@ export async function trainConfiguration(
   explainRecipe(context, configuration, recipe);
   const plans = withBudget(job.plans, configuration, recipe);
   const plan = planOf(dataset, plans, configuration);
-  await requireTrainingMemory(context, device, { plan, settings: recipe.settings });
+  await requireTrainingMemory(context, device, { training: { plan, settings: recipe.settings }, caseBytes: 0 });
   const options = {
     plans,
     plan,

@@ -1,5 +1,11 @@
 /** Whether predictions fit into --max-memory and onto the disk, found out before anything is computed. */
-import { plannedPrediction, type Model, type PlannedCase, type PlannedPrediction } from '@voxelwise/inference';
+import {
+  plannedPrediction,
+  plannedPreparation,
+  type Model,
+  type PlannedCase,
+  type PlannedPrediction,
+} from '@voxelwise/inference';
 import { loadCase, type CaseFiles, type Dataset } from '@voxelwise/io';
 import { openVolume } from '@voxelwise/io/node';
 import { buildNetwork, parametersOf } from '@voxelwise/nets';
@@ -35,12 +41,13 @@ export interface PredictionsToPlan extends Pick<SegmentOptions, 'stepSize' | 'sa
   readonly nextStages?: readonly PerAxis[];
 }
 
-/** What predictions take, and one that does not fit. */
-export interface PlannedPredictions {
+/** What some work takes, case by case, and one case that does not fit. */
+export interface PlannedCases<N extends Need = Need> {
   /** The most of any case, at once. */
-  readonly need: Need;
-  readonly misfit?: { readonly id: string; readonly shape: PerAxis; readonly need: Need };
+  readonly need: N;
+  readonly misfit?: { readonly id: string; readonly shape: PerAxis; readonly need: N };
 }
+export type PlannedPredictions = PlannedCases;
 
 /**
  * Plans the largest of these cases. Cases without image files, and devices other than WASM, are not planned.
@@ -48,16 +55,46 @@ export interface PlannedPredictions {
  */
 export async function planPredictions(context: Context, request: PredictionsToPlan): Promise<PlannedPredictions> {
   const { model, source, cases, folder, saveProbabilities = false, ...options } = request;
-  const how: PlannedPrediction = { ...options, probabilities: saveProbabilities, threads: context.threads };
-  const nothing = { device: 0, host: 0 };
+  const nothing = { device: 0, host: 0, store: 0 };
   if (context.device === 'webgpu' || context.device === 'reference') return { need: nothing };
+  const how: PlannedPrediction = { ...options, probabilities: saveProbabilities, threads: context.threads };
+  const planned = await planCases(context, source, cases, model.plan, nothing, (one) =>
+    plannedPrediction(model, one, how),
+  );
+  const { store } = planned.need;
+  if (store > 0 && !planned.misfit) {
+    await mkdir(folder, { recursive: true });
+    await requireDisk(folder, store, 'logits that memory does not hold');
+  }
+  return planned;
+}
+
+/** Plans preprocessing for training; `result` is the largest preprocessed case. Throws: FormatError for broken headers. */
+export function planPreparations(
+  context: Context,
+  source: Dataset,
+  cases: readonly CaseFiles[],
+  plan: ConfigurationPlan,
+): Promise<PlannedCases<Need & { readonly result: number }>> {
+  const nothing = { device: 0, host: 0, result: 0 };
+  return planCases(context, source, cases, plan, nothing, (one) => plannedPreparation(plan, one, { threads: 1 }));
+}
+
+async function planCases<N extends Need>(
+  context: Context,
+  source: Dataset,
+  cases: readonly CaseFiles[],
+  configuration: ConfigurationPlan,
+  nothing: N,
+  planOne: (subject: PlannedCase) => Promise<N>,
+): Promise<PlannedCases<N>> {
   const headers: Header[] = [];
   for (const files of cases) if (files.images.length > 0) headers.push(await headerOf(source, files));
-  let [need, store] = [nothing, 0];
-  const plan = async (header: Header): Promise<Need> => {
-    const planned = await plannedPrediction(model, header, how);
-    need = { device: Math.max(need.device, planned.device), host: Math.max(need.host, planned.host) };
-    store = Math.max(store, planned.store);
+  let need = nothing;
+  const plan = async (header: Header): Promise<N> => {
+    const planned = await planOne(header);
+    const most = (key: keyof N): number => Math.max(need[key] as number, planned[key] as number);
+    need = Object.fromEntries(Object.keys(nothing).map((key) => [key, most(key as keyof N)])) as unknown as N;
     return planned;
   };
   for (const header of largest(headers)) {
@@ -65,22 +102,18 @@ export async function planPredictions(context: Context, request: PredictionsToPl
     // Without what is cropped it may fit, and then the others have to be looked at too.
     need = nothing;
     for (const one of headers) {
-      if (holds(context, await plannedPrediction(model, one, how))) continue;
-      const cropped = await plan({ ...one, cropped: await boxOf(source, one.files, model.plan) });
+      if (holds(context, await planOne(one))) continue;
+      const cropped = await plan({ ...one, cropped: await boxOf(source, one.files, configuration) });
       if (!holds(context, cropped)) return { need, misfit: { id: one.files.id, shape: one.grid.shape, need: cropped } };
     }
     break;
-  }
-  if (store > 0) {
-    await mkdir(folder, { recursive: true });
-    await requireDisk(folder, store, 'logits that memory does not hold');
   }
   return { need };
 }
 
 /** Throws: ResourceError naming the case that does not fit, and the limit that it needs. */
-export function requireFit(context: Context, { misfit }: PlannedPredictions): void {
-  if (misfit) refuse(context, `predicting ${misfit.id}, ${misfit.shape.join('×')} voxels,`, misfit.need);
+export function requireFit(context: Context, { misfit }: PlannedCases, doing = 'predicting'): void {
+  if (misfit) refuse(context, `${doing} ${misfit.id}, ${misfit.shape.join('×')} voxels,`, misfit.need);
 }
 
 /** A model of this plan with no weights to speak of: for planning before there is one. */

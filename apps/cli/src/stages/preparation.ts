@@ -1,5 +1,6 @@
 /** Preprocesses the cases of a data set for one configuration, and copies the ground truth aside. */
 import { preprocessSettings } from '@voxelwise/inference';
+import type { CaseFiles } from '@voxelwise/io';
 import type { ConfigurationPlan } from '@voxelwise/planner';
 import { caseFromNnunet, prepareCase } from '@voxelwise/training';
 import { caseFolder, type CaseFolder } from '@voxelwise/training/node';
@@ -7,17 +8,34 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
 import type { CaseFiles } from '@voxelwise/io';
 import { join } from 'node:path';
+import { collectGarbage } from '../memory.ts';
+import { planPreparations, requireFit } from './prediction-memory.ts';
 import { openPreparationDevice, stopIfInterrupted, type Context } from '../context.ts';
 import { InputError } from '../exit.ts';
 import { exists, writeJson } from '../files.ts';
 import { loadTrainingCase, pathOf, requireConsecutiveLabels, type OpenedDataset } from './dataset.ts';
 
+/** Of --max-memory. */
+const CACHE_SHARE = 1 / 16;
+
 /** Prepared cases of a plan; what another plan prepared is refused by its mark. */
-export function preparedCases(dataset: OpenedDataset, plan: ConfigurationPlan): CaseFolder {
+export function preparedCases(
+  { maxMemory }: Pick<Context, 'maxMemory'>,
+  dataset: OpenedDataset,
+  plan: ConfigurationPlan,
+): CaseFolder {
   const mark = createHash('sha256')
     .update(JSON.stringify(preprocessSettings(plan)))
     .digest('hex');
-  return caseFolder(join(dataset.preprocessed, plan.dataIdentifier, mark.slice(0, 12)), { plan: mark });
+  return caseFolder(join(dataset.preprocessed, plan.dataIdentifier, mark.slice(0, 12)), {
+    plan: mark,
+    cacheBytes: cacheBytes(maxMemory),
+  });
+}
+
+/** Prepared cases that are kept in memory, so that few are read again. */
+export function cacheBytes(maxMemory: number | undefined): number {
+  return maxMemory === undefined ? 2 ** 29 : Math.min(2 ** 29, CACHE_SHARE * maxMemory);
 }
 
 /** Prepares the cases that are not prepared yet, or whose files were changed since. */
@@ -26,10 +44,10 @@ export async function prepareStage(
   dataset: OpenedDataset,
   plan: ConfigurationPlan,
 ): Promise<CaseFolder> {
-  const folder = preparedCases(dataset, plan);
+  const folder = preparedCases(context, dataset, plan);
   const cases = dataset.source.training;
   await writeJson(join(dataset.preprocessed, 'dataset.json'), dataset.datasetJson);
-  const missing = [];
+  const missing: CaseFiles[] = [];
   for (const files of cases) {
     const saved = await folder.savedAt(files.id);
     const isOld = files.images.length > 0 && saved !== undefined && saved < (await changedAt(dataset, files));
@@ -38,6 +56,20 @@ export async function prepareStage(
   await keepGroundTruth(dataset);
   if (missing.length === 0) return folder;
   requireConsecutiveLabels(dataset);
+  await prepareMissing(context, dataset, plan, folder, missing);
+  if (context.maxMemory !== undefined) collectGarbage();
+  return folder;
+}
+
+async function prepareMissing(
+  context: Context,
+  dataset: OpenedDataset,
+  plan: ConfigurationPlan,
+  folder: CaseFolder,
+  missing: readonly CaseFiles[],
+): Promise<void> {
+  if (context.maxMemory !== undefined)
+    requireFit(context, await planPreparations(context, dataset.source, missing, plan), 'preprocessing');
   const progress = context.output.progress(`preprocess ${plan.name}`, missing.length, 'case');
   const device = await openPreparationDevice(context);
   let taken = 0;
@@ -62,7 +94,6 @@ export async function prepareStage(
   progress.end();
   if (taken > 0)
     context.output.note(`${taken} of these cases are as nnU-Net preprocessed them (${plan.dataIdentifier})`);
-  return folder;
 }
 
 /** When the youngest of a case's files was written, in milliseconds since 1970; 0 where none is there. */

@@ -8,7 +8,8 @@ import type { Context } from '../context.ts';
 import { ResourceError } from '../exit.ts';
 import { limitFor } from '../memory.ts';
 import type { OpenedDataset } from './dataset.ts';
-import { planPredictions, untrained, type PlannedPredictions } from './prediction-memory.ts';
+import { planPredictions, planPreparations, untrained, type PlannedPredictions } from './prediction-memory.ts';
+import { cacheBytes } from './preparation.ts';
 
 export interface TrainingToPlan extends Pick<TrainOptions, 'loss' | 'build'> {
   readonly plan: ConfigurationPlan;
@@ -28,28 +29,44 @@ function bytesBesideTraining({ plan, settings, build }: TrainingToPlan): number 
   });
 }
 
-/** Plans the predictions that validate a training. */
-export function planValidation(
+export interface PlannedTraining {
+  readonly training: TrainingToPlan;
+  /** The predictions that validate it. */
+  readonly validation: PlannedPredictions;
+  /** Bytes of prepared cases that are in memory together. */
+  readonly caseBytes: number;
+}
+
+/** Plans what lies beside the device, and the predictions of `validated` cases. */
+export async function planTraining(
   context: Context,
   dataset: OpenedDataset,
-  { plan, build }: TrainingToPlan,
-  { cases, saveProbabilities }: { readonly cases: readonly CaseFiles[]; readonly saveProbabilities: boolean },
-): Promise<PlannedPredictions> {
-  return planPredictions(context, {
+  training: TrainingToPlan,
+  { validated, saveProbabilities }: { readonly validated: readonly CaseFiles[]; readonly saveProbabilities: boolean },
+): Promise<PlannedTraining> {
+  const { source } = dataset;
+  const { plan, build } = training;
+  const validation = await planPredictions(context, {
     model: untrained(plan, build),
-    source: dataset.source,
-    cases,
+    source,
+    cases: validated,
     folder: dataset.results,
     stepSize: 0.5,
     saveProbabilities,
   });
+  if (context.maxMemory === undefined) return { training, validation, caseBytes: 0 };
+  const { need } = await planPreparations(context, source, source.training, plan);
+  // The case that is cut and the one before it are there, whatever the cache holds.
+  return { training, validation, caseBytes: Math.max(cacheBytes(context.maxMemory), 2 * need.result) };
 }
 
 /** Bytes that trainings, and the predictions after them that fit, take next to their device. */
-export function bytesBeside(trainings: readonly TrainingToPlan[], validations: readonly PlannedPredictions[]): number {
+export function bytesBeside(planned: readonly PlannedTraining[]): number {
   return Math.max(
-    ...trainings.map(bytesBesideTraining),
-    ...validations.map(({ need, misfit }) => (misfit ? 0 : need.host)),
+    ...planned.map(
+      ({ training, validation: { need, misfit }, caseBytes }) =>
+        caseBytes + Math.max(bytesBesideTraining(training), misfit ? 0 : need.host),
+    ),
   );
 }
 
@@ -57,7 +74,7 @@ export function bytesBeside(trainings: readonly TrainingToPlan[], validations: r
 export async function requireTrainingMemory(
   context: Context,
   device: Device,
-  { plan, settings, ...request }: TrainingToPlan,
+  { training: { plan, settings, ...request }, caseBytes }: Pick<PlannedTraining, 'training' | 'caseBytes'>,
 ): Promise<void> {
   try {
     await requireStepMemory({
@@ -71,7 +88,7 @@ export async function requireTrainingMemory(
   } catch (error) {
     if (!(error instanceof OutOfMemoryError) || context.maxMemory === undefined) throw error;
     const step = Number(error.details['requestedBytes']);
-    const limit = limitFor({ device: step, host: bytesBesideTraining({ plan, settings, ...request }) });
+    const limit = limitFor({ device: step, host: caseBytes + bytesBesideTraining({ plan, settings, ...request }) });
     const advice = limit === undefined ? '' : ` As planned it fits into --max-memory ${Math.ceil(limit / 2 ** 20)}MB.`;
     throw new ResourceError(error.message + advice, { ...error.details, maxMemory: context.maxMemory, needed: limit });
   }

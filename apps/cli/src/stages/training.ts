@@ -268,12 +268,13 @@ export function curvePoints(history: readonly EpochReport[], times: Readonly<Rec
 
 /** A case as the network sees it, from what preprocessing left of it. */
 async function preparedImage(
+  context: Context,
   dataset: OpenedDataset,
   options: Pick<FoldOptions, 'plan' | 'plans' | 'trainer' | 'previousTrainer'>,
   id: string,
 ): Promise<PreparedImage> {
   const { plan } = options;
-  const folder = preparedCases(dataset, plan);
+  const folder = preparedCases(context, dataset, plan);
   const cases = plan.previousStage === undefined ? folder : stagedCases(dataset, folder, [id], cascadeNames(options));
   const { shape, channels, crop, properties } = await cases.open(id);
   if (properties === undefined)
@@ -333,7 +334,7 @@ export async function validateFold(
     ...inference,
     identity,
     saveProbabilities: options.exportProbabilities ?? false,
-    prepared: (id) => preparedImage(dataset, options, id),
+    prepared: (id) => preparedImage(context, dataset, options, id),
     ...(options.pace ? { pace: options.pace } : {}),
     previousStage: plan.previousStage === undefined ? undefined : previousValidation(dataset, cascadeNames(options)),
     nextStages: await nextStages(context, dataset, options, trained.model),

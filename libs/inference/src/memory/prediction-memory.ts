@@ -12,7 +12,7 @@ import {
   type PlanningOptions,
 } from '@voxelwise/compute';
 import { buildNetwork, loadWeights, type Module } from '@voxelwise/nets';
-import { turnsToCanonical } from '@voxelwise/planner';
+import { turnsToCanonical, type ConfigurationPlan } from '@voxelwise/planner';
 import {
   preprocess,
   resampleData,
@@ -55,6 +55,25 @@ export interface PredictionMemory {
   readonly store: number;
 }
 
+/** What preprocessing a case and its labels for training takes, at the peak, on the WASM device and beside it. */
+export async function plannedPreparation(
+  plan: ConfigurationPlan,
+  subject: PlannedCase,
+  options: PlanningOptions = {},
+): Promise<Omit<PredictionMemory, 'store'> & { /** Of the preprocessed case. */ readonly result: number }> {
+  const device = createPlanningDevice(options);
+  const { shape } = await planPreprocessing(device, plan, subject, true);
+  const [file, made, channels] = [voxelCount(subject.grid.shape), voxelCount(shape), plan.channels.length];
+  const result = made * (4 * channels + 2);
+  // The file's voxels and labels; then copies of them on their way to the device, or the result and its bytes on their way to the disk.
+  const read = file * ((subject.voxelBytes ?? 4) * channels + 2);
+  return {
+    device: device.memory().peakBytes,
+    host: read + Math.max(4 * file * (channels + 1), 2 * result + 4 * made),
+    result,
+  };
+}
+
 /** Plans for the WASM device. Throws: as `preprocess`, for a case that does not fit the model. */
 export async function plannedPrediction(
   model: Model,
@@ -70,7 +89,7 @@ export async function plannedPrediction(
     loadWeights(network, device, weights);
     return network;
   });
-  const properties = await planPreprocessing(device, model, subject);
+  const properties = await planPreprocessing(device, plan, subject, plan.previousStage !== undefined);
   const place = placeOfLogits(plan.network.outputChannels, settings, properties, {
     ...options,
     probabilities: probabilities && 'written',
@@ -114,8 +133,9 @@ type PlanningDevice = ReturnType<typeof createPlanningDevice>;
 
 async function planPreprocessing(
   device: PlanningDevice,
-  { plan }: Model,
+  plan: ConfigurationPlan,
   { grid, cropped }: PlannedCase,
+  labelled: boolean,
 ): Promise<PreprocessProperties> {
   const seen = turnsToCanonical(plan.imageReaderWriter) ? canonicalGrid(grid) : grid;
   const channels = plan.channels.map((channel) => channel.name);
@@ -131,9 +151,11 @@ async function planPreprocessing(
   const size = voxelCount(box.shape);
   const images = { grid: box, kind: 'intensity', channels, voxels: new Float32Array(channels.length * size) } as const;
   const labels = { grid: box, kind: 'labels', channels: ['labels'], voxels: new Int32Array(size) } as const;
+  // Voxels of classes are drawn on the host.
+  const { foreground: _, ...settings } = preprocessSettings(plan);
   const { case: made, properties } = await preprocess(
-    { id: 'planned', images, ...(plan.previousStage === undefined ? {} : { labels }) },
-    preprocessSettings(plan),
+    { id: 'planned', images, ...(labelled ? { labels } : {}) },
+    settings,
     device,
   );
   made.images.voxels.dispose();
