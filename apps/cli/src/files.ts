@@ -1,7 +1,6 @@
 /** Writing files whole or not at all, hashing them, reading JSON with a named error. */
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { InputError } from './exit.ts';
 
 /** Writes under a temporary name beside the target, flushes, then renames: what stands under the final name is whole. */
@@ -9,9 +8,8 @@ export async function writeWhole(
   path: string,
   content: string | Uint8Array | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const { randomBytes } = await import('node:crypto');
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  const { temporaryPath } = await import('@voxelwise/io/node');
+  const temporary = await temporaryPath(path);
   try {
     const file = await open(temporary, 'w');
     try {

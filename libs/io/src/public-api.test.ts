@@ -77,6 +77,7 @@ it('exports what it promises for Node', () => {
     readVolume
     resolveDataset
     scanFolder
+    temporaryPath
     writeStack
     writeVolume"
   `);

@@ -1,8 +1,8 @@
 /** Room on the disk for numbers that memory does not hold, in a file that has no name: it goes with the process, killed or not. */
 import type { ChannelStore, OpenStore } from '@voxelwise/inference';
-import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { mkdir, statfs } from 'node:fs/promises';
+import { temporaryPath } from '@voxelwise/io/node';
 import { join } from 'node:path';
 import { ResourceError } from '../exit.ts';
 import { formatBytes } from '../values.ts';
@@ -15,7 +15,7 @@ export function spillInto(folder: string): OpenStore {
   return async ({ channels, voxels }) => {
     await mkdir(folder, { recursive: true });
     await requireDisk(folder, 4 * channels * voxels, 'what memory does not hold');
-    const path = join(folder, `.${randomBytes(4).toString('hex')}.tmp`);
+    const path = await temporaryPath(join(folder, 'logits'));
     const file = openSync(path, 'wx+');
     rmSync(path, { force: true });
     return storeIn(file, voxels);

@@ -1,6 +1,6 @@
 /** Images by path: read, opened lazily, written whole or not at all. */
 import { writeSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkVolume } from '@voxelwise/volume';
@@ -16,6 +16,7 @@ import type {
 } from '../formats/format.ts';
 import { openFile } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
+import { temporaryPath } from './temporary-path.ts';
 
 /** The formats, loaded with the first image: who reads DICOM alone never waits for them. */
 const formats = (): Promise<typeof import('../volume-file.ts')> => import('../volume-file.ts');
@@ -73,7 +74,6 @@ export async function writeVolume(
   options: EncodeOptions = {},
 ): Promise<void> {
   const { stem, files } = await filesOf(path, volume, options);
-  await mkdir(dirname(path), { recursive: true });
   // Pieces are read by system calls that wait; their writing, too, takes less time than a thread takes to hear of it.
   const write = 'pieces' in volume ? writeAtOnce : writeChunk;
   const places = files.map((file) => ({ file, path: files.length === 1 ? path : stem + file.ending }));
@@ -116,20 +116,9 @@ async function filesOf(
   };
 }
 
-/** A new file beside `path`, under a name that nobody else writes. */
-async function openBeside(path: string): Promise<{ readonly handle: FileHandle; readonly temporary: string }> {
-  for (let attempt = 0; ; attempt++) {
-    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${attempt}.part`);
-    try {
-      return { handle: await open(temporary, 'wx'), temporary };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  }
-}
-
 async function writeBeside(path: string, file: EncodedFile, write: typeof writeChunk): Promise<string> {
-  const { handle, temporary } = await openBeside(path);
+  const temporary = await temporaryPath(path);
+  const handle = await open(temporary, 'wx');
   // One chunk is written while the next is made.
   let writing: Promise<void> = Promise.resolve();
   try {

@@ -1,5 +1,6 @@
 /** An experiment's files in a folder. A file is written beside its name and then moved there, so that no half file shows. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { temporaryPath } from '@voxelwise/io/node';
 import { join } from 'node:path';
 import type { StateStore } from '../experiment/state-store.ts';
 
@@ -14,9 +15,8 @@ export function directoryStore(folder: string): StateStore {
       }
     },
     async write(name, bytes) {
-      await mkdir(folder, { recursive: true });
       const path = join(folder, name);
-      const beside = `${path}.${process.pid}.part`;
+      const beside = await temporaryPath(path);
       try {
         const file = await open(beside, 'w');
         try {
