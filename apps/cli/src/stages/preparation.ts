@@ -6,7 +6,6 @@ import { caseFromNnunet, prepareCase } from '@voxelwise/training';
 import { caseFolder, type CaseFolder } from '@voxelwise/training/node';
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
-import type { CaseFiles } from '@voxelwise/io';
 import { join } from 'node:path';
 import { collectGarbage } from '../memory.ts';
 import { planPreparations, requireFit } from './prediction-memory.ts';

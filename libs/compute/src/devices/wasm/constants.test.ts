@@ -150,3 +150,21 @@ it('gives up kept weights where there is no room for them', async () => {
   expect(tight.memory().limitBytes / 16).toBeGreaterThan(transformed);
   expect(await work(tight)).toEqual(await work(await open()));
 });
+
+it('gives up the arena of a larger program where a smaller one needs room', async () => {
+  const work = async (device: Device): Promise<Float32Array> => {
+    const x = normal(device, 1, [1, 4, 40, 40, 40]);
+    const [wide, narrow] = [normal(device, 2, [64, 4, 3, 3, 3]), normal(device, 3, [4, 64, 3, 3, 3])];
+    const inner = conv({ x, weight: wide }, { padding: 1 });
+    const small = conv({ x: inner, weight: narrow }, { padding: 1 });
+    inner.dispose();
+    await small.read();
+    // Nothing of this lies in an arena.
+    const large = conv({ x, weight: normal(device, 4, [40, 4, 1, 1, 1]) });
+    return (await large.read()) as Float32Array;
+  };
+  const free = await open();
+  const expected = await work(free);
+  const tight = await open(Math.round(0.75 * free.memory().peakBytes));
+  expect(await work(tight)).toEqual(expected);
+});

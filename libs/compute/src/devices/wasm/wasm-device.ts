@@ -328,7 +328,10 @@ class WasmBackend implements Backend<WasmBuffer, LoadedProgram> {
       return results;
     } catch (error) {
       for (const result of results) this.free(result);
-      throw error;
+      if (!(error instanceof OutOfMemoryError) || this.#arena.bytes <= program.arenaBytes) throw error;
+      // An arena that a larger program left may hold the room that is missing.
+      this.#dropArena();
+      return this.#place(loaded);
     }
   }
 
