@@ -1,5 +1,5 @@
 /** `run`: everything: doctor → fingerprint → plan → preprocess → train → find-best → predict → evaluate → report. */
-import { configurationNames, resolveConfiguration, type Fold, type PlansFile } from '@voxelwise/planner';
+import { configurationNames, resolveConfiguration, type Fold, type PlansFile, type Split } from '@voxelwise/planner';
 import { basename, join } from 'node:path';
 import { openAugmentationDevice, openDevice, type Context } from '../context.ts';
 import { CommandUsageError } from '../exit.ts';
@@ -56,7 +56,7 @@ export const runCommand: CommandDefinition = {
       )
       .option(
         '--folds <list>',
-        '0,1,2,3,4 or fewer; all is one training on every case (default: 0 with a budget, the five without)',
+        '0,1,2,3,4 or fewer; all is one training on every case (default: 0 with a budget, every one without; all where cases are too few for folds)',
         '',
       )
       .option('--test <dir>', 'images to segment at the end, with labels beside them if they are to be scored')
@@ -72,9 +72,13 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   const { output } = context;
   const budget = flags.budget === undefined ? undefined : parseDuration(flags.budget);
   const dataset = await openDataset(context, spec);
-  const folds = chooseFolds(flags, budget);
   const splits = await splitsStage(dataset);
+  const folds = chooseFolds(flags, budget, splits);
   requireFolds(dataset, splits, folds);
+  if (splits.length === 0)
+    output.note(
+      `${dataset.name} has ${dataset.source.training.length} cases, too few for folds: one training on every case, validated on none`,
+    );
   const state = await RunState.open(dataset.results, {
     spec: dataset.source.tree.root,
     budget,
@@ -239,9 +243,10 @@ function withPreviousStages(plans: PlansFile, asked: readonly string[]): string[
   return [...new Set(asked.flatMap(before))];
 }
 
-function chooseFolds(flags: RunFlags, budget: number | undefined): Fold[] {
+function chooseFolds(flags: RunFlags, budget: number | undefined, splits: readonly Split[]): Fold[] {
   if (flags.folds !== '') return parseFolds(flags.folds);
-  return budget === undefined ? [0, 1, 2, 3, 4] : [0];
+  if (splits.length === 0) return ['all'];
+  return budget === undefined ? splits.map((_, k) => k) : [0];
 }
 
 function scoreTable({ summary, split }: ScoredSet, names: ReadonlyMap<string, string>, ending: string): string {
