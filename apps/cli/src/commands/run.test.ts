@@ -13,7 +13,16 @@ const tested = 'hippocampus_015';
 const set = work.at('Dataset000_Hippocampus');
 const results = work.at('results/Dataset000_Hippocampus');
 const line = (...words: string[]): Promise<Document> => runLine([...words, '--workspace', work.path]);
-const words = ['run', set, '--configurations', '2d,3d_fullres', '--folds', '0,1', '--test', join(set, 'imagesTs')];
+const words = ['run', set, '--configurations', '2d,3d_fullres', '--test', join(set, 'imagesTs')];
+
+/** Edits of plans that make a configuration small and its training short. */
+const small = (configuration: string, patch: string): string[] =>
+  [
+    `patch_size=${patch}`,
+    'batch_size=2',
+    'architecture.arch_kwargs.features_per_stage=[4,8,8,8]',
+    'voxelwise={"training":{"steps":4,"stepsPerEpoch":4,"validationSteps":1}}',
+  ].flatMap((edit) => ['--set', `configurations.${configuration}.${edit}`]);
 
 let run: Document;
 
@@ -41,13 +50,6 @@ beforeAll(async () => {
       [0, 1].map((k) => ({ train: ids.filter((_, i) => i % 2 !== k), val: ids.filter((_, i) => i % 2 === k) })),
     ),
   );
-  const small = (configuration: string, patch: string): string[] =>
-    [
-      `patch_size=${patch}`,
-      'batch_size=2',
-      'architecture.arch_kwargs.features_per_stage=[4,8,8,8]',
-      'voxelwise={"training":{"steps":4,"stepsPerEpoch":4,"validationSteps":1}}',
-    ].flatMap((edit) => ['--set', `configurations.${configuration}.${edit}`]);
   await line('plan', set, ...small('3d_fullres', '[16,16,16]'), ...small('2d', '[32,32]'));
   run = await line(...words);
 }, 120_000);
@@ -88,6 +90,19 @@ describe('a run over several configurations', () => {
     const again = await line(...words);
     expect(again.outputs.models).toHaveLength(2);
     await expectShipped(again);
+  });
+
+  it('trains once on every case where they are too few for folds', async () => {
+    const few = work.at('few', 'Dataset001_Few');
+    cpSync(set, few, { recursive: true, filter: (path) => !path.endsWith('splits_final.json') });
+    const there = ['--workspace', work.at('few')];
+    await runLine(['plan', few, ...small('3d_fullres', '[16,16,16]'), ...there]);
+    const one = ['--configurations', '3d_fullres', '--test', join(few, 'imagesTs'), ...there];
+    const made = await runLine(['run', few, ...one]);
+    const [model] = made.outputs.models as string[];
+    expect(readdirSync(model!).filter((name) => name.startsWith('fold_'))).toEqual(['fold_all']);
+    expect(made.cases).toBe(1);
+    await expect(runLine(['run', few, ...one, '--folds', '0'])).rejects.toThrow('too few for five folds');
   });
 });
 

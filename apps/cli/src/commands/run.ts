@@ -77,7 +77,7 @@ async function run(context: Context, spec: string, flags: RunFlags): Promise<voi
   requireFolds(dataset, splits, folds);
   if (splits.length === 0)
     output.note(
-      `${dataset.name} has ${dataset.source.training.length} cases, too few for folds: one training on every case, validated on none`,
+      `${dataset.name} has ${dataset.source.training.length} cases, too few for folds: one training on every case, scored on what it learned from`,
     );
   const state = await RunState.open(dataset.results, {
     spec: dataset.source.tree.root,
