@@ -69,6 +69,7 @@ it('exports what it promises: growing this list is a decision', () => {
     hardwareThreads
     histogram
     histogramEdges
+    hostArray
     i32
     instanceNorm
     instanceNormGradient
