@@ -23,6 +23,7 @@ export {
   type Reduction,
 } from './overlap/overlap.ts';
 export { scoreCase, type ScoreCaseOptions, surfaceScores } from './summary/score-case.ts';
+export { mostScoreBytes, scoreBytes } from './summary/score-memory.ts';
 export {
   type CaseScores,
   readSummary,

@@ -1,9 +1,10 @@
 /** Scores, comparison and post-processing as scripts meet them: folders with more in them than segmentations, faulty files, nnU-Net's pickles. */
 import { readVolume, writeVolume } from '@voxelwise/io/node';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../exit.ts';
+import { residentBytes } from '../memory.ts';
 import { fixture, runLine, temporaryFolder } from '../testing/command-line.ts';
 
 const work = temporaryFolder();
@@ -51,6 +52,38 @@ describe('evaluate', () => {
   ])('refuses %s', async (words, code, message) => {
     const error = await score(...words.split(' ')).catch((reason: Error) => reason);
     expect([exitCodeOf(error), (error as Error).message]).toEqual([code, expect.stringMatching(message)]);
+  });
+
+  it('refuses a limit that does not hold a case before it scores one, and scores within the limit that it names', async () => {
+    const shape = [64, 256, 256] as const;
+    const noise = (k: number) => Uint8Array.from({ length: 64 * 256 * 256 }, (_, i) => ((i * 7919 + k) % 1009) % 3);
+    for (const [side, k] of [
+      ['large/pred', 1],
+      ['large/ref', 2],
+    ] as const) {
+      mkdirSync(work.at(side), { recursive: true });
+      cpSync(work.at('ref/case.nii.gz'), work.at(side, 'a.nii.gz'));
+      const volume = { grid: { shape, affine }, kind: 'labels', channels: ['labels'], voxels: noise(k) } as const;
+      await writeVolume(work.at(side, 'b.nii.gz'), volume, { dtype: 'uint8' });
+    }
+    const line = [
+      'evaluate',
+      '--prediction',
+      work.at('large/pred'),
+      '--reference',
+      work.at('large/ref'),
+      '--labels',
+      '1',
+    ];
+    const limited = (bytes: number) => runLine([...line, '--max-memory', `${bytes}B`]);
+    const error = await limited(residentBytes() + 80 * 2 ** 20).catch((reason: Error) => reason);
+    expect(exitCodeOf(error)).toBe(4);
+    expect((error as Error).message).toMatch(
+      /^scoring b, 64×256×256 voxels, does not fit into memory .* \d+ MB beside it/,
+    );
+    expect(existsSync(work.at('large/pred/summary.json'))).toBe(false);
+    const [, named] = /it fits into --max-memory (\d+)MB/.exec((error as Error).message)!;
+    expect((await limited((Number(named) + 64) * 2 ** 20)).cases).toBe(2);
   });
 
   it('names the file whose values are no labels', async () => {

@@ -30,6 +30,19 @@ export async function readLabels(path: string): Promise<LabelFile> {
   return { volume, map: { voxels: whole, shape: grid.shape } };
 }
 
+/** Throws: InputError naming the file and the voxel whose value is no label. */
+export function checkLabels(voxels: ArrayLike<number>, file: string): void {
+  if (!(voxels instanceof Float32Array || voxels instanceof Float64Array)) return;
+  const voxel = voxels.findIndex((value) => !Number.isInteger(value));
+  if (voxel < 0) return;
+  throw new InputError(
+    'no-labels',
+    `${file}: labels must be whole numbers, voxel ${voxel} holds ${voxels[voxel]}. Was an image or a map of probabilities meant as a segmentation?`,
+    file,
+    { voxel },
+  );
+}
+
 export async function writeLabels(path: string, like: Volume, { voxels }: LabelMap): Promise<void> {
   await writeVolume(path, { grid: like.grid, kind: 'labels', channels: ['labels'], voxels });
 }

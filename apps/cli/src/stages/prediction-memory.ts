@@ -17,6 +17,7 @@ import { holds, refuse, type Need } from '../memory.ts';
 import type { SegmentOptions } from './segmenting.ts';
 import { requireDisk } from './spill.ts';
 
+/** Bytes of a voxel in memory, by the type that a header names. */
 const BYTES: Readonly<Record<string, number>> = {
   int8: 1,
   uint8: 1,
@@ -27,6 +28,10 @@ const BYTES: Readonly<Record<string, number>> = {
   float32: 4,
   float64: 8,
 };
+
+export function voxelBytes(type: string): number {
+  return BYTES[type] ?? 4;
+}
 
 interface Header extends PlannedCase {
   readonly files: CaseFiles;
@@ -130,7 +135,7 @@ export function untrained(plan: ConfigurationPlan, build: typeof buildNetwork = 
 async function headerOf({ tree }: Dataset, files: CaseFiles): Promise<Header> {
   const image = await openVolume(tree.fullPath(files.images[0]!), { kind: 'intensity' });
   try {
-    return { files, grid: image.grid, voxelBytes: BYTES[image.type] ?? 4 };
+    return { files, grid: image.grid, voxelBytes: voxelBytes(image.type) };
   } finally {
     await image.close();
   }

@@ -17,6 +17,9 @@ import { join } from 'node:path';
 import { InputError } from '../exit.ts';
 import { exists, writeWhole } from '../files.ts';
 import { stopIfInterrupted, type Context } from '../context.ts';
+import { collectGarbage } from '../memory.ts';
+import { checkLabels } from './label-files.ts';
+import { requireScoresFit } from './scoring-memory.ts';
 
 export interface ScoringOptions {
   readonly labels: readonly LabelOrRegion[];
@@ -84,15 +87,18 @@ export async function pairFolders(
   }));
 }
 
+/** Throws: ResourceError, before anything is scored, where --max-memory does not hold a case; InputError for maps that cannot be scored. */
 export async function scorePairs(
   context: Context,
   pairs: readonly ScoredPair[],
   options: ScoringOptions,
 ): Promise<Summary> {
+  await requireScoresFit(context, pairs, options);
   const progress = context.output.progress('evaluate', pairs.length, 'case');
   const cases: CaseScores[] = [];
   for (const { id, prediction, reference } of pairs) {
     stopIfInterrupted(context);
+    if (context.maxMemory !== undefined) collectGarbage();
     cases.push({
       metrics: await scorePair(context, { id, prediction, reference }, options),
       prediction_file: prediction,
@@ -135,19 +141,6 @@ async function scorePair(
     spacingMm: spacing(truth.grid),
     toleranceMm,
   });
-}
-
-/** Throws: InputError naming the file and the voxel whose value is no label. */
-function checkLabels(voxels: ArrayLike<number>, file: string): void {
-  if (!(voxels instanceof Float32Array || voxels instanceof Float64Array)) return;
-  const voxel = voxels.findIndex((value) => !Number.isInteger(value));
-  if (voxel < 0) return;
-  throw new InputError(
-    'no-labels',
-    `${file}: labels must be whole numbers, voxel ${voxel} holds ${voxels[voxel]}. Was an image or a map of probabilities meant as a segmentation?`,
-    file,
-    { voxel },
-  );
 }
 
 export async function saveSummary(path: string, summary: Summary): Promise<void> {

@@ -1,8 +1,9 @@
 /** All scores of one case: the reference's overlap counts, and in millimetres the surfaces and volumes beyond them. */
 import type { PerAxis } from '@voxelwise/volume';
 import { type LabelOrRegion, LabelPairs } from '../overlap/confusion.ts';
-import { normalizedSurfaceDice } from '../surface/surface-dice.ts';
-import { averageSymmetricSurfaceDistance, hausdorffDistance, surfaceDistances } from '../surface/surface-distances.ts';
+import { SurfaceBuffers } from '../surface/surface-buffers.ts';
+import { surfaceDiceOf } from '../surface/surface-dice.ts';
+import { averageSymmetricSurfaceDistance, distancesBetween, hausdorffOfSorted } from '../surface/surface-distances.ts';
 import { relativeVolumeError, volumeErrorMm3 } from '../surface/volume-error.ts';
 import { LabelMaskCutter } from './label-masks.ts';
 import { type ReferenceScores, scoreKey, scorePairs } from './summary.ts';
@@ -36,15 +37,21 @@ export function scoreCase(
   const pairs = new LabelPairs(prediction, reference, ignoreLabel);
   const overlap = scorePairs(pairs, labels);
   const cutter = new LabelMaskCutter(prediction, reference, shape, ignoreLabel);
+  const buffers = new SurfaceBuffers();
+  buffers.reserve(labels.map((label) => cutter.boxShape(label)));
   const scored = labels.map((label): [string, ReferenceScores] => {
-    const masks = cutter.masks(label);
-    const distances = surfaceDistances(masks, { spacingMm });
+    const masks = cutter.masks(label, buffers);
+    const distances = distancesBetween(masks, { spacingMm }, buffers);
+    // In the order of the voxels, before they are sorted: sums of floats depend on it.
+    const ASSD = averageSymmetricSurfaceDistance(distances);
+    distances.predictionToReference.sort();
+    distances.referenceToPrediction.sort();
     const counts = pairs.confusion(label);
     const beyond = {
-      HD: hausdorffDistance(distances),
-      HD95: hausdorffDistance(distances, { percentile: 95 }),
-      ASSD: averageSymmetricSurfaceDistance(distances),
-      SurfaceDice: normalizedSurfaceDice(masks, { toleranceMm, spacingMm }),
+      HD: hausdorffOfSorted(distances),
+      HD95: hausdorffOfSorted(distances, { percentile: 95 }),
+      ASSD,
+      SurfaceDice: surfaceDiceOf(masks, { toleranceMm, spacingMm }, buffers),
       VolumeErrorMm3: volumeErrorMm3(counts, spacingMm),
       RelativeVolumeError: relativeVolumeError(counts),
     } satisfies Record<(typeof surfaceScores)[number], number>;

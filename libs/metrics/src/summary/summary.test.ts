@@ -4,6 +4,7 @@ import { readFixtureNifti } from '../../../../tools/testing/nifti.ts';
 import { ScoreError, SummaryError } from '../errors.ts';
 import type { LabelOrRegion } from '../overlap/confusion.ts';
 import { scoreCase, surfaceScores } from './score-case.ts';
+import { mostScoreBytes, scoreBytes } from './score-memory.ts';
 import { readSummary, referenceSummary, scoreLabels, summarize, writeSummary } from './summary.ts';
 
 const folder = new URL('../../fixtures/evaluation/', import.meta.url);
@@ -162,6 +163,37 @@ describe('scoreCase', () => {
     const horizontal = 2 * 3 * 0.5;
     const vertical = 2 * 3 * 2;
     expect(moved!['SurfaceDice']).toBeCloseTo((horizontal + 2 * corner) / (horizontal + vertical + 4 * corner), 12);
+  });
+
+  it('scores each class as if it were alone: buffers of one leave nothing for the next', () => {
+    const draw = (k: number): Uint8Array =>
+      Uint8Array.from(
+        { length: 9 * 8 * 20 },
+        (_, i) => (((i * 7919 + k * 104_729) % 1009) * (i % 20 < 14 ? 1 : 0)) % 5,
+      );
+    const [p, r] = [draw(1), draw(2)];
+    const options = { shape: [9, 8, 20] as const, spacingMm: [2.5, 0.7, 0.9] as const, ignoreLabel: 4 };
+    const labels: LabelOrRegion[] = [[1, 2, 3], 3, 1, [2, 3], 9, 2];
+    const together = scoreCase(p, r, { ...options, labels });
+    for (const label of labels) expect(together).toMatchObject(scoreCase(p, r, { ...options, labels: [label] }));
+  });
+
+  it('says what it takes beside the maps: boxes of classes and their surfaces, never more than by shape', () => {
+    const box: readonly [number, number, number] = [20, 30, 40];
+    const map = (side: number): Uint8Array =>
+      Uint8Array.from({ length: 24_000 }, (_, i) =>
+        Math.floor(i / 1200) < side && Math.floor(i / 40) % 30 < side && i % 40 < side ? 1 : 0,
+      );
+    const bytes = (side: number): number => scoreBytes(map(side), map(side), { labels: [1], shape: box });
+    // A cube of n voxels along each side: n³ - (n - 2)³ on the surface of each map, 16 bytes for each.
+    const surface = (n: number): number => 2 * 16 * (n ** 3 - (n - 2) ** 3);
+    const [ten, twelve] = [bytes(10) - surface(10), bytes(12) - surface(12)];
+    expect(ten).toBe(11 ** 3 * 6 + 11 ** 2 * (8 + 128));
+    expect(twelve).toBe(13 ** 3 * 6 + 13 ** 2 * (8 + 128));
+    expect(scoreBytes(map(10), map(12), { labels: [2, [3, 4]], shape: box })).toBeLessThan(ten);
+    const noise = Uint8Array.from({ length: 24_000 }, (_, i) => (i * 7919) % 3);
+    expect(scoreBytes(noise, noise, { labels: [[0, 1, 2]], shape: box })).toBeLessThanOrEqual(mostScoreBytes(box));
+    expect(mostScoreBytes(box)).toBeGreaterThan(bytes(20));
   });
 
   it('is the same however large the volume around it', () => {

@@ -1,5 +1,5 @@
 /** Two masks made ready for surface work: checked, and cut to the box around both. */
-import { cutBox, type PerAxis, tightBox } from '@voxelwise/volume';
+import { boxShape, cutBox, type PerAxis, tightBox, unionBox } from '@voxelwise/volume';
 import { ScoreError } from '../errors.ts';
 
 /** Masks of the same shape [z, y, x]; anything that is not 0 is inside. */
@@ -9,31 +9,45 @@ export interface MaskPair {
   readonly shape: PerAxis;
 }
 
-/** The part of the arrays that holds both masks; outside of it everything is background. Throws: ScoreError. */
-export function cutToMasks({ prediction, reference, shape }: MaskPair): MaskPair {
+/** The part of two arrays that holds both masks; outside of it everything is background. */
+export interface CutMasks extends MaskPair {
+  /** Cut out of a 2D image: its only slice has no surface above and below. */
+  readonly flat: boolean;
+}
+
+/** Cuts masks to the box around both. Throws: ScoreError. */
+export function cutToMasks({ prediction, reference, shape }: MaskPair): CutMasks {
   const size = shape[0] * shape[1] * shape[2];
   if (prediction.length !== size || reference.length !== size)
     throw new ScoreError(
       `surface score: masks of ${prediction.length} and ${reference.length} voxels, the shape [${shape.join(', ')}] has ${size}.`,
       { shape },
     );
-  const both = prediction.map((p, i) => (p !== 0 || reference[i] !== 0 ? 1 : 0));
-  const box = tightBox(both, shape) ?? { start: [0, 0, 0], end: [shape[0], 1, 1] };
-  const cut = [0, 1, 2].map((axis) => box.end[axis]! - box.start[axis]!) as [number, number, number];
+  const flat = shape[0] === 1;
+  const box = unionBox([prediction, reference].flatMap((mask) => tightBox(mask, shape) ?? [])) ?? {
+    start: [0, 0, 0],
+    end: [1, 1, 1],
+  };
+  const cut = boxShape(box);
+  if (cut.every((n, axis) => n === shape[axis])) return { prediction, reference, shape, flat };
   return {
     prediction: cutBox(prediction, 1, shape, box),
     reference: cutBox(reference, 1, shape, box),
-    // A 2D image stays one: its only slice has no surface above and below.
     shape: cut,
+    flat,
   };
 }
 
 /**
  * The voxels of a mask with a face neighbor outside of it; beyond the array is outside. With `flat`, only the neighbors
- * within the slice count.
+ * within the slice count. `surface` takes them and holds only 0 before.
  */
-export function surfaceVoxels(mask: Uint8Array, [depth, height, width]: PerAxis, flat: boolean): Uint8Array {
-  const surface = new Uint8Array(mask.length);
+export function surfaceVoxels(
+  mask: Uint8Array,
+  [depth, height, width]: PerAxis,
+  flat: boolean,
+  surface: Uint8Array = new Uint8Array(mask.length),
+): Uint8Array {
   const slice = height * width;
   for (let z = 0, i = 0; z < depth; z++)
     for (let y = 0; y < height; y++)

@@ -3,9 +3,10 @@
  *
  * Source: Nikolov 2018 (DeepMind's surface-distance); also called normalized surface distance, NSD.
  */
-import { type PerAxis, squaredDistance } from '@voxelwise/volume';
+import { type PerAxis, type TakeDistances, takeSquaredDistances } from '@voxelwise/volume';
 import { ScoreError } from '../errors.ts';
-import { cutToMasks, type MaskPair } from './masks.ts';
+import { type CutMasks, cutToMasks, type MaskPair } from './masks.ts';
+import { cellShape, SurfaceBuffers } from './surface-buffers.ts';
 import { contourLengths, cornerBit, surfaceAreas } from './surface-elements.ts';
 
 export interface SurfaceDiceOptions {
@@ -15,38 +16,47 @@ export interface SurfaceDiceOptions {
 }
 
 /** 0 … 1. One mask empty: 0; both: NaN. In one slice, contour length takes the place of area. Throws: ScoreError. */
-export function normalizedSurfaceDice(masks: MaskPair, { toleranceMm, spacingMm }: SurfaceDiceOptions): number {
+export function normalizedSurfaceDice(masks: MaskPair, options: SurfaceDiceOptions): number {
+  return surfaceDiceOf(cutToMasks(masks), options, new SurfaceBuffers());
+}
+
+/** `normalizedSurfaceDice` in buffers; masks that lie in them are gone after it. */
+export function surfaceDiceOf(
+  { prediction, reference, shape: voxels, flat }: CutMasks,
+  { toleranceMm, spacingMm }: SurfaceDiceOptions,
+  buffers: SurfaceBuffers,
+): number {
   if (!(toleranceMm >= 0))
     throw new ScoreError(`normalizedSurfaceDice: toleranceMm must be 0 or more, came ${toleranceMm}.`, { toleranceMm });
-  const cut = cutToMasks(masks);
-  const flat = masks.shape[0] === 1;
   const sizes = flat ? contourLengths(spacingMm) : surfaceAreas(spacingMm);
-  const full = sizes.length - 1;
-  // Cells between voxels: one more than voxels along each axis, background outside.
-  const shape: PerAxis = [flat ? 1 : cut.shape[0] + 1, cut.shape[1] + 1, cut.shape[2] + 1];
-  const [p, r] = [cut.prediction, cut.reference].map((mask) => cellCodes(mask, cut.shape, flat)) as [
-    Uint8Array,
-    Uint8Array,
-  ];
-  const crossed = (codes: Uint8Array): Uint8Array => codes.map((code) => (code !== 0 && code !== full ? 1 : 0));
-  const [toPrediction, toReference] = [p, r].map((codes) => squaredDistance(crossed(codes), shape, spacingMm)) as [
-    Float64Array,
-    Float64Array,
-  ];
+  const shape = cellShape(voxels, flat);
+  const cells = shape[0] * shape[1] * shape[2];
+  const p = crossedCells(prediction, voxels, flat, buffers.bytes(2, cells));
+  const r = crossedCells(reference, voxels, flat, buffers.bytes(3, cells));
+  // Bit 1: the prediction's surface in this cell lies within the tolerance of the reference's; bit 2: the other way.
+  const near = buffers.bytes(0, cells);
+  const mark = (codes: Uint8Array, bit: number): TakeDistances => {
+    return (cell, squared, at, count) => {
+      for (let i = 0; i < count; i++)
+        if (codes[cell + i] !== 0 && Math.sqrt(squared[at + i]!) <= toleranceMm) near[cell + i]! |= bit;
+    };
+  };
+  takeSquaredDistances(r, shape, spacingMm, mark(p, 1), buffers.distance);
+  takeSquaredDistances(p, shape, spacingMm, mark(r, 2), buffers.distance);
   let [within, all] = [0, 0];
-  for (let i = 0; i < p.length; i++) {
+  for (let i = 0; i < cells; i++) {
+    if (p[i] === 0 && r[i] === 0) continue;
     const [own, other] = [sizes[p[i]!]!, sizes[r[i]!]!];
     all += own + other;
-    if (own > 0 && Math.sqrt(toReference[i]!) <= toleranceMm) within += own;
-    if (other > 0 && Math.sqrt(toPrediction[i]!) <= toleranceMm) within += other;
+    if ((near[i]! & 1) !== 0) within += own;
+    if ((near[i]! & 2) !== 0) within += other;
   }
   return within / all;
 }
 
-/** For every cell between voxels, which of its eight (in one slice: four) voxels are inside. */
-function cellCodes(mask: Uint8Array, [depth, height, width]: PerAxis, flat: boolean): Uint8Array {
+/** For every cell between voxels, which of its eight (in one slice: four) voxels are inside; 0 where all are, too. */
+function crossedCells(mask: Uint8Array, [depth, height, width]: PerAxis, flat: boolean, codes: Uint8Array): Uint8Array {
   const [cellHeight, cellWidth] = [height + 1, width + 1];
-  const codes = new Uint8Array((flat ? 1 : depth + 1) * cellHeight * cellWidth);
   for (let z = 0, i = 0; z < depth; z++)
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++, i++) {
@@ -61,5 +71,7 @@ function cellCodes(mask: Uint8Array, [depth, height, width]: PerAxis, flat: bool
                 codes[(z + dz) * cellHeight * cellWidth + row]! |= cornerBit(1 - dz, 1 - dy, 1 - dx);
           }
       }
+  const full = flat ? 15 : 255;
+  for (let i = 0; i < codes.length; i++) if (codes[i] === full) codes[i] = 0;
   return codes;
 }

@@ -5,9 +5,10 @@
  * either: NaN. Source: MONAI's surface metrics, but an absent structure stays Infinity under percentiles too, where
  * interpolation would make it NaN and drop the worst cases from averages.
  */
-import { type PerAxis, squaredDistance } from '@voxelwise/volume';
+import { type PerAxis, takeSquaredDistances } from '@voxelwise/volume';
 import { latticeDistance } from './lattice-distance.ts';
-import { cutToMasks, type MaskPair, surfaceVoxels } from './masks.ts';
+import { type CutMasks, cutToMasks, type MaskPair, surfaceVoxels } from './masks.ts';
+import { SurfaceBuffers } from './surface-buffers.ts';
 
 export interface SurfaceDistanceOptions {
   /** Millimetres per voxel, array order. Default 1, that is distances in voxels. */
@@ -24,19 +25,40 @@ export interface SurfaceDistances {
 
 /** Throws: ScoreError if the masks do not fill the shape. */
 export function surfaceDistances(masks: MaskPair, options: SurfaceDistanceOptions = {}): SurfaceDistances {
-  const { spacingMm = [1, 1, 1], metric = 'euclidean' } = options;
-  const { prediction, reference, shape } = cutToMasks(masks);
-  const flat = masks.shape[0] === 1;
-  const [p, r] = [surfaceVoxels(prediction, shape, flat), surfaceVoxels(reference, shape, flat)];
-  const distanceTo = (surface: Uint8Array): Float64Array =>
-    metric === 'euclidean'
-      ? squaredDistance(surface, shape, spacingMm).map(Math.sqrt)
-      : latticeDistance(surface, shape, metric);
-  return { predictionToReference: readAt(distanceTo(r), p), referenceToPrediction: readAt(distanceTo(p), r) };
+  return distancesBetween(cutToMasks(masks), options, new SurfaceBuffers());
 }
 
-function readAt(distance: Float64Array, surface: Uint8Array): Float64Array {
-  return distance.filter((_, i) => surface[i] !== 0);
+/** `surfaceDistances` in buffers, which hold the result too. */
+export function distancesBetween(
+  { prediction, reference, shape, flat }: CutMasks,
+  { spacingMm = [1, 1, 1], metric = 'euclidean' }: SurfaceDistanceOptions,
+  buffers: SurfaceBuffers,
+): SurfaceDistances {
+  const p = surfaceVoxels(prediction, shape, flat, buffers.bytes(2, prediction.length));
+  const r = surfaceVoxels(reference, shape, flat, buffers.bytes(3, reference.length));
+  if (metric !== 'euclidean')
+    return {
+      predictionToReference: latticeDistance(r, shape, metric).filter((_, i) => p[i] !== 0),
+      referenceToPrediction: latticeDistance(p, shape, metric).filter((_, i) => r[i] !== 0),
+    };
+  const [width, rows] = [shape[2], shape[0] * shape[1]];
+  const between = (from: Uint8Array, to: Uint8Array, side: 0 | 1): Float64Array => {
+    // Pieces of rows come in another order than voxels: every row goes on where its last piece ended.
+    const next = buffers.rows(rows);
+    let count = 0;
+    for (let row = 0, i = 0; row < rows; row++) {
+      next[row] = count;
+      for (const end = i + width; i < end; i++) if (from[i] !== 0) count++;
+    }
+    const distances = buffers.distances(side, count);
+    const take = (voxel: number, squared: Float64Array, at: number, n: number): void => {
+      const row = Math.floor(voxel / width);
+      for (let i = 0; i < n; i++) if (from[voxel + i] !== 0) distances[next[row]!++] = Math.sqrt(squared[at + i]!);
+    };
+    if (count > 0) takeSquaredDistances(to, shape, spacingMm, take, buffers.distance);
+    return distances;
+  };
+  return { predictionToReference: between(p, r, 0), referenceToPrediction: between(r, p, 1) };
 }
 
 /** NaN if neither mask has a surface, Infinity if one has none, else undefined. */
@@ -54,6 +76,17 @@ export interface HausdorffOptions {
 
 /** Hausdorff distance: the greater of the two directed percentiles (not the percentile of both sets together). */
 export function hausdorffDistance(distances: SurfaceDistances, options: HausdorffOptions = {}): number {
+  return hausdorffOfSorted(
+    {
+      predictionToReference: distances.predictionToReference.slice().sort(),
+      referenceToPrediction: distances.referenceToPrediction.slice().sort(),
+    },
+    options,
+  );
+}
+
+/** `hausdorffDistance` of distances in ascending order. */
+export function hausdorffOfSorted(distances: SurfaceDistances, options: HausdorffOptions = {}): number {
   const { percentile: percent = 100, directed = false } = options;
   const empty = emptyScore(distances);
   if (empty !== undefined) return empty;
@@ -80,8 +113,7 @@ export function surfaceDiceOfVoxels(distances: SurfaceDistances, toleranceMm: nu
 }
 
 /** Linear interpolation between order statistics. */
-function percentile(values: Float64Array, percent: number): number {
-  const sorted = values.slice().sort();
+function percentile(sorted: Float64Array, percent: number): number {
   const at = (percent / 100) * (sorted.length - 1);
   const below = sorted[Math.floor(at)]!;
   const above = sorted[Math.min(Math.floor(at) + 1, sorted.length - 1)]!;

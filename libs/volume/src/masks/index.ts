@@ -1,7 +1,7 @@
 /** Geometry of masks: boxes, holes, components, distances. */
 export { type Box, boxShape, cutBox, tightBox } from './box.ts';
 export { type Components, type Connectivity, connectedComponents, keepLargestComponents } from './components.ts';
-export { squaredDistance } from './distance.ts';
+export { DistanceBuffers, squaredDistance, type TakeDistances, takeSquaredDistances } from './distance.ts';
 export { fillHoles } from './holes.ts';
 export { labelBoxes, unionBox } from './label-boxes.ts';
 export { type NonzeroRegion, nonzeroMask, nonzeroRegion } from './nonzero.ts';

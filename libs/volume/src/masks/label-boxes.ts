@@ -30,15 +30,30 @@ function extend(extents: Map<number, Int32Array>, labels: ArrayLike<number>, [de
         const label = labels[i]!;
         let run = 1;
         while (x + run < width && labels[i + run] === label) run++;
-        include(extents, label, [z, z, y, y, x, x + run - 1]);
+        include(extents, label, z, y, x, x + run - 1);
         x += run;
         i += run;
       }
 }
 
-function include(extents: Map<number, Int32Array>, label: number, box: readonly number[]): void {
+function include(
+  extents: Map<number, Int32Array>,
+  label: number,
+  z: number,
+  y: number,
+  first: number,
+  last: number,
+): void {
   const extent = extents.get(label);
-  if (extent === undefined) extents.set(label, Int32Array.from(box));
-  else
-    for (let k = 0; k < 6; k++) extent[k] = k % 2 === 0 ? Math.min(extent[k]!, box[k]!) : Math.max(extent[k]!, box[k]!);
+  if (extent === undefined) {
+    extents.set(label, Int32Array.of(z, z, y, y, first, last));
+    return;
+  }
+  // Noise comes here with every voxel.
+  if (z < extent[0]!) extent[0] = z;
+  if (z > extent[1]!) extent[1] = z;
+  if (y < extent[2]!) extent[2] = y;
+  if (y > extent[3]!) extent[3] = y;
+  if (first < extent[4]!) extent[4] = first;
+  if (last > extent[5]!) extent[5] = last;
 }

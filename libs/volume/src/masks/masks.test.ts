@@ -8,9 +8,11 @@ import {
   cutBox,
   fillHoles,
   keepLargestComponents,
+  DistanceBuffers,
   labelBoxes,
   nonzeroRegion,
   squaredDistance,
+  takeSquaredDistances,
   tightBox,
   unionBox,
 } from './index.ts';
@@ -131,6 +133,37 @@ describe('squaredDistance', () => {
       );
       expect(d).toBeCloseTo(nearest, 9);
     });
+  });
+
+  it('gives the same piece by piece, each row from left to right, in buffers used before', () => {
+    const buffers = new DistanceBuffers();
+    for (const [shape, share] of [
+      [[4, 5, 70], 0.01],
+      [[3, 6, 33], 0.05],
+      [[2, 2, 5], 0],
+    ] as [PerAxis, number][]) {
+      const mask = speckle(shape[0] * shape[1] * shape[2], share, 5);
+      const squared = squaredDistance(mask, shape, [3, 0.7, 1.1]);
+      const seen = new Float64Array(mask.length).fill(-1);
+      takeSquaredDistances(
+        mask,
+        shape,
+        [3, 0.7, 1.1],
+        (voxel, values, at, count) => {
+          expect(voxel % shape[2] === 0 || seen[voxel - 1] !== -1).toBe(true);
+          seen.set(values.subarray(at, at + count), voxel);
+        },
+        buffers,
+      );
+      expect(seen).toEqual(squared);
+    }
+  });
+
+  it('counts steps along rows of more voxels than 16 bits hold', () => {
+    const mask = new Uint8Array(70_000);
+    mask[0] = 1;
+    const squared = squaredDistance(mask, [1, 1, 70_000]);
+    expect([squared[65_535], squared[65_536], squared[69_999]]).toEqual([65_535 ** 2, 65_536 ** 2, 69_999 ** 2]);
   });
 
   it('is infinite where nothing is marked', () => {
