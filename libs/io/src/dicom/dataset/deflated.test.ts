@@ -1,10 +1,10 @@
 /** Deflated data sets: their voxels, what is refused, and the memory that a series of them takes. */
 import { deflateRawSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readDicomVolume } from '../series/read-volume.ts';
 import { syntheticSeries } from '../testing/synthetic-series.ts';
 import { watchHeldBytes } from '../../testing/held-bytes.ts';
-import { memorySource } from './dicom-source.ts';
+import { inflateRaw, memorySource } from './dicom-source.ts';
 import type { DicomSource } from './dicom-source.ts';
 import { parseDicom, readDicomFile } from './parse.ts';
 
@@ -73,5 +73,22 @@ describe('deflated data sets', () => {
     ['damaged', (bytes) => Uint8Array.from(bytes, (b, i) => (i > 400 && i < 480 ? 255 : b))],
   ])('are refused where they are %s', (_, change) => {
     expect(() => parseDicom(change(files[0]!), 'bad.dcm')).toThrow('the compressed data are damaged or end too early');
+  });
+
+  it('are the same where there is no zlib, and refused as there', () => {
+    const zlib = vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined as never);
+    const pixels = (): Buffer[] =>
+      files.slice(0, 3).map((bytes) => {
+        const { source, offset, length } = parseDicom(bytes).pixels!;
+        return Buffer.from(source.read(offset, length) as Uint8Array);
+      });
+    const bare = pixels();
+    expect(() => parseDicom(files[0]!.subarray(0, files[0]!.length - 100))).toThrow('end too early');
+    expect(() => inflateRaw(deflateRawSync(Buffer.alloc(1 << 20)), 1 << 16)).toThrow(
+      'unpack to more than the 65536 bytes',
+    );
+    zlib.mockRestore();
+    expect(bare[2]).toHaveLength(rows * columns * 2);
+    expect(Buffer.compare(Buffer.concat(bare), Buffer.concat(pixels()))).toBe(0);
   });
 });

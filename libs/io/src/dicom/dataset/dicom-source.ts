@@ -1,6 +1,7 @@
 /** Where a file's bytes come from: memory, a disk, an HTTP answer. Read in ranges, so that a series never sits in memory twice. */
+import { Inflate } from 'fflate/browser';
 import type { ByteSource } from '../../bytes/byte-source.ts';
-import { LongerThanAllowed, inflateRawBytes } from '../../bytes/inflate-raw.ts';
+import { concatenate } from '../../bytes/collect.ts';
 import { release } from '../../bytes/release.ts';
 import { FormatError } from '../../errors.ts';
 
@@ -50,6 +51,28 @@ const fault = (what: string, { packed, cap, file, cause }: Unpacking): FormatErr
     { cause },
   );
 
+const INFLATE_STEP = 1 << 14;
+
+/** For callers in a browser that cannot wait for its own streams. Small steps bound what one of them unpacks before the cap is looked at. */
+function inflateAtOnce(unpacking: Unpacking): Uint8Array {
+  const { packed, cap } = unpacking;
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const stream = new Inflate((chunk) => {
+    total += chunk.length;
+    chunks.push(chunk);
+  });
+  for (let at = 0; at === 0 || at < packed.length; at += INFLATE_STEP) {
+    try {
+      stream.push(packed.subarray(at, at + INFLATE_STEP), at + INFLATE_STEP >= packed.length);
+    } catch (cause) {
+      throw fault(DAMAGED, { ...unpacking, cause });
+    }
+    if (total > cap) throw fault(longerThan(cap), unpacking);
+  }
+  return concatenate(chunks, total);
+}
+
 const nodeZlib = (): typeof import('node:zlib') | undefined => globalThis.process?.getBuiltinModule?.('node:zlib');
 /** Memory for what unpacks to an unknown size. */
 const [LEAST_GUESS, MOST_GUESS] = [1 << 16, 1 << 24];
@@ -61,17 +84,7 @@ export function inflateRaw(packed: Uint8Array, cap?: number, file?: string): Uin
   const justified = packed.length * MAX_RATIO + 64;
   const most = Math.min(cap ?? justified, justified);
   const zlib = nodeZlib();
-  if (zlib === undefined)
-    try {
-      return inflateRawBytes(packed, most);
-    } catch (error) {
-      throw fault(error instanceof LongerThanAllowed ? longerThan(most) : DAMAGED, {
-        packed,
-        cap: most,
-        file,
-        cause: error,
-      });
-    }
+  if (zlib === undefined) return inflateAtOnce({ packed, cap: most, file });
   // What fits one chunk is unpacked without a copy: the files of a series are of nearly one size.
   const guess = cap === undefined ? Math.min(Math.max(lastSize + MARGIN, LEAST_GUESS), most, MOST_GUESS) : most;
   try {
