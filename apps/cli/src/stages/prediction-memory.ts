@@ -6,7 +6,7 @@ import {
   type PlannedCase,
   type PlannedPrediction,
 } from '@voxelwise/inference';
-import { loadCase, type CaseFiles, type Dataset } from '@voxelwise/io';
+import { loadCase, type CaseFiles, type Dataset, type VoxelType } from '@voxelwise/io';
 import { openVolume } from '@voxelwise/io/node';
 import { buildNetwork, parametersOf } from '@voxelwise/nets';
 import { turnsToCanonical, type ConfigurationPlan } from '@voxelwise/planner';
@@ -18,7 +18,7 @@ import type { SegmentOptions } from './segmenting.ts';
 import { requireDisk } from './spill.ts';
 
 /** Bytes of a voxel in memory, by the type that a header names. */
-const BYTES: Readonly<Record<string, number>> = {
+const BYTES: Readonly<Record<VoxelType, number>> = {
   int8: 1,
   uint8: 1,
   int16: 2,
@@ -29,8 +29,8 @@ const BYTES: Readonly<Record<string, number>> = {
   float64: 8,
 };
 
-export function voxelBytes(type: string): number {
-  return BYTES[type] ?? 4;
+export function voxelBytes(type: VoxelType): number {
+  return BYTES[type];
 }
 
 interface Header extends PlannedCase {
